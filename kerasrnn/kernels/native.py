@@ -1,0 +1,247 @@
+"""The compiled kernel: SimpleRNN, LSTM and GRU on a CPU, float32.
+
+The arithmetic is C++ (`native/*.cc`, built when the package is installed) and
+enters TensorFlow as operations. Every core takes its share of the batch
+through the whole sequence; masked steps are never computed.
+
+The operations exist only where this package is loaded, so they must never get
+into a SavedModel. `declines` refuses while TensorFlow saves one (it traces
+functions anew then). A function traced before that and handed over as such
+(`signatures=f.get_concrete_function()`) cannot be traced anew: the operations
+take the input `guard`, a captured tensor of a kind that TensorFlow refuses to
+save, so that this fails with an error at export and not in production.
+"""
+
+import functools
+import os
+import pathlib
+from typing import Any
+
+import keras
+
+_LIBRARY = pathlib.Path(__file__).with_name("native") / "operations.so"
+
+# (family, activation, reset_after) -> the operations' name for it. All gated
+# families have recurrent_activation sigmoid.
+_FAMILIES = {
+    ("simple_rnn", "tanh"): "simple_rnn_tanh",
+    ("simple_rnn", "relu"): "simple_rnn_relu",
+    ("lstm", "tanh"): "lstm",
+    ("gru", "tanh"): "gru",
+}
+
+
+class _Library:
+    """The loaded operations, and the tensor that keeps them out of exports."""
+
+    def __init__(self, path: pathlib.Path):
+        import tensorflow as tf
+
+        operations = tf.load_op_library(str(path))
+        self.forward = operations.kerasrnn_forward
+        self.backward = operations.kerasrnn_backward
+        self.input_gradient = operations.kerasrnn_input_gradient
+        for name in (
+            "KerasrnnForward",
+            "KerasrnnBackward",
+            "KerasrnnInputGradient",
+        ):
+            tf.RegisterGradient(name)(_second_order)
+        with tf.init_scope(), tf.device("CPU:0"):
+            self.guard = tf.raw_ops.OptionalNone()
+            self.no_floats = tf.zeros((0,))
+            self.no_state = tf.zeros((0, 0))
+            self.no_mask = tf.zeros((0,), "bool")
+
+
+def _second_order(op, *gradients):
+    raise NotImplementedError(
+        "The compiled recurrent kernel has first-order gradients only. For "
+        'gradients of gradients use kernel="tensorflow" or kernel="reference".'
+    )
+
+
+@functools.cache
+def _load() -> tuple[_Library | None, str | None]:
+    """The operations, or None and the reason."""
+    if keras.backend.backend() != "tensorflow":
+        return None, "it needs the TensorFlow backend"
+    if not _LIBRARY.exists():
+        return None, "it was not compiled when kerasrnn was installed"
+    try:
+        return _Library(_LIBRARY), None
+    except Exception as error:  # whatever the loader has to say
+        return None, f"it does not load: {error}"
+
+
+def available() -> bool:
+    """Whether the compiled kernel is installed and loads."""
+    return _load()[0] is not None
+
+
+def unavailable_because() -> str | None:
+    """Why `available()` is false, or None."""
+    return _load()[1]
+
+
+def declines(recurrence, sequences, initial_state, mask) -> str | None:
+    """The reason why the compiled kernel cannot run this, or None."""
+    if _load()[0] is None:
+        return f"the compiled kernel is not available: {_load()[1]}"
+    if recurrence.family not in ("simple_rnn", "lstm", "gru"):
+        return "the compiled kernel knows SimpleRNN, LSTM and GRU only"
+    if (recurrence.family, recurrence.activation) not in _FAMILIES:
+        return f"the compiled kernel has no activation {recurrence.activation!r}"
+    if (
+        recurrence.family != "simple_rnn"
+        and recurrence.recurrent_activation != "sigmoid"
+    ):
+        return (
+            "the compiled kernel has no recurrent_activation "
+            f"{recurrence.recurrent_activation!r}"
+        )
+    if recurrence.recurrent_dropout_masks is not None:
+        return "the compiled kernel has no recurrent dropout"
+    if recurrence.unroll:
+        return "unroll=True asks for one operation a step"
+    dtype = keras.backend.standardize_dtype(sequences.dtype)
+    if dtype != "float32":
+        return f"the compiled kernel computes in float32, not {dtype}"
+    return _placement_declines(sequences)
+
+
+def _placement_declines(sequences) -> str | None:
+    import tensorflow as tf
+
+    device = getattr(sequences, "device", "") or ""
+    if "CPU" not in device.upper() and _accelerators():
+        return "the compiled kernel runs on the CPU"
+    if tf.executing_eagerly():
+        return None
+    # The only sign of jit_compile=True that TensorFlow gives while it traces.
+    if tf.__internal__.get_enclosing_xla_context() is not None:
+        return "XLA (jit_compile=True) cannot contain the compiled kernel"
+    if _saving():
+        return "a SavedModel must not contain the compiled kernel"
+    return None
+
+
+@functools.cache
+def _accelerators() -> int:
+    import tensorflow as tf
+
+    return len(tf.config.list_logical_devices("GPU"))
+
+
+def _saving() -> bool:
+    """Whether TensorFlow is tracing for a SavedModel.
+
+    `tf.saved_model.save` traces all functions anew in a context that has no
+    public name; without it, exported models would contain our operations.
+    """
+    from tensorflow.python.saved_model import save_context
+
+    return save_context.in_save_context()
+
+
+def _threads() -> int:
+    """The threads that a call may use: TensorFlow's setting, else all cores."""
+    import tensorflow as tf
+
+    configured = tf.config.threading.get_intra_op_parallelism_threads()
+    return configured or _cores()
+
+
+@functools.cache
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
+def run(recurrence, sequences, initial_state, mask) -> tuple[Any, Any, list]:
+    """Runs the recurrence; the arguments and results of every kernel.
+
+    Args:
+        recurrence: what to compute.
+        sequences: (B, T, D).
+        initial_state: list of (B, U).
+        mask: (B, T) bool, or None.
+
+    Returns:
+        `(last_output, outputs, states)`: (B, U), (B, T, U) or None, and a list
+        of (B, U).
+    """
+    import tensorflow as tf
+
+    library, _ = _load()
+    lstm = recurrence.family == "lstm"
+    family = _FAMILIES[recurrence.family, recurrence.activation]
+    if family == "gru" and recurrence.reset_after:
+        family = "gru_reset_after"
+    options = {
+        "family": family,
+        "go_backwards": recurrence.go_backwards,
+        "zero_output_for_mask": recurrence.zero_output_for_mask and mask is not None,
+        "threads": _threads(),
+    }
+    return_sequences = recurrence.return_sequences
+    if mask is None:
+        mask = library.no_mask
+
+    def forward(arrays, keep_residuals):
+        return library.forward(
+            *arrays,
+            mask,
+            library.guard,
+            return_sequences=return_sequences,
+            keep_residuals=keep_residuals,
+            **options,
+        )
+
+    @tf.custom_gradient
+    def recur(*arrays):
+        # arrays: x (B, T, D), h0, c0 (B, U), kernel, recurrent_kernel, bias
+        keep = recurrence.training is not False and recurrence.training is not None
+        last, outputs, h, c, residuals = forward(arrays, keep)
+
+        def gradient(d_last, d_outputs, d_h, d_c):
+            kept = outputs, residuals
+            if not keep:
+                _, again, _, _, records = forward(arrays, True)
+                kept = again, records
+            *d_arrays, records = library.backward(
+                *arrays,
+                mask,
+                library.guard,
+                *kept,
+                d_last,
+                d_outputs if return_sequences else library.no_floats,
+                d_h,
+                d_c,
+                **options,
+            )
+            d_x = library.input_gradient(
+                *arrays, mask, library.guard, records, **options
+            )
+            return d_x, *d_arrays
+
+        if not return_sequences:
+            outputs_or_none = library.no_floats
+        else:
+            outputs_or_none = outputs
+            outputs_or_none.set_shape((*arrays[0].shape[:2], arrays[1].shape[-1]))
+        return (last, outputs_or_none, h, c), gradient
+
+    last, outputs, h, c = recur(
+        tf.convert_to_tensor(sequences),
+        tf.convert_to_tensor(initial_state[0]),
+        tf.convert_to_tensor(initial_state[1]) if lstm else library.no_state,
+        tf.convert_to_tensor(recurrence.kernel),
+        tf.convert_to_tensor(recurrence.recurrent_kernel),
+        library.no_floats
+        if recurrence.bias is None
+        else tf.convert_to_tensor(recurrence.bias),
+    )
+    return last, outputs if return_sequences else None, [h, c] if lstm else [h]

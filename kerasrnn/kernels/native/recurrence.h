@@ -1,0 +1,661 @@
+// The loop over time, forward and backward, for any cell.
+//
+//   1. Pack the kernels into panels, once.
+//   2. Each task takes its rows of the batch through the whole sequence; rows
+//      never meet, so no step waits for another thread. About kChunk (row,
+//      step) pairs at a time: project their inputs by one product that reads x
+//      in place, then go through their steps. A step is one product of the
+//      states with the recurrent kernel, whose blocks become gates and state
+//      while they are in registers. Only valid (row, step) pairs are in the
+//      lists, so that masked steps cost a copy of the output.
+//   3. Backward, the same in reverse; gradients of the gates' inputs replace
+//      the residuals. Those of the weights are then one product each over all
+//      valid pairs, split among the threads by columns.
+
+#pragma once
+
+#include "gru.h"
+#include "lstm.h"
+#include "simple_rnn.h"
+
+namespace kerasrnn {
+namespace KERASRNN_ISA {
+
+constexpr int64_t kChunk = 64;
+
+// Consecutive pieces of one allocation, each on a cache line of its own.
+class Arena {
+ public:
+  explicit Arena(char* memory) : memory_(memory) {}
+  template <class T>
+  T* take(int64_t count) {
+    T* piece = ready() ? reinterpret_cast<T*>(memory_ + used_) : nullptr;
+    used_ += ceil_div(count * static_cast<int64_t>(sizeof(T)), 64) * 64;
+    return piece;
+  }
+  int64_t used() const { return used_; }
+  bool ready() const { return memory_ != nullptr; }
+
+ private:
+  char* memory_;
+  int64_t used_ = 0;
+};
+
+// Everything a call allocates: laid out once with no memory, to measure it,
+// then with memory.
+template <class Make>
+auto allocate_arrays(const Make& make, void** memory) {
+  Arena measure(nullptr);
+  make(measure);
+  *memory = allocate(measure.used());
+  Arena arena(static_cast<char*>(*memory));
+  return make(arena);
+}
+
+struct Sizes {
+  int64_t blocks, padded, record, task_rows, pairs;
+};
+
+template <class Cell>
+Sizes sizes_of(const Problem& p) {
+  Sizes s;
+  s.blocks = ceil_div(p.units, kLanes);
+  s.padded = s.blocks * kLanes;
+  s.record = s.padded * Cell::kWidth;
+  s.task_rows = 0;
+  for (int64_t task = 0; task < p.tasks; ++task)
+    s.task_rows = max(s.task_rows, p.begin[task + 1] - p.begin[task]);
+  s.pairs = max(kChunk, s.task_rows);
+  return s;
+}
+
+inline int64_t chunk_steps(int64_t rows) { return max(1, kChunk / rows); }
+
+template <class Cell>
+int64_t record_floats(const Problem& p) {
+  return sizes_of<Cell>(p).record;
+}
+
+inline void copy(float* to, const float* from, int64_t count) {
+  memcpy(to, from, count * sizeof(float));
+}
+inline void clear(float* to, int64_t count) {
+  memset(to, 0, count * sizeof(float));
+}
+
+// ---------------------------------------------------------------- forward
+
+struct ForwardScratch {
+  float *h, *c, *records;
+  const float **x, **h_in;
+  float **record, **h_out, **c_in, **y, **h_now, **h_next;
+  bool* started;
+};
+
+template <class Cell>
+struct ForwardJob {
+  const Problem& p;
+  const Forward& f;
+  Sizes sizes;
+  float* input_panels = nullptr;
+  float* recurrent_panels = nullptr;
+  float* input_bias = nullptr;
+  float* recurrent_bias = nullptr;
+  ForwardScratch* scratch = nullptr;
+};
+
+template <class Cell>
+void pack_forward_task(void* context, int64_t task) {
+  auto& job = *static_cast<ForwardJob<Cell>*>(context);
+  const Problem& p = job.p;
+  const Sizes& s = job.sizes;
+  const int64_t width = Cell::kGates * p.units;
+  const Range input = Cell::input_range(s.blocks);
+  auto order = [&](int64_t vector) {
+    return Cell::order(input.first + vector, s.blocks);
+  };
+  int64_t panel = 0;
+  for (int64_t vector = 0; vector < input.count; vector += 4, ++panel)
+    if (panel % p.threads == task)
+      pack_panel(p.kernel, p.features, width, p.units, vector,
+                 min(4, input.count - vector), order, job.input_panels);
+  float* panels = job.recurrent_panels;
+  Cell::pack_forward(s.blocks, [&](int64_t group, int64_t count, auto columns) {
+    for (int64_t vector = 0; vector < count; vector += group, ++panel)
+      if (panel % p.threads == task)
+        pack_panel(p.recurrent, p.units, width, p.units, vector,
+                   min(group, count - vector), columns, panels);
+    panels += count * kLanes * p.units;
+  });
+}
+
+// Biases in record order; with reset_after, z and r take the sum of both.
+template <class Cell>
+void pack_bias(ForwardJob<Cell>& job) {
+  const Problem& p = job.p;
+  const Sizes& s = job.sizes;
+  const Range input = Cell::input_range(s.blocks);
+  const bool both = p.family == Family::kGruResetAfter;
+  const float* second = p.bias + (p.bias == nullptr ? 0 : 3 * p.units);
+  for (int64_t vector = 0; vector < input.count; ++vector) {
+    Column column = Cell::order(input.first + vector, s.blocks);
+    int64_t lanes = lanes_of(column, p.units);
+    int64_t offset = offset_of(column, p.units);
+    Vec bias{};
+    if (p.bias != nullptr) bias = load(p.bias + offset, lanes);
+    if (p.bias != nullptr && both && column.gate < 2)
+      bias += load(second + offset, lanes);
+    store(job.input_bias + vector * kLanes, bias);
+  }
+  for (int64_t block = 0; both && block < s.blocks; ++block) {
+    Column column{2, block};
+    Vec bias{};
+    if (p.bias != nullptr)
+      bias = load(second + offset_of(column, p.units),
+                  lanes_of(column, p.units));
+    store(job.recurrent_bias + block * kLanes, bias);
+  }
+}
+
+template <class Cell>
+void forward_task(void* context, int64_t task) {
+  auto& job = *static_cast<ForwardJob<Cell>*>(context);
+  const Problem& p = job.p;
+  const Forward& f = job.f;
+  const Sizes& s = job.sizes;
+  const ForwardScratch& own = job.scratch[task];
+  const int64_t* rows = p.rows + p.begin[task];
+  const int64_t count = p.begin[task + 1] - p.begin[task];
+  const Range input = Cell::input_range(s.blocks);
+
+  clear(own.h, 2 * count * s.padded);
+  clear(own.c, count * s.padded);
+  for (int64_t j = 0; j < count; ++j) {
+    own.h_now[j] = own.h + 2 * j * s.padded;
+    own.h_next[j] = own.h_now[j] + s.padded;
+    own.started[j] = false;
+    copy(own.h_now[j], p.h0 + rows[j] * p.units, p.units);
+    if (f.c != nullptr)
+      copy(own.c + j * s.padded, p.c0 + rows[j] * p.units, p.units);
+  }
+
+  const int64_t chunk = chunk_steps(count);
+  for (int64_t first = 0; first < p.steps; first += chunk) {
+    const int64_t last = min(first + chunk, p.steps);
+    int64_t pairs = 0;
+    for (int64_t step = first; step < last; ++step)
+      for (int64_t j = 0; j < count; ++j) {
+        int64_t b = rows[j];
+        if (!p.valid(b, step)) continue;
+        own.x[pairs] = p.x + (b * p.steps + p.time(step)) * p.features;
+        own.record[pairs] = f.residuals != nullptr
+                                ? f.residuals + (b * p.steps + step) * s.record
+                                : own.records + pairs * s.record;
+        ++pairs;
+      }
+    multiply_rows<4, 1>(
+        own.x, 0, pairs, p.features, job.input_panels, input.count,
+        [&](int64_t, int64_t vector, int64_t v) {
+          return load(job.input_bias + (vector + v) * kLanes);
+        },
+        [&](int64_t row, int64_t vector, const Vec* sums, int64_t n) {
+          float* to = own.record[row] + (input.first + vector) * kLanes;
+          for (int64_t v = 0; v < n; ++v) store(to + v * kLanes, sums[v]);
+        });
+
+    float** record = own.record;
+    for (int64_t step = first; step < last; ++step) {
+      int64_t active = 0;
+      for (int64_t j = 0; j < count; ++j) {
+        float* y = f.outputs == nullptr
+                       ? nullptr
+                       : f.outputs + (rows[j] * p.steps + step) * p.units;
+        if (p.valid(rows[j], step)) {
+          own.h_in[active] = own.h_now[j];
+          own.h_out[active] = own.h_next[j];
+          own.c_in[active] = own.c + j * s.padded;
+          own.y[active] = y;
+          float* swap = own.h_now[j];
+          own.h_now[j] = own.h_next[j];
+          own.h_next[j] = swap;
+          own.started[j] = true;
+          ++active;
+        } else if (y != nullptr) {
+          if (own.started[j] && !p.zero_output_for_mask) {
+            copy(y, own.h_now[j], p.units);
+          } else {
+            clear(y, p.units);
+          }
+        }
+      }
+      Cell::forward({active, p.units, s.blocks, job.recurrent_panels,
+                     job.recurrent_bias, own.h_in, own.h_out, own.c_in, record,
+                     own.y, f.residuals != nullptr});
+      record += active;
+    }
+  }
+
+  for (int64_t j = 0; j < count; ++j) {
+    int64_t b = rows[j];
+    bool shown = own.started[j] &&
+                 (p.valid(b, p.steps - 1) || !p.zero_output_for_mask);
+    copy(f.h + b * p.units, own.h_now[j], p.units);
+    if (f.c != nullptr)
+      copy(f.c + b * p.units, own.c + j * s.padded, p.units);
+    if (shown) {
+      copy(f.last_output + b * p.units, own.h_now[j], p.units);
+    } else {
+      clear(f.last_output + b * p.units, p.units);
+    }
+  }
+}
+
+template <class Cell>
+bool forward(const Problem& p, const Forward& f) {
+  const Sizes s = sizes_of<Cell>(p);
+  const int64_t vectors = Cell::input_range(s.blocks).count;
+  const int64_t records = f.residuals == nullptr ? s.pairs * s.record : 0;
+  void* memory;
+  ForwardJob<Cell> job = allocate_arrays(
+      [&](Arena& arena) {
+        ForwardJob<Cell> job{p, f, s};
+        job.input_panels = arena.take<float>(vectors * kLanes * p.features);
+        job.recurrent_panels =
+            arena.take<float>(Cell::kGates * s.padded * p.units);
+        job.input_bias = arena.take<float>(vectors * kLanes);
+        job.recurrent_bias = arena.take<float>(s.padded);
+        job.scratch = arena.take<ForwardScratch>(p.tasks);
+        for (int64_t task = 0; task < p.tasks; ++task) {
+          ForwardScratch own;
+          own.h = arena.take<float>(2 * s.task_rows * s.padded);
+          own.c = arena.take<float>(s.task_rows * s.padded);
+          own.records = arena.take<float>(records);
+          own.x = arena.take<const float*>(s.pairs);
+          own.record = arena.take<float*>(s.pairs);
+          own.h_in = arena.take<const float*>(s.task_rows);
+          own.h_out = arena.take<float*>(s.task_rows);
+          own.c_in = arena.take<float*>(s.task_rows);
+          own.y = arena.take<float*>(s.task_rows);
+          own.h_now = arena.take<float*>(s.task_rows);
+          own.h_next = arena.take<float*>(s.task_rows);
+          own.started = arena.take<bool>(s.task_rows);
+          if (arena.ready()) job.scratch[task] = own;
+        }
+        return job;
+      },
+      &memory);
+  if (memory == nullptr) return false;
+  pack_bias<Cell>(job);
+  parallel(p.threads, p.threads, pack_forward_task<Cell>, &job);
+  parallel(p.threads, p.tasks, forward_task<Cell>, &job);
+  release(memory);
+  return true;
+}
+
+// --------------------------------------------------------------- backward
+
+struct BackwardScratch {
+  float *d_h, *d_c;
+  const float **h_prev, **c_prev;
+  float **record, **d_h_in, **d_c_in;
+};
+
+// One weight gradient: the sum over pairs of left (m) x vectors of the record.
+struct Product {
+  const float* const* left;
+  int64_t m;
+  Range vectors;
+  float *d_weights, *d_bias;
+};
+
+template <class Cell>
+struct BackwardJob {
+  const Problem& p;
+  const Backward& g;
+  Sizes sizes;
+  float* recurrent_panels = nullptr;
+  BackwardScratch* scratch = nullptr;
+  // All valid pairs, and the weight gradients made of them.
+  int64_t pairs = 0;
+  const float** x = nullptr;
+  const float** h_prev = nullptr;
+  const float** reset_h = nullptr;
+  const float** record = nullptr;
+  Product products[3] = {};
+  int64_t product_count = 0;
+  float* pack = nullptr;  // threads x pack_floats
+  int64_t pack_floats = 0;
+};
+
+// Every `threads`-th panel of the transpose of the given vectors of weights
+// (columns, G U), beginning with panel number `panel`, whose end is returned.
+template <class Cell>
+int64_t pack_transposed(const Problem& p, const Sizes& s, int64_t task,
+                        int64_t panel, const float* weights, int64_t columns,
+                        Range range, float* panels) {
+  const int64_t vectors = ceil_div(columns, kLanes);
+  auto order = [&](int64_t vector) {
+    return Cell::order(range.first + vector, s.blocks);
+  };
+  for (int64_t vector = 0; vector < vectors; vector += 4, ++panel)
+    if (panel % p.threads == task)
+      pack_transposed_panel(weights, columns, Cell::kGates * p.units, p.units,
+                            range.count, vector, min(4, vectors - vector),
+                            order, panels);
+  return panel;
+}
+
+template <class Cell>
+void pack_backward_task(void* context, int64_t task) {
+  auto& job = *static_cast<BackwardJob<Cell>*>(context);
+  const Problem& p = job.p;
+  const Sizes& s = job.sizes;
+  float* panels = job.recurrent_panels;
+  if (p.family == Family::kGru) {
+    int64_t panel = pack_transposed<Cell>(p, s, task, 0, p.recurrent, p.units,
+                                          {0, 2 * s.blocks}, panels);
+    panels += 2 * s.padded * s.padded;
+    pack_transposed<Cell>(p, s, task, panel, p.recurrent, p.units,
+                          {2 * s.blocks, s.blocks}, panels);
+  } else {
+    pack_transposed<Cell>(p, s, task, 0, p.recurrent, p.units,
+                          Cell::recurrent_range(s.blocks), panels);
+  }
+}
+
+template <class Cell>
+void backward_task(void* context, int64_t task) {
+  auto& job = *static_cast<BackwardJob<Cell>*>(context);
+  const Problem& p = job.p;
+  const Backward& g = job.g;
+  const Sizes& s = job.sizes;
+  const BackwardScratch& own = job.scratch[task];
+  const int64_t* rows = p.rows + p.begin[task];
+  const int64_t count = p.begin[task + 1] - p.begin[task];
+  const int64_t c_offset = (Cell::kWidth - 1) * s.padded;
+
+  clear(own.d_h, count * s.padded);
+  clear(own.d_c, count * s.padded);
+  for (int64_t j = 0; j < count; ++j) {
+    copy(own.d_h + j * s.padded, g.d_h + rows[j] * p.units, p.units);
+    if (g.d_c != nullptr)
+      copy(own.d_c + j * s.padded, g.d_c + rows[j] * p.units, p.units);
+  }
+
+  for (int64_t step = p.steps - 1; step >= 0; --step) {
+    int64_t active = 0;
+    for (int64_t j = 0; j < count; ++j) {
+      const int64_t b = rows[j], at = b * p.steps + step;
+      const int64_t previous = p.previous(b, step);
+      const bool valid = p.valid(b, step);
+      float* d_h = own.d_h + j * s.padded;
+      // A masked step shows the last valid state, zeros before there was one.
+      if (valid || (previous >= 0 && !p.zero_output_for_mask)) {
+        if (g.d_outputs != nullptr)
+          for (int64_t unit = 0; unit < p.units; unit += kLanes)
+            store(d_h + unit,
+                  load(d_h + unit) + load(g.d_outputs + at * p.units + unit,
+                                          p.units - unit));
+        if (step == p.steps - 1)
+          for (int64_t unit = 0; unit < p.units; ++unit)
+            d_h[unit] += g.d_last[b * p.units + unit];
+      }
+      if (!valid) continue;
+      const int64_t before = b * p.steps + previous;
+      float* record = g.records + at * s.record;
+      own.record[active] = record;
+      own.d_h_in[active] = d_h;
+      own.d_c_in[active] = own.d_c + j * s.padded;
+      own.h_prev[active] = previous < 0 ? p.h0 + b * p.units
+                                        : g.outputs + before * p.units;
+      if (g.d_c != nullptr)
+        own.c_prev[active] = previous < 0
+                                 ? p.c0 + b * p.units
+                                 : g.records + before * s.record + c_offset;
+      ++active;
+    }
+    Cell::backward({active, p.units, s.blocks, job.recurrent_panels, own.h_prev,
+                    own.c_prev, own.record, own.d_h_in, own.d_c_in});
+  }
+
+  for (int64_t j = 0; j < count; ++j) {
+    copy(g.d_h0 + rows[j] * p.units, own.d_h + j * s.padded, p.units);
+    if (g.d_c != nullptr)
+      copy(g.d_c0 + rows[j] * p.units, own.d_c + j * s.padded, p.units);
+  }
+}
+
+// Task i takes a slab of columns of every weight gradient.
+template <class Cell>
+void weights_task(void* context, int64_t task) {
+  auto& job = *static_cast<BackwardJob<Cell>*>(context);
+  const Problem& p = job.p;
+  float* a_pack = job.pack + task * job.pack_floats;
+  float* b_pack = a_pack + job.pack_floats - kDepth * 4 * kLanes;
+  for (int64_t i = 0; i < job.product_count; ++i) {
+    const Product& product = job.products[i];
+    const int64_t panels = ceil_div(product.vectors.count, 4);
+    const int64_t first = panels * task / p.threads * 4;
+    const int64_t last =
+        min(panels * (task + 1) / p.threads * 4, product.vectors.count);
+    if (first >= last) continue;
+    outer_products(
+        product.left, product.m, job.record, job.pairs,
+        product.vectors.first * kLanes, first, last,
+        [&](int64_t vector) {
+          return Cell::order(product.vectors.first + vector, job.sizes.blocks);
+        },
+        p.units, Cell::kGates * p.units, product.d_weights, product.d_bias,
+        a_pack, b_pack);
+  }
+}
+
+// The lists of all valid pairs, and the weight gradients made of them.
+template <class Cell>
+void list_products(BackwardJob<Cell>& job) {
+  const Problem& p = job.p;
+  const Backward& g = job.g;
+  const Sizes& s = job.sizes;
+  job.pairs = 0;
+  for (int64_t b = 0; b < p.batch; ++b) {
+    const float* h = p.h0 + b * p.units;
+    for (int64_t step = 0; step < p.steps; ++step) {
+      if (!p.valid(b, step)) continue;
+      const int64_t at = b * p.steps + step;
+      job.x[job.pairs] = p.x + (b * p.steps + p.time(step)) * p.features;
+      job.record[job.pairs] = g.records + at * s.record;
+      job.h_prev[job.pairs] = h;
+      job.reset_h[job.pairs] = g.records + at * s.record + 3 * s.padded;
+      h = g.outputs + at * p.units;
+      ++job.pairs;
+    }
+  }
+  const Range input = Cell::input_range(s.blocks);
+  const Range recurrent = Cell::recurrent_range(s.blocks);
+  job.products[0] = {job.x, p.features, input, g.d_kernel, g.d_bias};
+  if (p.family == Family::kGru) {
+    job.products[1] = {job.h_prev, p.units, {0, 2 * s.blocks}, g.d_recurrent,
+                       nullptr};
+    job.products[2] = {job.reset_h, p.units, {2 * s.blocks, s.blocks},
+                       g.d_recurrent, nullptr};
+    job.product_count = 3;
+  } else {
+    float* d_bias = nullptr;
+    if (p.family == Family::kGruResetAfter && g.d_bias != nullptr)
+      d_bias = g.d_bias + 3 * p.units;
+    job.products[1] = {job.h_prev, p.units, recurrent, g.d_recurrent, d_bias};
+    job.product_count = 2;
+  }
+}
+
+template <class Cell>
+bool backward(const Problem& p, const Backward& g) {
+  const Sizes s = sizes_of<Cell>(p);
+  const int64_t all = p.batch * p.steps;
+  void* memory;
+  BackwardJob<Cell> job = allocate_arrays(
+      [&](Arena& arena) {
+        BackwardJob<Cell> job{p, g, s};
+        job.recurrent_panels =
+            arena.take<float>(Cell::kGates * s.padded * s.padded);
+        job.x = arena.take<const float*>(all);
+        job.h_prev = arena.take<const float*>(all);
+        job.reset_h = arena.take<const float*>(all);
+        job.record = arena.take<const float*>(all);
+        job.pack_floats =
+            kDepth * (max(p.features, p.units) + kRows + 4 * kLanes);
+        job.pack = arena.take<float>(job.pack_floats * p.threads);
+        job.scratch = arena.take<BackwardScratch>(p.tasks);
+        for (int64_t task = 0; task < p.tasks; ++task) {
+          BackwardScratch own;
+          own.d_h = arena.take<float>(s.task_rows * s.padded);
+          own.d_c = arena.take<float>(s.task_rows * s.padded);
+          own.h_prev = arena.take<const float*>(s.task_rows);
+          own.c_prev = arena.take<const float*>(s.task_rows);
+          own.record = arena.take<float*>(s.task_rows);
+          own.d_h_in = arena.take<float*>(s.task_rows);
+          own.d_c_in = arena.take<float*>(s.task_rows);
+          if (arena.ready()) job.scratch[task] = own;
+        }
+        return job;
+      },
+      &memory);
+  if (memory == nullptr) return false;
+  parallel(p.threads, p.threads, pack_backward_task<Cell>, &job);
+  parallel(p.threads, p.tasks, backward_task<Cell>, &job);
+  list_products<Cell>(job);
+  const int64_t width = Cell::kGates * p.units;
+  if (job.pairs == 0) {
+    clear(g.d_kernel, p.features * width);
+    clear(g.d_recurrent, p.units * width);
+    if (g.d_bias != nullptr)
+      clear(g.d_bias, p.family == Family::kGruResetAfter ? 2 * width : width);
+  } else {
+    parallel(p.threads, p.threads, weights_task<Cell>, &job);
+  }
+  release(memory);
+  return true;
+}
+
+// --------------------------------------------------------- input gradient
+
+template <class Cell>
+struct InputGradientJob {
+  const Problem& p;
+  const float* records;
+  float* d_x;
+  Sizes sizes;
+  float* panels = nullptr;
+  const float** record = nullptr;  // tasks x kChunk
+  float** to = nullptr;            // tasks x kChunk
+};
+
+template <class Cell>
+void pack_input_task(void* context, int64_t task) {
+  auto& job = *static_cast<InputGradientJob<Cell>*>(context);
+  pack_transposed<Cell>(job.p, job.sizes, task, 0, job.p.kernel,
+                        job.p.features, Cell::input_range(job.sizes.blocks),
+                        job.panels);
+}
+
+template <class Cell>
+void input_gradient_task(void* context, int64_t task) {
+  auto& job = *static_cast<InputGradientJob<Cell>*>(context);
+  const Problem& p = job.p;
+  const Range input = Cell::input_range(job.sizes.blocks);
+  const float** record = job.record + task * kChunk;
+  float** to = job.to + task * kChunk;
+  int64_t pairs = 0;
+  auto flush = [&] {
+    multiply_rows<4, 1>(
+        record, input.first * kLanes, pairs, input.count * kLanes, job.panels,
+        ceil_div(p.features, kLanes),
+        [](int64_t, int64_t, int64_t) { return Vec{}; },
+        [&](int64_t row, int64_t vector, const Vec* sums, int64_t n) {
+          for (int64_t v = 0; v < n; ++v) {
+            int64_t feature = (vector + v) * kLanes;
+            store(to[row] + feature, sums[v], p.features - feature);
+          }
+        });
+    pairs = 0;
+  };
+  for (int64_t i = p.begin[task]; i < p.begin[task + 1]; ++i)
+    for (int64_t step = 0; step < p.steps; ++step) {
+      const int64_t b = p.rows[i];
+      float* d_x = job.d_x + (b * p.steps + p.time(step)) * p.features;
+      if (!p.valid(b, step)) {
+        clear(d_x, p.features);
+        continue;
+      }
+      record[pairs] = job.records + (b * p.steps + step) * job.sizes.record;
+      to[pairs] = d_x;
+      if (++pairs == kChunk) flush();
+    }
+  flush();
+}
+
+template <class Cell>
+bool input_gradient(const Problem& p, const float* records, float* d_x) {
+  const Sizes s = sizes_of<Cell>(p);
+  const int64_t depth = Cell::input_range(s.blocks).count * kLanes;
+  void* memory;
+  InputGradientJob<Cell> job = allocate_arrays(
+      [&](Arena& arena) {
+        InputGradientJob<Cell> job{p, records, d_x, s};
+        job.panels =
+            arena.take<float>(depth * ceil_div(p.features, kLanes) * kLanes);
+        job.record = arena.take<const float*>(p.tasks * kChunk);
+        job.to = arena.take<float*>(p.tasks * kChunk);
+        return job;
+      },
+      &memory);
+  if (memory == nullptr) return false;
+  parallel(p.threads, p.threads, pack_input_task<Cell>, &job);
+  parallel(p.threads, p.tasks, input_gradient_task<Cell>, &job);
+  release(memory);
+  return true;
+}
+
+// ------------------------------------------------------------ entry points
+
+// call(Cell) for the problem's family.
+template <class Call>
+auto for_family(const Problem& p, const Call& call) {
+  switch (p.family) {
+    case Family::kSimpleRelu:
+      return call(SimpleRnn<true>());
+    case Family::kLstm:
+      return call(Lstm());
+    case Family::kGru:
+      return call(Gru());
+    case Family::kGruResetAfter:
+      return call(GruResetAfter());
+    default:
+      return call(SimpleRnn<false>());
+  }
+}
+
+inline int64_t any_record_floats(const Problem& p) {
+  return for_family(p, [&](auto cell) {
+    return record_floats<decltype(cell)>(p);
+  });
+}
+inline bool any_forward(const Problem& p, const Forward& f) {
+  return for_family(p, [&](auto cell) {
+    return forward<decltype(cell)>(p, f);
+  });
+}
+inline bool any_backward(const Problem& p, const Backward& g) {
+  return for_family(p, [&](auto cell) {
+    return backward<decltype(cell)>(p, g);
+  });
+}
+inline bool any_input_gradient(const Problem& p, const float* records,
+                               float* d_x) {
+  return for_family(p, [&](auto cell) {
+    return input_gradient<decltype(cell)>(p, records, d_x);
+  });
+}
+
+}  // namespace KERASRNN_ISA
+}  // namespace kerasrnn
