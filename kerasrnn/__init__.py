@@ -6,6 +6,33 @@ The shape alphabet, used in every docstring and comment:
     V vocabulary    L image locations    K beams
 """
 
+from typing import TYPE_CHECKING
+
 from kerasrnn.version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from kerasrnn import data, export, layers, metrics, text, training, zoo
+
+__all__ = [
+    "__version__",
+    "data",
+    "export",
+    "layers",
+    "metrics",
+    "text",
+    "training",
+    "zoo",
+]
+
+
+def __getattr__(name):
+    # Imported on first use, so that `kerasrnn --help` does not wait for TensorFlow.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return import_module(f"{__name__}.{name}")
+
+
+def __dir__():
+    return sorted(__all__)

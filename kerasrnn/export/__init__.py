@@ -1,0 +1,3 @@
+from kerasrnn.export import saved_model
+
+__all__ = ["saved_model"]

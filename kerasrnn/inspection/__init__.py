@@ -1,0 +1,4 @@
+from kerasrnn.inspection.confusion_matrix import confusion_matrix_figure
+from kerasrnn.inspection.learning_curve import learning_curve_figure
+
+__all__ = ["confusion_matrix_figure", "learning_curve_figure"]

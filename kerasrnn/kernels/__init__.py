@@ -1,0 +1,6 @@
+"""The loop over time: one module a backend, `reference` being the definition."""
+
+from kerasrnn.kernels.choice import KERNELS, choose_kernel, use_kernel
+from kerasrnn.kernels.recurrence import Recurrence
+
+__all__ = ["KERNELS", "Recurrence", "choose_kernel", "use_kernel"]

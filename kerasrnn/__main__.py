@@ -1,0 +1,5 @@
+import sys
+
+from kerasrnn.cli import main
+
+sys.exit(main())

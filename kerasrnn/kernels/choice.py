@@ -1,0 +1,71 @@
+"""Which kernel runs a recurrence, and why."""
+
+import contextlib
+import contextvars
+import types
+
+import keras
+
+from kerasrnn.kernels import reference
+
+# From the fastest to the slowest; the last one runs everything.
+KERNELS = {"reference": reference}
+if keras.backend.backend() == "tensorflow":
+    from kerasrnn.kernels import tensorflow
+
+    KERNELS = {"tensorflow": tensorflow, **KERNELS}
+
+_forced = contextvars.ContextVar("kerasrnn_kernel", default="auto")
+
+
+@contextlib.contextmanager
+def use_kernel(name: str):
+    """Runs every layer called inside the `with` block on one kernel.
+
+    For debugging and for comparisons; what has been traced before keeps its kernel.
+
+    Args:
+        name: "auto", or one of `KERNELS`.
+
+    Raises:
+        ValueError: `name` is not a kernel, or, when a layer is called, that kernel
+            cannot run the layer's configuration.
+
+    Example:
+
+    >>> from kerasrnn.kernels import use_kernel
+    >>> from kerasrnn.layers import LSTM
+    >>> with use_kernel("reference"):
+    ...     print(LSTM(4).explain().splitlines()[0])
+    kernel: reference
+    """
+    if name not in ("auto", *KERNELS):
+        raise ValueError(f"`name` must be one of {['auto', *KERNELS]}; got {name!r}.")
+    token = _forced.set(name)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+def choose_kernel(
+    recurrence, sequences, mask
+) -> tuple[types.ModuleType, dict[str, str]]:
+    """The first kernel that accepts, and why each one before it declined.
+
+    Raises:
+        ValueError: The kernel forced by `use_kernel` declines.
+    """
+    forced = _forced.get()
+    if forced != "auto":
+        reason = KERNELS[forced].declines(recurrence, sequences, mask)
+        if reason:
+            raise ValueError(f"kernel {forced!r} cannot run this layer: {reason}.")
+        return KERNELS[forced], {}
+    declined = {}
+    for name, kernel in KERNELS.items():
+        reason = kernel.declines(recurrence, sequences, mask)
+        if reason is None:
+            break
+        declined[name] = reason
+    return kernel, declined

@@ -1,0 +1,54 @@
+"""What a kernel is asked to compute."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Recurrence:
+    """One recurrent layer, ready to be run over a batch of sequences.
+
+    A kernel turns `(recurrence, sequences, initial_state, mask)` into
+    `(last_output, outputs, states)`, where `sequences` is (B, T, D), `mask` is
+    (B, T) or None, and `outputs` is (B, T, U) in processing order (from the last
+    step to the first if `go_backwards`), or None without `return_sequences`.
+
+    At a masked step the state stays as it was, and the output is that of the step
+    before (zeros if there is none) or, with `zero_output_for_mask`, zeros.
+
+    Args:
+        step: The definition: `(inputs, states) -> (output, new_states)`.
+        output_size: Size of one step's output.
+        family: "simple_rnn", "lstm", "gru", or "cell" for any other cell, of which
+            only `step` is known.
+        kernel: (D, gates · U), gates in Keras's order.
+        recurrent_kernel: (U, gates · U).
+        bias: (gates · U,), (2, 3 · U) for a GRU with `reset_after`, or None.
+        activation: Keras's name of the activation, "custom" where it has none.
+        recurrent_activation: The same for the gates; "linear" without gates.
+        reset_after: The GRU's variant.
+        gate_dropout: Whether `step` multiplies what enters each gate by a dropout
+            mask of its own.
+        go_backwards: Whether to start at the last step.
+        return_sequences: Whether the outputs of all steps are wanted.
+        unroll: Whether to lay the steps out one after the other in the graph.
+        zero_output_for_mask: Whether a masked step gives zeros.
+        training: Whether gradients are likely to be asked for.
+    """
+
+    step: Callable
+    output_size: int
+    family: str = "cell"
+    kernel: Any = None
+    recurrent_kernel: Any = None
+    bias: Any = None
+    activation: str = "custom"
+    recurrent_activation: str = "linear"
+    reset_after: bool = False
+    gate_dropout: bool = False
+    go_backwards: bool = False
+    return_sequences: bool = False
+    unroll: bool = False
+    zero_output_for_mask: bool = False
+    training: bool = False

@@ -1,0 +1,112 @@
+"""A recurrent layer and its mirror image."""
+
+import keras
+from keras import tree
+
+from kerasrnn.layers.call_checks import standardize_mask
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class Bidirectional(keras.layers.Bidirectional):
+    """A recurrent layer over the sequence, and one over the reversed sequence.
+
+    y_t = merge(→y_t, ←y_t)
+
+    `keras.layers.Bidirectional` as it is, but for: masks that go on with
+    `return_state` and in stateful use, and on every version of Keras;
+    `reset_state(states=, rows=)`; and errors that name what is wrong.
+
+    Args:
+        layer: The recurrent layer to run forwards.
+        merge_mode: "concat", "sum", "mul", "ave", or None for both outputs.
+        weights: Initial weights, the forward layer's first.
+        backward_layer: The layer to run backwards; `layer` with the opposite
+            `go_backwards` by default.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Call arguments:
+        sequences: (B, T, D).
+        initial_state: The forward layer's states, then the backward layer's.
+        mask: (B, T) booleans, True where a step counts.
+        training: Whether dropout applies.
+
+    Output shape:
+        As of `layer`, with 2U in place of U for "concat"; with `return_state`
+        followed by the forward and then the backward states.
+
+    Masking:
+        As in `layer`; with `return_sequences`, masked steps give zeros.
+
+    Raises:
+        ValueError: `initial_state` does not have both layers' states.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasrnn.layers import LSTM, Bidirectional
+    >>> Bidirectional(LSTM(4))(np.ones((2, 5, 3), "float32")).shape
+    TensorShape([2, 8])
+
+    Reference: Schuster and Paliwal 1997, figure 3.
+    """
+
+    def __init__(
+        self, layer, merge_mode="concat", weights=None, backward_layer=None, **kwargs
+    ):
+        super().__init__(
+            layer,
+            merge_mode=merge_mode,
+            weights=weights,
+            backward_layer=backward_layer,
+            **kwargs,
+        )
+        self.supports_masking = True
+
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        if initial_state is not None:
+            count = 2 * len(tree.flatten(list(self.forward_layer.state_size)))
+            if not isinstance(initial_state, (list, tuple)) or count != len(
+                tree.flatten(initial_state)
+            ):
+                raise ValueError(
+                    f"`initial_state` of layer {self.name!r} must be a list of {count} "
+                    "states, the forward layer's first; got "
+                    f"{len(tree.flatten(initial_state))}."
+                )
+        return super().call(
+            sequences,
+            initial_state=initial_state,
+            mask=standardize_mask(mask, sequences),
+            training=training,
+        )
+
+    def compute_mask(self, _, mask):
+        mask = tree.flatten(mask)[0] if self.return_sequences else None
+        masks = [mask, mask] if self.merge_mode is None else [mask]
+        if self.return_state:
+            masks += [None] * 2 * len(tree.flatten(list(self.forward_layer.state_size)))
+        return masks if len(masks) > 1 else mask
+
+    def reset_state(self, states=None, rows=None):
+        """Sets what a stateful layer carries over.
+
+        Args:
+            states: The new states, the forward layer's first; None for zeros.
+            rows: Indices of the rows to set; None for all.
+        """
+        if not self.stateful:
+            raise AttributeError("Layer must be stateful.")
+        half = None if states is None else len(states) // 2
+        self.forward_layer.reset_state(None if half is None else states[:half], rows)
+        self.backward_layer.reset_state(None if half is None else states[half:], rows)
+
+    reset_states = reset_state
+
+    def explain(self, training=True) -> str:
+        """Which kernel runs each direction, and why not a faster one."""
+        layers = {"forward": self.forward_layer, "backward": self.backward_layer}
+        return "\n".join(
+            f"{name} {line}"
+            for name, layer in layers.items()
+            for line in layer.explain(training).splitlines()
+        )

@@ -1,0 +1,201 @@
+"""What SimpleRNNCell, LSTMCell and GRUCell share."""
+
+import keras
+from keras import ops
+
+
+def keras_dropout_protocol() -> type:
+    """The class by which keras.layers.RNN knows a cell with dropout masks.
+
+    It draws such a cell's masks before its loop and drops them after it. The class
+    is not public, but every cell of Keras's has it as a base.
+    """
+    bases = keras.layers.LSTMCell.__mro__
+    return next((b for b in bases if b.__name__ == "DropoutRNNCell"), object)
+
+
+class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
+    """A cell with a kernel W, a recurrent kernel U, a bias b and dropout.
+
+    The arguments are those of the subclasses. Dropout masks are drawn once a
+    sequence and kept until they are reset. With `implementation=1`, and always with
+    `recurrent_dropout`, each gate has a mask of its own.
+    """
+
+    family = "cell"
+    gates = 1
+
+    def __init__(
+        self,
+        units,
+        *,
+        activation,
+        use_bias,
+        kernel_initializer,
+        recurrent_initializer,
+        bias_initializer,
+        kernel_regularizer,
+        recurrent_regularizer,
+        bias_regularizer,
+        kernel_constraint,
+        recurrent_constraint,
+        bias_constraint,
+        dropout,
+        recurrent_dropout,
+        seed,
+        recurrent_activation="linear",
+        implementation=2,
+        **kwargs,
+    ):
+        if isinstance(units, bool) or int(units) != units or units <= 0:
+            raise ValueError(
+                "Received an invalid value for argument `units`, "
+                f"expected a positive integer, got {units}."
+            )
+        super().__init__(**kwargs)
+        self.units = int(units)
+        self.activation = keras.activations.get(activation)
+        self.recurrent_activation = keras.activations.get(recurrent_activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.dropout = min(1.0, max(0.0, dropout))
+        self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
+        self.implementation = 1 if self.recurrent_dropout else implementation
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed=seed)
+        self.state_size = self.units
+        self.output_size = self.units
+        self._dropout_mask = None
+        self._recurrent_dropout_mask = None
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(
+            shape=(input_shape[-1], self.gates * self.units),
+            name="kernel",
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.recurrent_kernel = self.add_weight(
+            shape=(self.units, self.gates * self.units),
+            name="recurrent_kernel",
+            initializer=self.recurrent_initializer,
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                shape=self.bias_shape,
+                name="bias",
+                initializer=self.initialize_bias,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    @property
+    def bias_shape(self):
+        return (self.gates * self.units,)
+
+    @property
+    def initialize_bias(self):
+        return self.bias_initializer
+
+    def get_initial_state(self, batch_size=None):
+        """Zeros: one (B, U) tensor for each state."""
+        sizes = keras.tree.flatten(self.state_size)
+        return [ops.zeros((batch_size, n), dtype=self.compute_dtype) for n in sizes]
+
+    @property
+    def has_gate_dropout(self) -> bool:
+        """Whether each gate's dropout mask differs, so that none can be hoisted."""
+        return bool(
+            self.recurrent_dropout or (self.dropout and self.implementation == 1)
+        )
+
+    def named_weights(self) -> dict:
+        """The weights by their names, None where there is no bias."""
+        return {
+            "kernel": self.kernel,
+            "recurrent_kernel": self.recurrent_kernel,
+            "bias": self.bias,
+        }
+
+    def project(self, inputs, training):
+        """x W: (B, gates · U)."""
+        masks = self.get_dropout_mask(inputs) if training else None
+        return self._masked_product(inputs, self.kernel, masks)
+
+    def recur(self, h, training):
+        """h U: (B, gates · U)."""
+        masks = self.get_recurrent_dropout_mask(h) if training else None
+        return self._masked_product(h, self.recurrent_kernel, masks)
+
+    def _masked_product(self, x, kernel, masks):
+        if masks is None:
+            return ops.matmul(x, kernel)
+        if not isinstance(masks, list):
+            return ops.matmul(x * masks, kernel)
+        parts = ops.split(kernel, self.gates, axis=1)
+        products = [ops.matmul(x * m, w) for m, w in zip(masks, parts, strict=True)]
+        return ops.concatenate(products, axis=-1)
+
+    def _draw(self, step_input, rate):
+        # As in Keras, a rate of 1 drops nothing in a cell with gates.
+        if rate == 0.0 or (rate == 1.0 and self.gates > 1):
+            return None
+        ones = ops.ones_like(step_input)
+        masks = [
+            keras.random.dropout(ones, rate=rate, seed=self.seed_generator)
+            for _ in range(self.gates if self.implementation == 1 else 1)
+        ]
+        return masks if self.implementation == 1 and self.gates > 1 else masks[0]
+
+    def get_dropout_mask(self, step_input):
+        """The mask or masks of this sequence's inputs, drawn at the first call."""
+        if self._dropout_mask is None:
+            self._dropout_mask = self._draw(step_input, self.dropout)
+        return self._dropout_mask
+
+    def get_recurrent_dropout_mask(self, step_input):
+        """The mask or masks of this sequence's states, drawn at the first call."""
+        if self._recurrent_dropout_mask is None:
+            self._recurrent_dropout_mask = self._draw(
+                step_input, self.recurrent_dropout
+            )
+        return self._recurrent_dropout_mask
+
+    def reset_dropout_mask(self):
+        self._dropout_mask = None
+
+    def reset_recurrent_dropout_mask(self):
+        self._recurrent_dropout_mask = None
+
+    def get_config(self):
+        config = {
+            "units": self.units,
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "implementation": self.implementation,
+            "seed": self.seed,
+        }
+        if self.gates > 1:
+            config["recurrent_activation"] = keras.activations.serialize(
+                self.recurrent_activation
+            )
+        for kind in ("initializer", "regularizer", "constraint"):
+            serialize = getattr(keras, f"{kind}s").serialize
+            for weight in ("kernel", "recurrent", "bias"):
+                name = f"{weight}_{kind}"
+                config[name] = serialize(getattr(self, name))
+        return {**super().get_config(), **config}

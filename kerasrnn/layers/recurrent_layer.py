@@ -1,0 +1,61 @@
+"""What SimpleRNN, LSTM and GRU share: an RNN round a cell of our own."""
+
+import keras
+
+from kerasrnn.layers.rnn import RNN
+
+
+def cell_property(name: str) -> property:
+    """A read-only property of the layer that is the cell's."""
+    return property(lambda self: getattr(self.cell, name))
+
+
+class RecurrentLayer(RNN):
+    """An `RNN` that shows its cell's arguments as its own.
+
+    Args:
+        cell: A `SimpleRNNCell`, `LSTMCell` or `GRUCell`.
+        use_cudnn: "auto", True or False; None where cuDNN has no such layer.
+        **kwargs: Those of `RNN`.
+    """
+
+    def __init__(self, cell, *, use_cudnn=None, **kwargs):
+        super().__init__(cell, **kwargs)
+        if use_cudnn is not None:
+            if use_cudnn not in ("auto", True, False):
+                raise ValueError(
+                    "Invalid value received for argument `use_cudnn`. Expected one "
+                    f"of {{'auto', True, False}}. Received: use_cudnn={use_cudnn}"
+                )
+            self.use_cudnn = use_cudnn
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+
+    units = cell_property("units")
+    activation = cell_property("activation")
+    use_bias = cell_property("use_bias")
+    kernel_initializer = cell_property("kernel_initializer")
+    recurrent_initializer = cell_property("recurrent_initializer")
+    bias_initializer = cell_property("bias_initializer")
+    kernel_regularizer = cell_property("kernel_regularizer")
+    recurrent_regularizer = cell_property("recurrent_regularizer")
+    bias_regularizer = cell_property("bias_regularizer")
+    kernel_constraint = cell_property("kernel_constraint")
+    recurrent_constraint = cell_property("recurrent_constraint")
+    bias_constraint = cell_property("bias_constraint")
+    dropout = cell_property("dropout")
+    recurrent_dropout = cell_property("recurrent_dropout")
+
+    def get_config(self):
+        config = super().get_config()
+        del config["cell"]
+        config["activity_regularizer"] = keras.regularizers.serialize(
+            self.activity_regularizer
+        )
+        if hasattr(self, "use_cudnn"):
+            config["use_cudnn"] = self.use_cudnn
+        # The layer's name, dtype and trainable come last, over the cell's.
+        return {**self.cell.get_config(), **config}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)

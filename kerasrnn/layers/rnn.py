@@ -1,0 +1,394 @@
+"""A cell, applied to every step of a sequence."""
+
+import inspect
+
+import keras
+from keras import ops, tree
+
+from kerasrnn.kernels import Recurrence, choose_kernel
+from kerasrnn.layers.call_checks import (
+    check_initial_state,
+    check_not_inside_sequential,
+    check_sequences,
+    standardize_mask,
+)
+from kerasrnn.layers.gru_cell import GRUCell
+from kerasrnn.layers.lstm_cell import LSTMCell
+from kerasrnn.layers.simple_rnn_cell import SimpleRNNCell
+from kerasrnn.layers.stacked_rnn_cells import (
+    StackedRNNCells,
+    draw_dropout_masks,
+    reset_dropout_masks,
+)
+from kerasrnn.layers.state_variables import StateVariables
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class RNN(keras.layers.Layer):
+    """A cell, applied to every step of a sequence.
+
+    y_t, s_t = cell(x_t, s_{t-1})        t = 1 … T
+
+    Args:
+        cell: A cell, or a list of cells to stack. A cell has
+            `call(inputs, states) -> (output, new_states)`, `state_size` (an integer,
+            or a list of one for each state), and may have `output_size` and
+            `get_initial_state(batch_size)`. Cells of `keras.layers` are welcome.
+        return_sequences: Whether to return the outputs of all steps, (B, T, U), in
+            place of the last one, (B, U).
+        return_state: Whether to return the final states too.
+        go_backwards: Whether to go from the last step to the first. Outputs come in
+            that order.
+        stateful: Whether a batch starts from the states that the batch before left,
+            row by row. The first batch sets the number of rows; a smaller batch uses
+            and updates the first of them. Saved in `.keras` files.
+        unroll: Whether to lay the steps out one by one in the graph: faster for a
+            few steps, slow to build for many.
+        zero_output_for_mask: Whether the output of a masked step is zeros in place
+            of the output of the step before.
+        **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
+
+    Call arguments:
+        sequences: (B, T, D).
+        initial_state: The states before the first step, in the cell's structure;
+            `get_initial_state` by default.
+        mask: (B, T) booleans, True where a step counts; of any kind.
+        training: Whether dropout applies.
+
+    Output shape:
+        (B, U), or (B, T, U) with `return_sequences`; with `return_state` a tuple
+        that goes on with the final states.
+
+    Masking:
+        At a masked step the state stays as it was and the output is the one of the
+        step before (zeros if there is none). The mask goes on to the next layer
+        with `return_sequences`.
+
+    Raises:
+        ValueError: A wrong rank, size, state or mask; the message names it.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasrnn.layers import GRUCell, LSTMCell, RNN
+    >>> layer = RNN([GRUCell(3), LSTMCell(4)], return_sequences=True)
+    >>> layer(np.ones((2, 5, 8), "float32")).shape
+    TensorShape([2, 5, 4])
+
+    Reference: `keras.layers.RNN`, whose arguments and numbers these are.
+    """
+
+    def __init__(
+        self,
+        cell,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        zero_output_for_mask=False,
+        **kwargs,
+    ):
+        if isinstance(cell, (list, tuple)):
+            cell = StackedRNNCells(cell)
+        if "call" not in dir(cell):
+            raise ValueError(
+                f"Argument `cell` should have a `call` method. Received: cell={cell}"
+            )
+        if "state_size" not in dir(cell):
+            raise ValueError(
+                "The RNN cell should have a `state_size` attribute (single integer or "
+                f"list of integers, one integer per RNN state). Received: cell={cell}"
+            )
+        super().__init__(**kwargs)
+        self.cell = cell
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.go_backwards = go_backwards
+        self.stateful = stateful
+        self.unroll = unroll
+        self.zero_output_for_mask = zero_output_for_mask
+        self.supports_masking = True
+        if not isinstance(cell.state_size, (list, tuple, int)):
+            raise ValueError(
+                "state_size must be an integer, or a list/tuple of integers (one for "
+                f"each state tensor). Received: state_size={cell.state_size}"
+            )
+        self.single_state = isinstance(cell.state_size, int)
+        self.state_size = [cell.state_size] if self.single_state else cell.state_size
+        self._carried = StateVariables()
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        step_shape = (sequences_shape[0], *sequences_shape[2:])
+        if isinstance(self.cell, keras.layers.Layer) and not self.cell.built:
+            self.cell.build(step_shape)
+            self.cell.built = True
+        if self.stateful and self.states is None:
+            if sequences_shape[0] is None:
+                raise ValueError(
+                    "When using `stateful=True` in a RNN, the batch size must be "
+                    "static: its rows carry over to the next batch. Pass "
+                    "`batch_shape=(batch, steps, features)` to `keras.Input`. Found "
+                    f"dynamic batch size: sequence.shape={sequences_shape}"
+                )
+            self._carried.create(
+                self.get_initial_state(sequences_shape[0]), self.variable_dtype
+            )
+
+    @property
+    def states(self):
+        """The variables that a stateful layer carries over, or None."""
+        return self._carried.variables
+
+    @property
+    def variables(self):
+        # Not weights, as in Keras, so that weight files fit both libraries. But a
+        # trainer must know them, or JAX forgets their updates.
+        return [*super().variables, *tree.flatten(self.states or [])]
+
+    @property
+    def output_size(self) -> int:
+        """Size of one step's output."""
+        size = getattr(self.cell, "output_size", None)
+        size = tree.flatten(self.state_size)[0] if size is None else size
+        if not isinstance(size, int):
+            raise ValueError(f"output_size must be an integer; got {size}.")
+        return size
+
+    def get_initial_state(self, batch_size):
+        """The states before the first step of `batch_size` rows: zeros, mostly."""
+        if hasattr(self.cell, "get_initial_state"):
+            states = self.cell.get_initial_state(batch_size=batch_size)
+        else:
+            states = tree.map_structure(
+                lambda n: ops.zeros((batch_size, n), dtype=self.compute_dtype),
+                list(self.state_size),
+            )
+        return list(states) if tree.is_nested(states) else [states]
+
+    def reset_state(self, states=None, rows=None):
+        """Sets what a stateful layer carries over.
+
+        Args:
+            states: The new states, in the structure of `states`; None for zeros.
+            rows: Indices of the rows to set; None for all. `states` has one row for
+                each of them.
+        """
+        if self.states is not None:
+            self._carried.assign_rows(states, rows)
+
+    reset_states = reset_state
+
+    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+        batch, steps = sequences_shape[:2]
+        output_shape = (batch, self.output_size)
+        if self.return_sequences:
+            output_shape = (batch, steps, self.output_size)
+        if not self.return_state:
+            return output_shape
+        states = [
+            [(batch, n) for n in size]
+            if isinstance(size, (list, tuple))
+            else (batch, size)
+            for size in self.state_size
+        ]
+        return (output_shape, *states)
+
+    def compute_mask(self, _, mask):
+        mask = tree.flatten(mask)[0]
+        output_mask = mask if self.return_sequences else None
+        if not self.return_state:
+            return output_mask
+        return [output_mask, *(None for _ in tree.flatten(self.state_size))]
+
+    def __call__(self, sequences, *args, **kwargs):
+        check_sequences(self, sequences)
+        if self.return_state:
+            check_not_inside_sequential(self)
+        return super().__call__(sequences, *args, **kwargs)
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        mask = standardize_mask(mask, sequences)
+        batch = ops.shape(sequences)[0]
+        if initial_state is None:
+            if self.stateful:
+                initial_state = self._carried.rows(sequences.shape[0], batch)
+            else:
+                initial_state = self.get_initial_state(batch)
+        initial_state = check_initial_state(self, initial_state, sequences)
+        last_output, outputs, states = self._run(
+            sequences, initial_state, mask, training
+        )
+        if self.stateful:
+            self._carried.update(states, sequences.shape[0], batch)
+        output = outputs if self.return_sequences else last_output
+        if self.return_state:
+            return (output, *states)
+        return output
+
+    def step(self, inputs, states=None):
+        """One step with the state in the caller's hands.
+
+        The same numbers, bit by bit, as the sequence gives at once.
+
+        Args:
+            inputs: (B, D).
+            states: The list of states that the step before returned; None before
+                the first.
+
+        Returns:
+            `(output, states)`: the output, (B, U), and the list of new states.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from kerasrnn.layers import GRU
+        >>> layer, x = GRU(4), np.ones((2, 3, 8), "float32")
+        >>> state = None
+        >>> for t in range(3):
+        ...     y, state = layer.step(x[:, t], state)
+        >>> bool(np.all(y == layer(x)))
+        True
+        """
+        sequences = ops.expand_dims(
+            ops.convert_to_tensor(inputs, dtype=self.compute_dtype), 1
+        )
+        check_sequences(self, sequences)
+        if not self.built:
+            self.build(sequences.shape)
+        if states is None:
+            states = self.get_initial_state(ops.shape(sequences)[0])
+        states = check_initial_state(self, states, sequences)
+        output, _, states = self._run(sequences, states, None, training=False)
+        return output, states
+
+    def explain(self, training=True) -> str:
+        """Which kernel runs this layer, and why not a faster one.
+
+        Args:
+            training: Whether to ask about training or inference.
+
+        Example:
+
+        >>> from kerasrnn.layers import LSTM
+        >>> print(LSTM(4, activation="softplus").explain().splitlines()[0])
+        kernel: tensorflow
+        """
+        recurrence = self._recurrence(training)
+        kernel, declined = choose_kernel(recurrence, None, None)
+        lines = [
+            f"kernel: {kernel.__name__.rpartition('.')[2]}",
+            f"how: {kernel.describe(recurrence)}",
+        ]
+        lines += [f"not {name}: {reason}" for name, reason in declined.items()]
+        return "\n".join(lines)
+
+    def _run(self, sequences, initial_state, mask, training):
+        if self.unroll and sequences.shape[1] is None:
+            raise ValueError(
+                "Cannot unroll a RNN if the time dimension is undefined. \n"
+                "- If using a Sequential model, specify the time dimension by passing "
+                "an `Input()` as your first layer.\n"
+                "- If using the functional API, specify the time dimension by passing "
+                "a `shape` or `batch_shape` argument to your `Input()`."
+            )
+        if getattr(self, "use_cudnn", False) is True:
+            raise ValueError(
+                "use_cudnn=True was specified, but cuDNN is not supported for this "
+                "layer configuration with this backend. Pass use_cudnn='auto' to "
+                "fallback to a non-cuDNN implementation."
+            )
+        recurrence = self._recurrence(training)
+        if training:
+            # Drawn before the loop: a seed generator cannot be drawn from inside it
+            # on JAX, and every step of a sequence drops the same units.
+            draw_dropout_masks(self.cell, sequences[:, 0])
+            if self._hoists_dropout and self.cell.dropout:
+                dropout_mask = self.cell.get_dropout_mask(sequences[:, 0])
+                sequences = sequences * ops.expand_dims(dropout_mask, 1)
+        kernel, _ = choose_kernel(recurrence, sequences, mask)
+        results = kernel.run(recurrence, sequences, initial_state, mask)
+        reset_dropout_masks(self.cell)
+        return tree.map_structure(
+            lambda a: None if a is None else ops.cast(a, self.compute_dtype), results
+        )
+
+    @property
+    def _hoists_dropout(self):
+        """Whether all that `step` would drop are inputs, dropped before the loop."""
+        return type(self.cell) in FAMILIES and not self.cell.has_gate_dropout
+
+    def _recurrence(self, training) -> Recurrence:
+        """What a kernel has to run."""
+        cell, known = self.cell, {}
+        if type(cell) in FAMILIES:
+            known = {
+                "family": FAMILIES[type(cell)],
+                "activation": activation_name(cell.activation),
+                "recurrent_activation": activation_name(cell.recurrent_activation),
+                "reset_after": getattr(cell, "reset_after", False),
+                "gate_dropout": bool(training) and cell.has_gate_dropout,
+            }
+            if cell.built:
+                known |= {
+                    name: None if w is None else ops.cast(w, self.compute_dtype)
+                    for name, w in cell.named_weights().items()
+                }
+        step_arguments = {}
+        if "training" in inspect.signature(cell.call).parameters:
+            step_arguments["training"] = training and not self._hoists_dropout
+        call_cell = cell if callable(cell) else cell.call
+
+        def step(inputs, states):
+            output, new_states = call_cell(inputs, states, **step_arguments)
+            return output, tree.pack_sequence_as(states, tree.flatten(new_states))
+
+        return Recurrence(
+            step=step,
+            output_size=self.output_size,
+            go_backwards=self.go_backwards,
+            return_sequences=self.return_sequences,
+            unroll=self.unroll,
+            zero_output_for_mask=self.zero_output_for_mask,
+            training=bool(training),
+            **known,
+        )
+
+    def save_assets(self, dir_path):
+        if self.states is not None:
+            self._carried.save(dir_path)
+
+    def load_assets(self, dir_path):
+        if self.states is not None:
+            self._carried.load(dir_path)
+
+    def get_config(self):
+        config = {
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "go_backwards": self.go_backwards,
+            "stateful": self.stateful,
+            "unroll": self.unroll,
+            "zero_output_for_mask": self.zero_output_for_mask,
+            "cell": keras.saving.serialize_keras_object(self.cell),
+        }
+        return {**super().get_config(), **config}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        cell = keras.saving.deserialize_keras_object(
+            config.pop("cell"), custom_objects=custom_objects
+        )
+        return cls(cell, **config)
+
+
+FAMILIES = {SimpleRNNCell: "simple_rnn", LSTMCell: "lstm", GRUCell: "gru"}
+
+
+def activation_name(activation) -> str:
+    """Keras's name of an activation that kernels may know, or "custom"."""
+    for name in ("tanh", "sigmoid", "relu", "linear"):
+        if activation is getattr(keras.activations, name):
+            return name
+    return "custom"

@@ -1,0 +1,131 @@
+import keras
+
+from kerasrnn.layers.recurrent_layer import RecurrentLayer
+from kerasrnn.layers.simple_rnn_cell import SimpleRNNCell
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class SimpleRNN(RecurrentLayer):
+    """A vanilla recurrent network over whole sequences: `SimpleRNNCell` at every step.
+
+    h' = φ(x W + h U + b)
+
+    Args:
+        units: Positive integer, the size U of the state.
+        activation: φ; None for none.
+        use_bias: Whether the pre-activations have a bias.
+        kernel_initializer: Initializer of `kernel` W.
+        recurrent_initializer: Initializer of `recurrent_kernel` U.
+        bias_initializer: Initializer of `bias` b.
+        kernel_regularizer: Regularizer of `kernel`.
+        recurrent_regularizer: Regularizer of `recurrent_kernel`.
+        bias_regularizer: Regularizer of `bias`.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint: Constraint on `kernel`.
+        recurrent_constraint: Constraint on `recurrent_kernel`.
+        bias_constraint: Constraint on `bias`.
+        dropout: Fraction of the inputs to drop, the same ones at every step.
+        recurrent_dropout: Fraction of h to drop before its product with U, the same
+            ones at every step.
+        seed: Seed of the dropout masks.
+        return_sequences: Whether to return the outputs of all steps, (B, T, U), in
+            place of the last one, (B, U).
+        return_state: Whether to return the final state too.
+        go_backwards: Whether to go from the last step to the first. Outputs come in
+            that order.
+        stateful: Whether a batch starts from the states that the batch before left,
+            row by row. The first batch sets the number of rows.
+        unroll: Whether to lay the steps out one by one in the graph: faster for a
+            few steps, slow to build for many.
+        zero_output_for_mask: Whether the output of a masked step is zeros in place
+            of the output of the step before.
+        **kwargs: `name`, `dtype`, `trainable`, and `implementation` (1 draws one
+            dropout mask for each gate, 2 one for all).
+
+    Call arguments:
+        sequences: (B, T, D).
+        initial_state: [h], (B, U); zeros by default.
+        mask: (B, T) booleans, True where a step counts; of any kind.
+        training: Whether dropout applies.
+
+    Output shape:
+        (B, U), or (B, T, U) with `return_sequences`; with `return_state` a tuple
+        that goes on with h, (B, U).
+
+    Masking:
+        At a masked step the state stays as it was and the output is the one of the
+        step before (zeros if there is none). The mask goes on to the next layer
+        with `return_sequences`.
+
+    Raises:
+        ValueError: A wrong rank, size, state or mask; the message names it.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasrnn.layers import SimpleRNN
+    >>> x = np.ones((32, 10, 8), "float32")
+    >>> SimpleRNN(4)(x).shape
+    TensorShape([32, 4])
+    >>> SimpleRNN(4, return_sequences=True)(x).shape
+    TensorShape([32, 10, 4])
+
+    Reference: Elman 1990, "Finding structure in time", section 2.
+    """
+
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        seed=None,
+        **kwargs,
+    ):
+        cell = SimpleRNNCell(
+            units,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            implementation=kwargs.pop("implementation", 2),
+            dtype=kwargs.get("dtype"),
+            trainable=kwargs.get("trainable", True),
+            name="simple_rnn_cell",
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )

@@ -1,0 +1,155 @@
+"""Cells, one on top of the other."""
+
+import inspect
+
+import keras
+from keras import ops, tree
+
+from kerasrnn.layers.recurrent_cell import keras_dropout_protocol
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class StackedRNNCells(keras.layers.Layer, keras_dropout_protocol()):
+    """Cells, one on top of the other, as one cell.
+
+    y_1, s_1' = cell_1(x, s_1)        y_k, s_k' = cell_k(y_{k-1}, s_k)
+
+    Args:
+        cells: The cells, the first one nearest to the input.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: (B, D), one step.
+        states: One entry for each cell, as that cell takes it.
+        training: Whether dropout applies.
+
+    Output shape:
+        The last cell's output, and the new states, one entry for each cell.
+
+    Raises:
+        ValueError: A cell has no `call` or no `state_size`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasrnn.layers import LSTMCell, RNN, StackedRNNCells
+    >>> cell = StackedRNNCells([LSTMCell(8), LSTMCell(4)])
+    >>> RNN(cell)(np.ones((2, 5, 3), "float32")).shape
+    TensorShape([2, 4])
+
+    Reference: `keras.layers.StackedRNNCells`.
+    """
+
+    def __init__(self, cells, **kwargs):
+        super().__init__(**kwargs)
+        for cell in cells:
+            for name, kind in (("call", "method"), ("state_size", "attribute")):
+                if name not in dir(cell):
+                    raise ValueError(
+                        f"All cells must have a `{name}` {kind}. Received cell "
+                        f"without a `{name}`: {cell}"
+                    )
+        self.cells = list(cells)
+
+    @property
+    def state_size(self):
+        return [c.state_size for c in self.cells]
+
+    @property
+    def output_size(self):
+        return cell_output_size(self.cells[-1])
+
+    def build(self, input_shape):
+        for cell in self.cells:
+            if isinstance(cell, keras.layers.Layer) and not cell.built:
+                cell.build(input_shape)
+                cell.built = True
+            input_shape = (input_shape[0], cell_output_size(cell))
+
+    def get_initial_state(self, batch_size=None):
+        """The initial states of each cell, zeros where it has no say."""
+
+        def initial_state(cell):
+            if hasattr(cell, "get_initial_state"):
+                return cell.get_initial_state(batch_size=batch_size)
+            return tree.map_structure(
+                lambda n: ops.zeros((batch_size, n), dtype=self.compute_dtype),
+                cell.state_size,
+            )
+
+        return [initial_state(cell) for cell in self.cells]
+
+    def call(self, inputs, states, training=False):
+        new_states = []
+        for cell, state in zip(self.cells, states, strict=True):
+            call_cell = cell if callable(cell) else cell.call
+            arguments = {}
+            if "training" in inspect.signature(cell.call).parameters:
+                arguments["training"] = training
+            cell_state = list(state) if tree.is_nested(state) else [state]
+            inputs, new = call_cell(inputs, cell_state, **arguments)
+            new_states.append(tree.pack_sequence_as(state, tree.flatten(new)))
+        return inputs, new_states
+
+    def get_dropout_mask(self, step_input):
+        """Draws every cell's masks: how `keras.layers.RNN` asks for them."""
+        draw_dropout_masks(self, step_input)
+
+    def get_recurrent_dropout_mask(self, step_input):
+        """Drawn by `get_dropout_mask`."""
+
+    def reset_dropout_mask(self):
+        for cell in self.cells:
+            reset_dropout_masks(cell)
+
+    def reset_recurrent_dropout_mask(self):
+        """Reset by `reset_dropout_mask`."""
+
+    def get_config(self):
+        cells = [keras.saving.serialize_keras_object(c) for c in self.cells]
+        return {**super().get_config(), "cells": cells}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        cells = [
+            keras.saving.deserialize_keras_object(c, custom_objects=custom_objects)
+            for c in config.pop("cells")
+        ]
+        return cls(cells, **config)
+
+
+def cell_output_size(cell):
+    """Size of one step's output of any cell."""
+    size = getattr(cell, "output_size", None)
+    return tree.flatten(cell.state_size)[0] if size is None else size
+
+
+def draw_dropout_masks(cell, inputs):
+    """Draws the masks of one sequence, of a cell or of each cell in a stack.
+
+    Args:
+        cell: Any cell.
+        inputs: (B, D), one step; only its shape and dtype count.
+    """
+    if hasattr(cell, "cells"):
+        for c in cell.cells:
+            draw_dropout_masks(c, inputs)
+            size = cell_output_size(c)
+            inputs = ops.ones((ops.shape(inputs)[0], size), dtype=inputs.dtype)
+    elif hasattr(cell, "get_dropout_mask"):
+        h_size = tree.flatten(cell.state_size)[0]
+        cell.get_dropout_mask(inputs)
+        cell.get_recurrent_dropout_mask(
+            ops.ones((ops.shape(inputs)[0], h_size), dtype=inputs.dtype)
+        )
+
+
+def reset_dropout_masks(cell):
+    """Drops the masks of a cell, or of each cell in a stack."""
+    if hasattr(cell, "cells"):
+        for c in cell.cells:
+            reset_dropout_masks(c)
+    elif hasattr(cell, "reset_dropout_mask"):
+        cell.reset_dropout_mask()
+        cell.reset_recurrent_dropout_mask()

@@ -1,0 +1,260 @@
+"""Words of raw strings, and their numbers, made of core TensorFlow operations."""
+
+import collections
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasrnn.text.normalize_nfc import normalize_nfc
+
+PADDING, UNKNOWN = "", "[UNK]"
+
+# Joiners (U+200C, U+200D) stand inside words of Persian and of Indic scripts.
+_WORD = r"\p{L}\p{M}\p{N}\x{200C}\x{200D}"
+_EMOJI = r"\p{So}[\x{1F3FB}-\x{1F3FF}\x{FE0E}\x{FE0F}]*"
+
+_SPACE = r"[\p{Z}\p{Cc}\x{FEFF}]+"
+
+# Applied in this order; then words are what stands between spaces.
+_SPLIT = (
+    # One apostrophe for the two that are in use, and quotes made of two.
+    (r"[’ʼ＇]", "'"),
+    (r"''+", ' " '),
+    # An emoji with its skin tone, or several that joiners make one, is a word.
+    (rf"({_EMOJI}(?:\x{{200D}}{_EMOJI})*)", r" \1 "),
+    # Chinese characters are words of their own.
+    (r"(\p{Han})", r" \1 "),
+    # Punctuation and symbols of every script, but for emoji and apostrophes.
+    (rf"([^{_WORD}\s'\p{{So}}\x{{1F3FB}}-\x{{1F3FF}}])", r" \1 "),
+    # An apostrophe stays only between two letters.
+    (r"(^|\s)'", r"\1 ' "),
+    (r"'(\s|$)", r" ' \1"),
+    # As in the Penn Treebank, which word vectors follow: do n't, it 's.
+    (r"([\p{L}\p{N}])(n't|'(?:s|re|ve|ll|d|m))(\s|$)", r"\1 \2\3"),
+)
+
+_JOIN = (
+    # Twice, as a match takes the space that the next one begins with.
+    *2 * ((r" (n't|'(?:s|re|ve|ll|d|m))( |$)", r"\1\2"),),
+    (r" ([.,!?;:%…)\]}。、，！？；：）」』】]+)", r"\1"),
+    (r"([(\[{¿¡（「『【]) ", r"\1"),
+)
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class WordTokenizer(keras.layers.Layer):
+    """Cuts raw text into words and gives their numbers.
+
+    Text is made NFC, lower-cased (Unicode), and cut at spaces of every kind;
+    punctuation and symbols of every script become words of their own, and so do
+    emoji and Chinese characters. English contractions are cut as in the Penn
+    Treebank: "don't" is "do" and "n't". Bytes that are not UTF-8 are read as
+    U+FFFD. Korean is cut at its spaces; Thai and Japanese kana, which have none,
+    are not cut.
+
+    It runs inside the graph and needs TensorFlow's own operations only, so an
+    exported model takes raw strings wherever TensorFlow is installed. On other
+    Keras backends it runs in tf.data pipelines.
+
+    Args:
+        vocabulary: the words, without the two special ones, in order; or what
+            `get_vocabulary` gave. None: `adapt` makes it.
+        max_tokens: size of the vocabulary, special ones included.
+        max_length: words kept of each text; None keeps all of them.
+        lowercase: whether words differ in case.
+
+    Call arguments:
+        strings: (B,) tensor, array or list of strings; one string alone gives (T,).
+
+    Output shape:
+        (B, T) int32, 0 for padding on the right, 1 for unknown words. T is the
+        longest row's, at least 1 and at most `max_length`.
+
+    Raises:
+        ValueError: strings are None, not strings, or of another rank; a word
+            occurs twice in the vocabulary.
+
+    Example:
+
+    >>> tokenizer = WordTokenizer(max_length=8)
+    >>> tokenizer.adapt(["I don't like it.", "I like it!"])
+    >>> tokenizer.get_vocabulary()
+    ['', '[UNK]', 'i', 'it', 'like', '!', '.', 'do', "n't"]
+    >>> ids = tokenizer(["Don't like films!"])
+    >>> ids.numpy().tolist()
+    [[7, 8, 4, 1, 5]]
+    >>> tokenizer.detokenize(ids).numpy()[0].decode()
+    "don't like [UNK]!"
+    """
+
+    def __init__(
+        self,
+        vocabulary=None,
+        *,
+        max_tokens: int | None = 20000,
+        max_length: int | None = 256,
+        lowercase: bool = True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for name, value, least in (
+            ("max_tokens", max_tokens, 3),
+            ("max_length", max_length, 1),
+        ):
+            if value is not None and (isinstance(value, bool) or value < least):
+                raise ValueError(
+                    f"`{name}` must be an integer of at least {least} or None; "
+                    f"got {value!r}."
+                )
+        self.max_tokens = max_tokens
+        self.max_length = max_length
+        self.lowercase = lowercase
+        self._words = None
+        if vocabulary is not None:
+            self.set_vocabulary(vocabulary)
+
+    def set_vocabulary(self, vocabulary) -> None:
+        """Takes words in order; the two special ones may lead the list."""
+        words = [tf.compat.as_text(word) for word in vocabulary]
+        if words[:2] == [PADDING, UNKNOWN]:
+            words = words[2:]
+        counts = collections.Counter([PADDING, UNKNOWN, *words])
+        twice = [word for word, count in counts.items() if count > 1]
+        if twice:
+            raise ValueError(
+                f"`vocabulary` must hold every word once; got {twice[0]!r} "
+                f"{counts[twice[0]]} times."
+            )
+        if self.max_tokens is not None and len(words) + 2 > self.max_tokens:
+            raise ValueError(
+                f"`vocabulary` must have at most max_tokens={self.max_tokens} words, "
+                f"the two special ones included; got {len(words) + 2}."
+            )
+        self._words = words
+        # With no word there is still a table: a key that no text can hold.
+        keys = words or ["\n"]
+        # Off the GPU, where string tables do not exist.
+        with tf.init_scope(), tf.device("CPU:0"):
+            self._table = tf.lookup.StaticHashTable(
+                tf.lookup.KeyValueTensorInitializer(
+                    tf.constant(keys), tf.range(2, 2 + len(keys), dtype=tf.int32)
+                ),
+                default_value=1,
+            )
+
+    def adapt(self, data) -> None:
+        """Makes the vocabulary: words by falling count, then by code point.
+
+        Args:
+            data: list or array of strings, or a tf.data dataset of strings
+                (batched or not).
+        """
+        if isinstance(data, (str, bytes)):
+            raise ValueError(
+                "`data` must be a list of strings or a dataset; got one string."
+            )
+        if not isinstance(data, tf.data.Dataset):
+            data = np.asarray([tf.compat.as_bytes(text) for text in data], dtype=object)
+            if not len(data):
+                raise ValueError("`data` must hold at least one string; got none.")
+            data = tf.data.Dataset.from_tensor_slices(data).batch(1024)
+        counts = collections.Counter()
+        for batch in data:
+            counts.update(self.split(tf.reshape(batch, [-1])).values.numpy().tolist())
+        # UTF-8 bytes sort as code points do.
+        ranked = sorted(counts, key=lambda word: (-counts[word], word))
+        words = [word.decode() for word in ranked if word.decode() != UNKNOWN]
+        if self.max_tokens is not None:
+            words = words[: self.max_tokens - 2]
+        self.set_vocabulary(words)
+
+    def get_vocabulary(self) -> list[str]:
+        """All words in the order of their numbers: padding, unknown, the others."""
+        self._check_vocabulary()
+        return [PADDING, UNKNOWN, *self._words]
+
+    @property
+    def vocabulary_size(self) -> int:
+        """How many numbers there are, padding and unknown included."""
+        return len(self.get_vocabulary())
+
+    def split(self, strings) -> tf.RaggedTensor:
+        """The words of each text, as a ragged string tensor (B, words)."""
+        text = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8")
+        # First of all: `lower` forgets what follows a byte of zero.
+        text = tf.strings.regex_replace(text, _SPACE, " ")
+        text = normalize_nfc(text)
+        if self.lowercase:
+            text = tf.strings.lower(text, encoding="utf-8")
+        for pattern, replacement in _SPLIT:
+            text = tf.strings.regex_replace(text, pattern, replacement)
+        return tf.strings.split(text)
+
+    def call(self, strings):
+        strings = self._check_strings(strings)
+        if strings.shape.rank == 0:
+            return self.call(strings[None])[0]
+        words = self.split(strings)  # (B, words)
+        if self.max_length is not None:
+            words = words[:, : self.max_length]
+        ids = words.with_values(self._table.lookup(words.values)).to_tensor(0)
+        # A batch of empty strings is one step of padding, not no step at all.
+        lacking = tf.maximum(1 - tf.shape(ids)[1], 0)
+        return tf.pad(ids, [[0, 0], [0, lacking]])  # (B, T)
+
+    def __call__(self, strings, *args, **kwargs):
+        # Keras would turn Python strings into tensors of its own backend.
+        return super().__call__(self._check_strings(strings), *args, **kwargs)
+
+    def detokenize(self, ids) -> tf.Tensor:
+        """Readable text of numbers (B, T): padding is left out, punctuation joined."""
+        self._check_vocabulary()
+        ids = tf.convert_to_tensor(ids)
+        words = tf.gather(tf.constant(self.get_vocabulary()), ids)  # (B, T)
+        text = tf.strings.reduce_join(
+            tf.where(ids == 0, "", tf.strings.join([" ", words])), axis=-1
+        )
+        for pattern, replacement in _JOIN:
+            text = tf.strings.regex_replace(text, pattern, replacement)
+        return tf.strings.strip(text)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, None)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary": self._words,
+            "max_tokens": self.max_tokens,
+            "max_length": self.max_length,
+            "lowercase": self.lowercase,
+        }
+
+    def _check_vocabulary(self):
+        if self._words is None:
+            raise ValueError(
+                "The tokenizer has no vocabulary yet: call `adapt` with texts, or "
+                "pass `vocabulary`."
+            )
+
+    def _check_strings(self, strings):
+        self._check_vocabulary()
+        expected = "`strings` must be a list or tensor of strings"
+        if not tf.is_tensor(strings):
+            if strings is None or (
+                isinstance(strings, (list, tuple, np.ndarray))
+                and any(text is None for text in np.ravel(np.asarray(strings, object)))
+            ):
+                raise ValueError(f"{expected}; got None.")
+            try:
+                strings = tf.convert_to_tensor(strings, tf.string)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{expected}; got {strings!r}.") from error
+        if strings.dtype != tf.string:
+            raise ValueError(f"{expected}; got {strings.dtype.name}.")
+        if strings.shape.rank not in (0, 1):
+            raise ValueError(
+                f"{expected} of shape (batch,); got shape {strings.shape}."
+            )
+        return strings

@@ -1,0 +1,191 @@
+import keras
+import numpy as np
+
+from kerasrnn.training.batch_order import batch_order
+
+# Validation losses are better when lower, everything else when higher.
+LOWER_IS_BETTER = ("val_loss", "loss")
+
+
+def resumable_fit(
+    model,
+    train,
+    validation,
+    *,
+    checkpoints,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    patience: int = 3,
+    monitor: str = "val_accuracy",
+    checkpoint_every: int = 200,
+    progress=None,
+    log=print,
+    callbacks=(),
+    on_epoch_end=None,
+):
+    """Train to the same weights, bit for bit, however often the process is killed.
+
+    The order of the data is `batch_order(seed, epoch)`; a checkpoint holds all else
+    that the next step depends on: weights, optimizer, state of every random seed, and
+    the record of the best epoch so far, whose weights the model ends with.
+
+    Args:
+        model: A compiled `kerasrnn.zoo.Task` with a preprocessor.
+        train: Texts and labels, as `Examples`.
+        validation: The same, to decide when to stop.
+        checkpoints: A `Checkpoints`; the run goes on from the newest.
+        epochs: How many at most.
+        batch_size: Examples in a step.
+        seed: Seed of the order of the data.
+        patience: Epochs without a better `monitor` before it stops.
+        monitor: `"val_accuracy"` or `"val_loss"`.
+        checkpoint_every: Steps between checkpoints; one is also made each epoch.
+        progress: A `ProgressLine`, or None.
+        log: Called with the lines for the user.
+        callbacks: More Keras callbacks.
+        on_epoch_end: Called with the epoch's number and its metrics.
+
+    Returns:
+        List of the metrics of every epoch.
+    """
+    import tensorflow as tf
+
+    model.optimizer.build(model.trainable_variables)
+    state = {
+        "epoch": 0,
+        "step": 0,
+        "best": None,
+        "best_epoch": None,
+        "waited": 0,
+        "history": [],
+        "sums": {},
+        "examples": 0,
+    }
+    best_weights = None
+    saved = checkpoints.load()
+    for skipped in checkpoints.skipped:
+        log(f"Skipped a damaged checkpoint, {skipped}.")
+    if saved is not None:
+        arrays, state = saved
+        _restore(_state_variables(model), arrays, "model")
+        _restore(model.optimizer.variables, arrays, "optimizer")
+        if state["best"] is not None:
+            best_weights = _collect(arrays, "best")
+        log(f"Going on from epoch {state['epoch'] + 1}, step {state['step']}.")
+
+    def save(model=model):
+        arrays = {
+            **_named(_state_variables(model), "model"),
+            **_named(model.optimizer.variables, "optimizer"),
+            **_named(best_weights or [], "best"),
+        }
+        checkpoints.save(int(model.optimizer.iterations), arrays, state)
+
+    lengths = [len(text.split()) for text in train.texts]
+    batches_an_epoch = -(-len(train.texts) // batch_size)
+    saver = _Saver(state, save, checkpoint_every, batches_an_epoch, batch_size)
+    validation_set = _dataset(tf, validation, np.arange(len(validation.texts)), 256)
+    while state["epoch"] < epochs and state["waited"] < patience:
+        epoch, first_step = state["epoch"], state["step"]
+        order = batch_order(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
+        rest = np.concatenate(order[first_step:] or [np.array([], int)])
+        if progress is not None:
+            progress.start(epoch, batches_an_epoch, first_step)
+        if len(rest):
+            saver.start(first_step, len(train.texts))
+            model.fit(
+                _dataset(tf, train, rest, batch_size),
+                verbose=0,
+                callbacks=[saver, *([progress] if progress else []), *callbacks],
+            )
+        metrics = {k: v / state["examples"] for k, v in state["sums"].items()}
+        scores = model.evaluate(validation_set, verbose=0, return_dict=True)
+        metrics |= {f"val_{name}": float(value) for name, value in scores.items()}
+        if monitor not in metrics:
+            raise ValueError(
+                f"`monitor` must be one of {', '.join(metrics)}; got {monitor!r}."
+            )
+        better = state["best"] is None or (
+            metrics[monitor] < state["best"]
+            if monitor in LOWER_IS_BETTER
+            else metrics[monitor] > state["best"]
+        )
+        if better:
+            state |= {"best": metrics[monitor], "best_epoch": epoch, "waited": 0}
+            best_weights = [_array(v) for v in _state_variables(model)]
+        else:
+            state["waited"] += 1
+        state["history"].append(metrics)
+        state |= {"epoch": epoch + 1, "step": 0, "sums": {}, "examples": 0}
+        save()
+        if progress is not None:
+            progress.finish(metrics, "  best" if better else "")
+        if on_epoch_end is not None:
+            on_epoch_end(epoch, metrics)
+    for variable, value in zip(_state_variables(model), best_weights, strict=True):
+        variable.assign(value)
+    return state["history"]
+
+
+class _Saver(keras.callbacks.Callback):
+    """Keeps the running means of the epoch, and saves every so many steps."""
+
+    def __init__(self, state, save, every, batches, batch_size):
+        super().__init__()
+        self.state, self.save, self.every = state, save, every
+        self.batches, self.batch_size = batches, batch_size
+
+    def start(self, first_step, examples):
+        self.first_step, self.examples = first_step, examples
+        self.sums, self.seen = dict(self.state["sums"]), self.state["examples"]
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self.first_step + batch + 1
+        total = min(step * self.batch_size, self.examples)
+        # Keras gives means since `fit` began; an epoch may have begun before that.
+        self.state["examples"] = total
+        self.state["sums"] = {
+            name: self.sums.get(name, 0.0) + float(mean) * (total - self.seen)
+            for name, mean in logs.items()
+        }
+        self.state["step"] = step
+        if step % self.every == 0 and step < self.batches:
+            # Reading `self.model` brings the variables up to date on JAX.
+            self.save(self.model)
+
+
+def _dataset(tf, examples, order, batch_size):
+    columns = (examples.texts[order], examples.labels[order])
+    return tf.data.Dataset.from_tensor_slices(columns).batch(batch_size)
+
+
+def _state_variables(model):
+    """All that training changes in the model: weights and states of random seeds."""
+    metrics = {id(variable) for variable in model.metrics_variables}
+    return [v for v in model.variables if id(v) not in metrics]
+
+
+def _array(variable):
+    return keras.ops.convert_to_numpy(variable.value).copy()
+
+
+def _named(values, prefix):
+    arrays = [v if isinstance(v, np.ndarray) else _array(v) for v in values]
+    return {f"{prefix}/{i:04d}": array for i, array in enumerate(arrays)}
+
+
+def _collect(arrays, prefix):
+    return [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}/")]
+
+
+def _restore(variables, arrays, prefix):
+    values = _collect(arrays, prefix)
+    shapes = [tuple(variable.shape) for variable in variables]
+    if shapes != [value.shape for value in values]:
+        raise ValueError(
+            f"The checkpoint holds {len(values)} {prefix} arrays of other shapes than "
+            f"the {len(shapes)} of this run. Train into another folder, or start anew."
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
