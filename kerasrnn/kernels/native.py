@@ -12,12 +12,14 @@ take the input `guard`, a captured tensor of a kind that TensorFlow refuses to
 save, so that this fails with an error at export and not in production.
 """
 
+import ctypes
 import functools
 import os
 import pathlib
-from typing import Any
 
 import keras
+
+from kerasrnn.kernels.recurrence import Recurrence
 
 _LIBRARY = pathlib.Path(__file__).with_name("native") / "operations.so"
 
@@ -38,6 +40,9 @@ class _Library:
         import tensorflow as tf
 
         operations = tf.load_op_library(str(path))
+        name = ctypes.CDLL(str(path)).kerasrnn_instructions
+        name.restype = ctypes.c_char_p
+        self.instructions = name().decode()
         self.forward = operations.kerasrnn_forward
         self.backward = operations.kerasrnn_backward
         self.input_gradient = operations.kerasrnn_input_gradient
@@ -84,53 +89,59 @@ def unavailable_because() -> str | None:
     return _load()[1]
 
 
-def declines(recurrence, sequences, initial_state, mask) -> str | None:
-    """The reason why the compiled kernel cannot run this, or None."""
-    if _load()[0] is None:
-        return f"the compiled kernel is not available: {_load()[1]}"
-    if recurrence.family not in ("simple_rnn", "lstm", "gru"):
-        return "the compiled kernel knows SimpleRNN, LSTM and GRU only"
+def declines(recurrence: Recurrence, sequences, mask) -> str | None:
+    """Why the compiled kernel cannot run `recurrence`, or None if it can."""
+    library, reason = _load()
+    if library is None:
+        return f"there is no compiled kernel: {reason}"
+    if recurrence.family == "cell":
+        return "the cell is not one of SimpleRNNCell, LSTMCell and GRUCell"
     if (recurrence.family, recurrence.activation) not in _FAMILIES:
-        return f"the compiled kernel has no activation {recurrence.activation!r}"
-    if (
-        recurrence.family != "simple_rnn"
-        and recurrence.recurrent_activation != "sigmoid"
-    ):
+        return f"activation {recurrence.activation!r} is not compiled"
+    gated = recurrence.family != "simple_rnn"
+    if gated and recurrence.recurrent_activation != "sigmoid":
         return (
-            "the compiled kernel has no recurrent_activation "
-            f"{recurrence.recurrent_activation!r}"
+            f"recurrent_activation {recurrence.recurrent_activation!r} is not compiled"
         )
-    if recurrence.recurrent_dropout_masks is not None:
-        return "the compiled kernel has no recurrent dropout"
+    if recurrence.gate_dropout:
+        return "each gate has dropout masks of its own"
     if recurrence.unroll:
-        return "unroll=True asks for one operation a step"
-    dtype = keras.backend.standardize_dtype(sequences.dtype)
-    if dtype != "float32":
-        return f"the compiled kernel computes in float32, not {dtype}"
-    return _placement_declines(sequences)
+        return "unroll=True lays the steps out one by one"
+    if recurrence.dtype != "float32":
+        return f"it computes in float32, not {recurrence.dtype}"
+    return _place_declines(sequences)
 
 
-def _placement_declines(sequences) -> str | None:
+def describe(recurrence: Recurrence) -> str:
+    """How this kernel runs `recurrence`."""
+    threads = _threads()
+    return (
+        f"compiled for {_load()[0].instructions}, "
+        f"{threads} thread{'s' if threads > 1 else ''}"
+    )
+
+
+def _place_declines(sequences) -> str | None:
     import tensorflow as tf
 
-    device = getattr(sequences, "device", "") or ""
-    if "CPU" not in device.upper() and _accelerators():
-        return "the compiled kernel runs on the CPU"
+    device = getattr(sequences, "device", None) or ""
+    if "CPU" not in device.upper() and _has_gpu():
+        return "it runs on the CPU"
     if tf.executing_eagerly():
         return None
     # The only sign of jit_compile=True that TensorFlow gives while it traces.
     if tf.__internal__.get_enclosing_xla_context() is not None:
-        return "XLA (jit_compile=True) cannot contain the compiled kernel"
+        return "XLA (jit_compile=True) cannot contain it"
     if _saving():
-        return "a SavedModel must not contain the compiled kernel"
+        return "a SavedModel must not contain it"
     return None
 
 
 @functools.cache
-def _accelerators() -> int:
+def _has_gpu() -> bool:
     import tensorflow as tf
 
-    return len(tf.config.list_logical_devices("GPU"))
+    return bool(tf.config.list_logical_devices("GPU"))
 
 
 def _saving() -> bool:
@@ -160,19 +171,8 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
-def run(recurrence, sequences, initial_state, mask) -> tuple[Any, Any, list]:
-    """Runs the recurrence; the arguments and results of every kernel.
-
-    Args:
-        recurrence: what to compute.
-        sequences: (B, T, D).
-        initial_state: list of (B, U).
-        mask: (B, T) bool, or None.
-
-    Returns:
-        `(last_output, outputs, states)`: (B, U), (B, T, U) or None, and a list
-        of (B, U).
-    """
+def run(recurrence: Recurrence, sequences, initial_state, mask):
+    """Runs `recurrence`; see `Recurrence` for arguments and results."""
     import tensorflow as tf
 
     library, _ = _load()
@@ -203,7 +203,7 @@ def run(recurrence, sequences, initial_state, mask) -> tuple[Any, Any, list]:
     @tf.custom_gradient
     def recur(*arrays):
         # arrays: x (B, T, D), h0, c0 (B, U), kernel, recurrent_kernel, bias
-        keep = recurrence.training is not False and recurrence.training is not None
+        keep = recurrence.training
         last, outputs, h, c, residuals = forward(arrays, keep)
 
         def gradient(d_last, d_outputs, d_h, d_c):

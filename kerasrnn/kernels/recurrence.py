@@ -35,6 +35,7 @@ class Recurrence:
         unroll: Whether to lay the steps out one after the other in the graph.
         zero_output_for_mask: Whether a masked step gives zeros.
         training: Whether gradients are likely to be asked for.
+        dtype: What `sequences`, the states and the weights are computed in.
     """
 
     step: Callable
@@ -52,3 +53,4 @@ class Recurrence:
     unroll: bool = False
     zero_output_for_mask: bool = False
     training: bool = False
+    dtype: str = "float32"

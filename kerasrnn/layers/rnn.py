@@ -351,6 +351,7 @@ class RNN(keras.layers.Layer):
             unroll=self.unroll,
             zero_output_for_mask=self.zero_output_for_mask,
             training=bool(training),
+            dtype=self.compute_dtype,
             **known,
         )
 

@@ -5,7 +5,7 @@
 
 namespace kerasrnn {
 
-const Kernels kAvx512 = {"avx512", avx512::any_record_floats, avx512::any_forward,
+const Kernels kAvx512 = {"AVX-512", avx512::any_record_floats, avx512::any_forward,
                          avx512::any_backward, avx512::any_input_gradient};
 
 }  // namespace kerasrnn

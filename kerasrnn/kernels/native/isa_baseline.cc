@@ -5,7 +5,7 @@
 
 namespace kerasrnn {
 
-const Kernels kBaseline = {"baseline", baseline::any_record_floats, baseline::any_forward,
+const Kernels kBaseline = {"any CPU", baseline::any_record_floats, baseline::any_forward,
                          baseline::any_backward, baseline::any_input_gradient};
 
 }  // namespace kerasrnn

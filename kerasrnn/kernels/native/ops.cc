@@ -503,3 +503,9 @@ bool register_all() {
 
 }  // namespace
 }  // namespace kerasrnn
+
+// The name of the instruction set in use, for Python to show.
+extern "C" __attribute__((visibility("default"))) const char*
+kerasrnn_instructions() {
+  return kerasrnn::kernels().name;
+}

@@ -1,0 +1,83 @@
+"""Builds the compiled kernel, where there is a C++ compiler. All else is in setup.cfg.
+
+Nothing of TensorFlow is needed to build it: the sources declare what they use of its
+C API, and the symbols are found in the process that loads the library. Without a
+compiler, or if the build fails, the package installs without the library and runs on
+its other kernels. KERASRNN_NATIVE=0 leaves the library out; KERASRNN_NATIVE=1 makes a
+failing build an error.
+"""
+
+import os
+import platform
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+WANTED = os.environ.get("KERASRNN_NATIVE", "")
+FOLDER = Path("kerasrnn", "kernels", "native")
+FLAGS = [
+    "-std=c++17",
+    "-O3",
+    "-g0",
+    "-fvisibility=hidden",
+    # a * b + c in one instruction where there is one; nothing else is reordered.
+    "-ffp-contract=fast",
+]
+# What only one source file is compiled with: it is called on a machine that has it.
+INSTRUCTION_SETS = {
+    "isa_avx2": ["-mavx2", "-mfma"],
+    "isa_avx512": ["-mavx2", "-mfma"]
+    + [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw")],
+}
+IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
+
+
+class BuildNative(build_ext):
+    """Compiles every source with its own flags, and links them as a plain library."""
+
+    def build_extension(self, extension):
+        def compile_one(source):
+            flags = FLAGS + INSTRUCTION_SETS.get(Path(source).stem, [])
+            return self.compiler.compile(
+                [source], output_dir=self.build_temp, extra_postargs=flags
+            )
+
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            objects = list(chain(*threads.map(compile_one, extension.sources)))
+        self.compiler.link_shared_object(
+            objects,
+            self.get_ext_fullpath(extension.name),
+            extra_postargs=["-pthread"]
+            + ["-Wl,-undefined,dynamic_lookup"] * (sys.platform == "darwin"),
+            target_lang="c++",
+        )
+
+    def get_ext_filename(self, fullname):
+        # TensorFlow loads the library, not Python: no Python version in its name.
+        return os.path.join(*fullname.split(".")) + ".so"
+
+
+def extensions() -> list[Extension]:
+    """The compiled kernel, or nothing where it is not wanted or cannot be."""
+    if WANTED == "0" or os.name != "posix":
+        return []
+    sources = [
+        source.as_posix()
+        for source in sorted(FOLDER.glob("*.cc"))
+        if IS_X86 or source.stem not in INSTRUCTION_SETS
+    ]
+    headers = [header.as_posix() for header in sorted(FOLDER.glob("*.h"))]
+    name = ".".join((*FOLDER.parts, "operations"))
+    return [Extension(name, sources, depends=headers, optional=WANTED != "1")]
+
+
+setup(
+    ext_modules=extensions(),
+    cmdclass={"build_ext": BuildNative},
+    # One wheel a machine: the library knows no Python, so any from 3.11 on will do.
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)

@@ -1,0 +1,424 @@
+import functools
+import shutil
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kerasrnn import layers
+from kerasrnn.kernels import KERNELS, native, use_kernel
+
+pytestmark = pytest.mark.skipif(
+    not native.available(), reason=f"no compiled kernel: {native.unavailable_because()}"
+)
+if native.available():
+    import tensorflow as tf
+
+FAMILIES = {
+    "simple_rnn_tanh": ("SimpleRNN", {}),
+    "simple_rnn_relu": ("SimpleRNN", {"activation": "relu"}),
+    "lstm": ("LSTM", {}),
+    "gru": ("GRU", {"reset_after": False}),
+    "gru_reset_after": ("GRU", {"reset_after": True}),
+}
+# Relative to the largest value.
+TOLERANCE = 2e-5
+
+
+def random_mask(rng, kind, B, T):
+    """(B, T), with rows that are fully masked in every kind."""
+    steps, lengths = np.arange(T), rng.integers(0, T + 1, (B, 1))
+    if kind == "right":
+        return steps < lengths
+    if kind == "left":
+        return steps >= lengths
+    if kind == "holes":
+        return rng.integers(0, 2, (B, T)).astype(bool)
+    return None
+
+
+def random_case(seed):
+    """A pair of layers, keras.layers's and ours, with equal weights; and arguments."""
+    rng = np.random.default_rng(seed)
+    name, options = FAMILIES[list(FAMILIES)[seed % len(FAMILIES)]]
+    B, T, D, U = (int(rng.integers(1, most)) for most in (20, 12, 40, 80))
+    options = options | {
+        "return_state": True,
+        "bias_initializer": "random_normal",
+        **{
+            flag: bool(rng.integers(2))
+            for flag in (
+                "use_bias",
+                "go_backwards",
+                "return_sequences",
+                "zero_output_for_mask",
+            )
+        },
+    }
+    theirs = getattr(keras.layers, name)(U, **options)
+    ours = getattr(layers, name)(U, **options)
+    theirs.build((B, T, D))
+    ours.build((B, T, D))
+    ours.set_weights(theirs.get_weights())
+    x = rng.normal(size=(B, T, D)).astype("float32")
+    states = [
+        rng.normal(size=(B, U)).astype("float32") for _ in range(1 + (name == "LSTM"))
+    ]
+    kind = rng.choice(["none", "right", "left", "holes"])
+    mask = random_mask(rng, kind, B, T)
+    training = bool(rng.integers(2))
+    return theirs, ours, x, states, mask, training
+
+
+def results_of(layer, x, states, mask, training, seed=0):
+    """Outputs, states, and the gradients of a random combination of them."""
+    x, states = tf.constant(x), [tf.constant(s) for s in states]
+    mask = None if mask is None else tf.constant(mask)
+    rng = np.random.default_rng(seed)
+    with tf.GradientTape() as tape:
+        tape.watch([x, *states])
+        outputs = layer(x, initial_state=states, mask=mask, training=training)
+        loss = 0.0
+        for output in outputs:
+            loss += tf.reduce_sum(output * rng.normal(size=output.shape))
+    weights = [v.value for v in layer.trainable_variables]
+    return [*outputs, *tape.gradient(loss, [x, *states, *weights])]
+
+
+def assert_close(ours, theirs, tolerance=TOLERANCE):
+    for a, b in zip(ours, theirs, strict=True):
+        a, b = np.asarray(a), np.asarray(b)
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
+
+
+@pytest.fixture
+def instructions(request, monkeypatch):
+    """Every call inside the test uses this instruction set, if the machine has it."""
+    library = native._load()[0]
+    for name in ("forward", "backward", "input_gradient"):
+        operation = functools.partial(
+            getattr(library, name), instructions=request.param
+        )
+        monkeypatch.setattr(library, name, operation)
+
+
+@pytest.mark.parametrize("instructions", ["best", "avx2", "baseline"], indirect=True)
+@pytest.mark.parametrize("seed", range(25))
+def test_equals_keras(seed, instructions):
+    theirs, ours, *arguments = random_case(seed)
+    with use_kernel("native"):
+        got = results_of(ours, *arguments)
+    assert_close(got, results_of(theirs, *arguments))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 500))
+def test_equals_keras_on_many_more(seed):
+    theirs, ours, *arguments = random_case(seed)
+    compute = tf.function(functools.partial(results_of, ours), autograph=False)
+    with use_kernel("native"):
+        got = (compute if seed % 2 else functools.partial(results_of, ours))(*arguments)
+    assert_close(got, results_of(theirs, *arguments))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_results_do_not_depend_on_threads(family, monkeypatch):
+    name, options = FAMILIES[family]
+    options = options | {"return_sequences": True, "return_state": True}
+    layer = getattr(layers, name)(65, **options)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(31, 50, 33)).astype("float32")
+    states = [np.zeros((31, 65), "float32")] * (1 + (name == "LSTM"))
+    mask = random_mask(rng, "holes", 31, 50)
+    results = []
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(native, "_threads", lambda threads=threads: threads)
+        with use_kernel("native"):
+            results.append(results_of(layer, x, states, mask, True))
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_step_is_bitwise_the_sequence(family):
+    name, options = FAMILIES[family]
+    layer = getattr(layers, name)(19, return_sequences=True, **options)
+    x = np.random.default_rng(0).normal(size=(7, 9, 5)).astype("float32")
+    with use_kernel("native"):
+        outputs, state = layer(x), None
+        for t in range(9):
+            y, state = layer.step(x[:, t], state)
+            np.testing.assert_array_equal(y, outputs[:, t])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity_pass_through_as_in_keras(family, value):
+    name, options = FAMILIES[family]
+    theirs = getattr(keras.layers, name)(6, return_sequences=True, **options)
+    ours = getattr(layers, name)(6, return_sequences=True, **options)
+    x = np.random.default_rng(0).normal(size=(4, 5, 3)).astype("float32")
+    x[1, 2, 0] = value
+    expected = theirs(x)
+    ours.build(x.shape)
+    ours.set_weights(theirs.get_weights())
+    with use_kernel("native"):
+        got = ours(x)
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+    assert np.isfinite(got[0]).all()
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 2), (2, 0, 2)])
+def test_empty_batches_and_sequences(shape):
+    layer = layers.LSTM(4, return_state=True)
+    layer.build((None, None, 2))
+    state = [tf.ones((shape[0], 4))] * 2
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, 2))])
+    def compute(x):
+        with tf.GradientTape() as tape:
+            tape.watch([x, *state])
+            outputs = layer(x, initial_state=state, training=True)
+            loss = sum(tf.reduce_sum(y) for y in outputs)
+        weights = [v.value for v in layer.trainable_variables]
+        return outputs, *tape.gradient(loss, [[x], state, weights])
+
+    with use_kernel("native"):
+        (last, h, c), (d_x,), d_state, d_weights = compute(tf.zeros(shape))
+    np.testing.assert_array_equal(last, np.zeros((shape[0], 4)))
+    np.testing.assert_array_equal([h, c], state)
+    np.testing.assert_array_equal(d_state, state)
+    assert d_x.shape == shape
+    for gradient in d_weights:
+        np.testing.assert_array_equal(gradient, np.zeros(gradient.shape))
+
+
+def test_calls_from_several_threads():
+    layer = layers.GRU(40, return_sequences=True, return_state=True)
+    rng = np.random.default_rng(0)
+    inputs = [rng.normal(size=(9 + i, 30, 20)).astype("float32") for i in range(4)]
+    layer.build(inputs[0].shape)
+
+    def compute(x):
+        with use_kernel("native"):
+            state = [np.zeros((len(x), 40), "float32")]
+            return results_of(layer, x, state, None, True)
+
+    expected, wrong = [compute(x) for x in inputs], []
+
+    def compare(i):
+        for _ in range(10):
+            for a, b in zip(compute(inputs[i]), expected[i], strict=True):
+                if not np.array_equal(a, b):
+                    wrong.append(i)
+
+    threads = [threading.Thread(target=compare, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_persistent_tape_differentiates_twice():
+    layer = layers.LSTM(5)
+    x = tf.constant(np.random.default_rng(0).normal(size=(3, 4, 2)), "float32")
+    with use_kernel("native"), tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(layer(x, training=True))
+    first, second = tape.gradient(y, x), tape.gradient(y, x)
+    assert np.abs(first).max() > 0
+    np.testing.assert_array_equal(first, second)
+
+
+def test_second_order_gradients_say_that_there_are_none():
+    layer, x = layers.LSTM(5), tf.ones((3, 4, 2))
+    with use_kernel("native"), tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = layer(x)
+        gradient = inner.gradient(y, x)
+    with pytest.raises(NotImplementedError, match="first-order gradients only"):
+        outer.gradient(gradient, x)
+
+
+def test_traces_once():
+    layer, traces = layers.LSTM(5), []
+
+    @tf.function(reduce_retracing=True)
+    def call(x):
+        traces.append(None)
+        return layer(x)
+
+    with use_kernel("native"):
+        for length in range(3, 12):
+            y = call(tf.ones((length, length, 2)))
+            assert y.shape == (length, 5)
+    assert len(traces) <= 2
+
+
+def test_static_shapes():
+    layer = layers.LSTM(5, return_sequences=True, return_state=True)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 7, 2))])
+    def call(x):
+        with use_kernel("native"):
+            outputs = layer(x)
+        assert [y.shape.as_list() for y in outputs] == [[None, 7, 5]] + [[None, 5]] * 2
+        return outputs
+
+    assert call(tf.ones((3, 7, 2)))[0].shape == (3, 7, 5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (layers.LSTM(4, activation="softplus"), "activation 'softplus'"),
+        (layers.LSTM(4, recurrent_activation="tanh"), "recurrent_activation 'tanh'"),
+        (layers.LSTM(4, recurrent_dropout=0.5), "dropout masks"),
+        (layers.LSTM(4, unroll=True), "unroll=True"),
+        (layers.LSTM(4, dtype="float64"), "not float64"),
+        (layers.LSTM(4, dtype="mixed_float16"), "not float16"),
+        (layers.RNN(keras.layers.LSTMCell(4)), "SimpleRNNCell"),
+    ],
+)
+def test_declines(layer, reason):
+    assert reason in layer.explain()
+    assert "kernel: native" not in layer.explain()
+    with use_kernel("native"), pytest.raises(ValueError, match="cannot run"):
+        layer(np.ones((2, 3, 4), "float32"), training=True)
+
+
+def test_explains_itself():
+    assert layers.LSTM(4).explain().startswith("kernel: native\nhow: compiled for ")
+
+
+def operations_in(path):
+    """The names of all operations of a SavedModel."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString(Path(path, "saved_model.pb").read_bytes())
+    graph = saved.meta_graphs[0].graph_def
+    nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
+    return {node.op for node in nodes}
+
+
+def assert_exported(path, x, expected):
+    names = operations_in(path)
+    assert any("While" in name for name in names)
+    assert not any("kerasrnn" in name.lower() for name in names)
+    loaded = tf.saved_model.load(path).signatures["serving_default"]
+    (got,) = loaded(tf.constant(x)).values()
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+@pytest.fixture
+def model_and_input():
+    model = keras.Sequential([keras.Input((7, 3)), layers.LSTM(5), layers_dense()])
+    x = np.random.default_rng(0).normal(size=(2, 7, 3)).astype("float32")
+    model.compile("adam", "mse")
+    model.fit(x, np.zeros((2, 1)), verbose=0)
+    return model, x
+
+
+def layers_dense():
+    return keras.layers.Dense(1)
+
+
+def test_keras_export_does_not_contain_it(model_and_input, tmp_path):
+    model, x = model_and_input
+    expected = model.predict(x, verbose=0)
+    model.export(tmp_path / "model", verbose=False)
+    assert_exported(tmp_path / "model", x, expected)
+
+
+def test_a_function_traced_before_saving_does_not_contain_it(model_and_input, tmp_path):
+    model, x = model_and_input
+    module = tf.Module()
+    module.model = model
+    module.serve = tf.function(lambda x: model(x))
+    expected = module.serve(tf.constant(x))
+    tf.saved_model.save(module, tmp_path / "model", signatures=module.serve)
+    assert_exported(tmp_path / "model", x, expected)
+
+
+def test_a_concrete_function_with_it_cannot_be_saved(model_and_input, tmp_path):
+    model, x = model_and_input
+    module = tf.Module()
+    module.model = model
+    module.serve = tf.function(lambda x: model(x))
+    concrete = module.serve.get_concrete_function(tf.TensorSpec(x.shape))
+    with pytest.raises(AssertionError, match="untracked"):
+        tf.saved_model.save(module, tmp_path / "model", signatures=concrete)
+
+
+def test_xla_does_not_contain_it(model_and_input):
+    model, x = model_and_input
+    expected = model(x)
+    got = tf.function(lambda x: model(x), jit_compile=True)(x)
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+    model.compile("sgd", "mse", jit_compile=True)
+    model.fit(x, np.zeros((2, 1)), verbose=0)
+    layer = layers.LSTM(5)
+    layer.build(x.shape)
+    with use_kernel("native"), pytest.raises(ValueError, match="XLA"):
+        tf.function(lambda x: layer(x), jit_compile=True)(x)
+
+
+def test_runs_inside_datasets_and_vectorized_maps():
+    layer = layers.GRU(5)
+    x = np.random.default_rng(0).normal(size=(6, 2, 7, 3)).astype("float32")
+    expected = np.stack([layer(one) for one in x])
+    mapped = tf.data.Dataset.from_tensor_slices(x).map(layer)
+    np.testing.assert_allclose(np.stack(list(mapped)), expected, atol=1e-6)
+    np.testing.assert_allclose(tf.map_fn(layer, x), expected, atol=1e-6)
+
+
+def test_several_devices(tmp_path):
+    code = """
+    import numpy as np
+    import tensorflow as tf
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(
+        cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    import keras
+    from kerasrnn.kernels import use_kernel
+    from kerasrnn.layers import LSTM
+    x = np.random.default_rng(0).normal(size=(8, 6, 3)).astype("float32")
+    y = x.sum(axis=(1, 2))[:, None]
+    losses = []
+    for scope in (tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope,
+                  tf.init_scope):
+        keras.utils.set_random_seed(0)
+        with scope(), use_kernel("native"):
+            model = keras.Sequential([LSTM(4), keras.layers.Dense(1)])
+            model.compile("sgd", "mse")
+            losses += [model.fit(x, y, epochs=3, batch_size=8, verbose=0)
+                       .history["loss"]]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+@pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
+def test_sanitizers_find_nothing(sanitizer, tmp_path):
+    script = Path(__file__).with_name("run_sanitizer.sh")
+    result = subprocess.run(
+        ["bash", script, sanitizer, tmp_path], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "no difference in" in result.stdout
+
+
+def test_every_kernel_is_listed_from_the_fastest():
+    assert list(KERNELS) == ["native", "tensorflow", "reference"]
