@@ -23,14 +23,17 @@ from kerasrnn.kernels.recurrence import Recurrence
 
 _LIBRARY = pathlib.Path(__file__).with_name("native") / "operations.so"
 
-# (family, activation, reset_after) -> the operations' name for it. All gated
-# families have recurrent_activation sigmoid.
-_FAMILIES = {
-    ("simple_rnn", "tanh"): "simple_rnn_tanh",
-    ("simple_rnn", "relu"): "simple_rnn_relu",
-    ("lstm", "tanh"): "lstm",
-    ("gru", "tanh"): "gru",
-}
+# What is compiled; the gates' recurrent_activation is sigmoid.
+_ACTIVATIONS = {"simple_rnn": ("tanh", "relu"), "lstm": ("tanh",), "gru": ("tanh",)}
+
+
+def _family(recurrence: Recurrence) -> str:
+    """The operations' name for what they are to compute."""
+    if recurrence.family == "simple_rnn":
+        return f"simple_rnn_{recurrence.activation}"
+    if recurrence.family == "gru" and recurrence.reset_after:
+        return "gru_reset_after"
+    return recurrence.family
 
 
 class _Library:
@@ -96,13 +99,11 @@ def declines(recurrence: Recurrence, sequences, mask) -> str | None:
         return f"there is no compiled kernel: {reason}"
     if recurrence.family == "cell":
         return "the cell is not one of SimpleRNNCell, LSTMCell and GRUCell"
-    if (recurrence.family, recurrence.activation) not in _FAMILIES:
-        return f"activation {recurrence.activation!r} is not compiled"
+    if recurrence.activation not in _ACTIVATIONS[recurrence.family]:
+        return f"activation is not {' or '.join(_ACTIVATIONS[recurrence.family])}"
     gated = recurrence.family != "simple_rnn"
     if gated and recurrence.recurrent_activation != "sigmoid":
-        return (
-            f"recurrent_activation {recurrence.recurrent_activation!r} is not compiled"
-        )
+        return "recurrent_activation is not sigmoid"
     if recurrence.gate_dropout:
         return "each gate has dropout masks of its own"
     if recurrence.unroll:
@@ -177,11 +178,8 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
 
     library, _ = _load()
     lstm = recurrence.family == "lstm"
-    family = _FAMILIES[recurrence.family, recurrence.activation]
-    if family == "gru" and recurrence.reset_after:
-        family = "gru_reset_after"
     options = {
-        "family": family,
+        "family": _family(recurrence),
         "go_backwards": recurrence.go_backwards,
         "zero_output_for_mask": recurrence.zero_output_for_mask and mask is not None,
         "threads": _threads(),
