@@ -158,5 +158,6 @@ int main(int, char** arguments) {
     });
   for (std::thread& thread : threads) thread.join();
   std::printf("no difference in %u cases\n", cases);
+  std::fflush(stdout);
   std::_Exit(0);  // the pool's threads are never joined
 }

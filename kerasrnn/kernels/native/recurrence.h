@@ -69,7 +69,9 @@ Sizes sizes_of(const Problem& p) {
   return s;
 }
 
-inline int64_t chunk_steps(int64_t rows) { return max(1, kChunk / rows); }
+inline int64_t chunk_steps(int64_t rows) {
+  return max(1, kChunk / max(1, rows));
+}
 
 template <class Cell>
 int64_t record_floats(const Problem& p) {
