@@ -16,7 +16,7 @@ def resumable_fit(
     epochs: int,
     batch_size: int,
     seed: int,
-    patience: int = 3,
+    patience: int | None = 3,
     monitor: str = "val_accuracy",
     checkpoint_every: int = 200,
     progress=None,
@@ -32,13 +32,14 @@ def resumable_fit(
 
     Args:
         model: A compiled `kerasrnn.zoo.Task` with a preprocessor.
-        train: Texts and labels, as `Examples`.
+        train: `kerasrnn.data.Examples`; their targets and weights are learned from.
         validation: The same, to decide when to stop.
         checkpoints: A `Checkpoints`; the run goes on from the newest.
         epochs: How many at most.
         batch_size: Examples in a step.
         seed: Seed of the order of the data.
-        patience: Epochs without a better `monitor` before it stops.
+        patience: Epochs without a better `monitor` before it stops; the weights of the
+            best epoch are then kept. None: all epochs, and the weights of the last.
         monitor: `"val_accuracy"` or `"val_loss"`.
         checkpoint_every: Steps between checkpoints; one is also made each epoch.
         progress: A `ProgressLine`, or None.
@@ -49,8 +50,6 @@ def resumable_fit(
     Returns:
         List of the metrics of every epoch.
     """
-    import tensorflow as tf
-
     model.optimizer.build(model.trainable_variables)
     state = {
         "epoch": 0,
@@ -70,7 +69,7 @@ def resumable_fit(
         arrays, state = saved
         _restore(_state_variables(model), arrays, "model")
         _restore(model.optimizer.variables, arrays, "optimizer")
-        if state["best"] is not None:
+        if state["best"] is not None and patience is not None:
             best_weights = _collect(arrays, "best")
         log(f"Going on from epoch {state['epoch'] + 1}, step {state['step']}.")
 
@@ -82,11 +81,18 @@ def resumable_fit(
         }
         checkpoints.save(int(model.optimizer.iterations), arrays, state)
 
-    lengths = [len(text.split()) for text in train.texts]
+    train_ids = _token_ids(model, train.texts)  # (N, T)
+    validation_ids = _token_ids(model, validation.texts)
+    lengths = np.count_nonzero(train_ids, axis=1)
     batches_an_epoch = -(-len(train.texts) // batch_size)
     saver = _Saver(state, save, checkpoint_every, batches_an_epoch, batch_size)
-    validation_set = _dataset(tf, validation, np.arange(len(validation.texts)), 256)
-    while state["epoch"] < epochs and state["waited"] < patience:
+    everything = np.arange(len(validation))
+    validation_set = _dataset(validation_ids, validation, everything, 256)
+
+    def stop(waited):
+        return patience is not None and waited >= patience
+
+    while state["epoch"] < epochs and not stop(state["waited"]):
         epoch, first_step = state["epoch"], state["step"]
         order = batch_order(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
         rest = np.concatenate(order[first_step:] or [np.array([], int)])
@@ -95,7 +101,7 @@ def resumable_fit(
         if len(rest):
             saver.start(first_step, len(train.texts))
             model.fit(
-                _dataset(tf, train, rest, batch_size),
+                _dataset(train_ids, train, rest, batch_size),
                 verbose=0,
                 callbacks=[saver, *([progress] if progress else []), *callbacks],
             )
@@ -113,7 +119,8 @@ def resumable_fit(
         )
         if better:
             state |= {"best": metrics[monitor], "best_epoch": epoch, "waited": 0}
-            best_weights = [_array(v) for v in _state_variables(model)]
+            if patience is not None:
+                best_weights = [_array(v) for v in _state_variables(model)]
         else:
             state["waited"] += 1
         state["history"].append(metrics)
@@ -123,8 +130,9 @@ def resumable_fit(
             progress.finish(metrics, "  best" if better else "")
         if on_epoch_end is not None:
             on_epoch_end(epoch, metrics)
-    for variable, value in zip(_state_variables(model), best_weights, strict=True):
-        variable.assign(value)
+    if patience is not None:
+        for variable, value in zip(_state_variables(model), best_weights, strict=True):
+            variable.assign(value)
     return state["history"]
 
 
@@ -155,9 +163,28 @@ class _Saver(keras.callbacks.Callback):
             self.save(self.model)
 
 
-def _dataset(tf, examples, order, batch_size):
-    columns = (examples.texts[order], examples.labels[order])
-    return tf.data.Dataset.from_tensor_slices(columns).batch(batch_size)
+def _token_ids(model, texts):
+    """All texts as token ids, once: cutting them again in every epoch takes longer."""
+    parts = [
+        np.asarray(model.preprocessor(list(texts[start : start + 1024])))
+        for start in range(0, len(texts), 1024)
+    ]
+    width = max(part.shape[1] for part in parts)
+    return np.concatenate(
+        [np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts]
+    )
+
+
+def _dataset(ids, examples, order, batch_size):
+    import tensorflow as tf
+
+    def trim(ids, targets, weights):
+        steps = tf.reduce_max(tf.math.count_nonzero(ids, axis=1))
+        return ids[:, : tf.maximum(steps, 1)], targets, weights
+
+    columns = (ids[order], examples.targets[order], examples.weights[order])
+    dataset = tf.data.Dataset.from_tensor_slices(columns)
+    return dataset.batch(batch_size).map(trim).prefetch(2)
 
 
 def _state_variables(model):
