@@ -322,12 +322,18 @@ for name, layer, colour in (
     )
 axes.set_title("what the last state still knows of an input")
 axes.set_xlabel("steps ago, k")
-axes.set_ylabel("size of ∂h_T / ∂x_{T−k}")
+axes.set_ylabel(r"size of $\partial h_T / \partial x_{T-k}$")
 axes.set_xlim(0, 60)
 figure.tight_layout()
 plt.show()
 
 # %% [markdown]
+# A gate helps only if it is open. A fresh GRU has $z \approx ½$ and replaces half of its
+# state at every step, so it starts out forgetting fastest of all; a fresh LSTM keeps
+# about three quarters of $c$. But both can *learn* to keep, each unit for itself, and a
+# SimpleRNN cannot. (The last curve rises a little because $h$ feeds back into $c$: an open
+# gate does not rule out growth, which is why long sequences are trained with `clipnorm`.)
+#
 # ## 5. Masks
 #
 # Sentences have different lengths; a batch is a rectangle. So short ones are padded, and

@@ -9,7 +9,11 @@ import time
 import keras
 
 from kerasrnn.data import load_glove
-from kerasrnn.inspection import confusion_matrix_figure, learning_curve_figure
+from kerasrnn.inspection import (
+    confusion_matrix_figure,
+    learning_curve_figure,
+    require_matplotlib,
+)
 from kerasrnn.metrics import classification_scores
 from kerasrnn.training.checkpoints import Checkpoints, replace_file
 from kerasrnn.training.confusion_text import confusion_text
@@ -61,6 +65,7 @@ def train(
     """
     import tensorflow as tf
 
+    require_matplotlib()
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     # The same numbers in every run, for which some kernels of TensorFlow are slower.
