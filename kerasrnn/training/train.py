@@ -21,8 +21,7 @@ from kerasrnn.training.progress import ProgressLine
 from kerasrnn.training.provenance import provenance
 from kerasrnn.training.recipe_data import load_splits
 from kerasrnn.training.resumable_fit import resumable_fit
-from kerasrnn.zoo import Recipe, load_recipe
-from kerasrnn.zoo.models import MODELS, PREPROCESSORS
+from kerasrnn.zoo import MODELS, PREPROCESSORS, Recipe, Task, load_recipe
 
 RUN_FILE = "run.json"
 RESULTS_FILE = "results.json"
@@ -291,8 +290,6 @@ def _summary(runs):
 
 
 def _report(results, kept, labels, output, config, test, log):
-    from kerasrnn.zoo import Task
-
     metrics = results["metrics"]
     spread = ""
     if len(results["runs"]) > 1:
