@@ -153,7 +153,7 @@ def prepared_builder(name: str, data_dir=None):
 
     try:
         builder = tfds.builder(name, data_dir=data_dir)
-    except (tfds.core.registered.DatasetNotFoundError, ValueError) as error:
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(
             f"`name_or_path` must be a data set that TFDS knows, or a .tsv file; got "
