@@ -89,13 +89,23 @@ def publish(run, *, force: bool = False) -> Recipe:
         force: Replace results that are better, too.
 
     Raises:
-        ValueError: The run is not finished, or the catalogue's results are better.
+        ValueError: The run is not finished, it was not trained as the recipe says, or
+            the catalogue's results are better.
     """
     run = pathlib.Path(run)
     if not (run / "results.json").is_file():
         raise ValueError(f"{run} holds no finished run of `kerasrnn train`.")
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     recipe = load_recipe(results["recipe"])
+    settings = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    changed = [
+        key for key, value in settings.items() if recipe.config.get(key) != value
+    ]
+    if changed:
+        raise ValueError(
+            f"{run} was trained with another {' and '.join(changed)} than the recipe "
+            f"{recipe.name} has now."
+        )
     new = results["metrics"]["test_accuracy"]
     old = recipe.results["metrics"]["test_accuracy"] if recipe.results else 0.0
     if new < old and not force:

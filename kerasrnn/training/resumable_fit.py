@@ -69,6 +69,7 @@ def resumable_fit(
         arrays, state = saved
         _restore(_state_variables(model), arrays, "model")
         _restore(model.optimizer.variables, arrays, "optimizer")
+        _restore_torch_random_states(_collect(arrays, "torch"))
         if state["best"] is not None and patience is not None:
             best_weights = _collect(arrays, "best")
         log(f"Going on from epoch {state['epoch'] + 1}, step {state['step']}.")
@@ -78,6 +79,7 @@ def resumable_fit(
             **_named(_state_variables(model), "model"),
             **_named(model.optimizer.variables, "optimizer"),
             **_named(best_weights or [], "best"),
+            **_named(_torch_random_states(), "torch"),
         }
         checkpoints.save(int(model.optimizer.iterations), arrays, state)
 
@@ -166,7 +168,7 @@ class _Saver(keras.callbacks.Callback):
 def _token_ids(model, texts):
     """All texts as token ids, once: cutting them again in every epoch takes longer."""
     parts = [
-        np.asarray(model.preprocessor(list(texts[start : start + 1024])))
+        np.asarray(model.preprocess(list(texts[start : start + 1024])))
         for start in range(0, len(texts), 1024)
     ]
     width = max(part.shape[1] for part in parts)
@@ -191,6 +193,26 @@ def _state_variables(model):
     """All that training changes in the model: weights and states of random seeds."""
     metrics = {id(variable) for variable in model.metrics_variables}
     return [v for v in model.variables if id(v) not in metrics]
+
+
+def _torch_random_states():
+    """States of PyTorch's own generators, which Keras's dropout draws from there."""
+    if keras.config.backend() != "torch":
+        return []
+    import torch
+
+    states = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+    return [state.numpy() for state in states]
+
+
+def _restore_torch_random_states(states):
+    if not states:
+        return
+    import torch
+
+    states = [torch.from_numpy(state) for state in states]
+    torch.set_rng_state(states[0])
+    torch.cuda.set_rng_state_all(states[1:])
 
 
 def _array(variable):

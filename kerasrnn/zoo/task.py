@@ -66,6 +66,14 @@ class Task(keras.Model):
         else:
             super().__setattr__(name, value)
 
+    def preprocess(self, strings):
+        """Token ids (B, T) of strings (B,), both tensors of TensorFlow."""
+        if isinstance(self.preprocessor, keras.layers.Layer):
+            # Calling the layer would first make tensors of Keras's backend of the
+            # strings, and only TensorFlow's may hold strings.
+            return self.preprocessor.call(strings)
+        return self.preprocessor(strings)
+
     def postprocess(self, outputs):
         """What `predict` makes of the model's outputs where there is a preprocessor."""
         return outputs
@@ -177,13 +185,13 @@ class Task(keras.Model):
         if self._traced_preprocessor.value is None:
             # Traced once, not for every dataset: a tokenizer is hundreds of operations.
             self._traced_preprocessor.value = tf.function(
-                self.preprocessor, input_signature=[tf.TensorSpec((None,), tf.string)]
+                self.preprocess, input_signature=[tf.TensorSpec((None,), tf.string)]
             )
         return dataset.map(
-            self._preprocess, num_parallel_calls=tf.data.AUTOTUNE
+            self._map_batch, num_parallel_calls=tf.data.AUTOTUNE
         ).prefetch(tf.data.AUTOTUNE)
 
-    def _preprocess(self, strings, *labels_and_weights):
+    def _map_batch(self, strings, *labels_and_weights):
         ids = self._traced_preprocessor.value(strings)  # (B, T)
         return (ids, *labels_and_weights) if labels_and_weights else ids
 

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from tiny_run import write_recipe
+from tiny_run import CONFIG, write_recipe
 
 from kerasrnn.training import report
 from kerasrnn.zoo import catalogue, load_recipe
@@ -91,6 +91,8 @@ def test_only_a_better_run_is_published(folder):
     for name in ("preset", "figures"):
         (run / name).mkdir(parents=True)
         (run / name / "new").write_text("")
+    settings = {"model": CONFIG["model"], "data": CONFIG["data"]}
+    (run / "run.json").write_text(json.dumps(settings))
     worse = RESULTS | {"metrics": {"test_accuracy": 0.79}}
     (run / "results.json").write_text(json.dumps(worse))
     with pytest.raises(ValueError, match=r"tiny has 81.2% .* this run has 79.0%"):
@@ -101,5 +103,8 @@ def test_only_a_better_run_is_published(folder):
     assert recipe.results["metrics"]["test_accuracy"] == 0.83
     assert (folder / "zoo" / "tiny" / "preset" / "new").is_file()
     assert "83.0%" in (folder / "zoo" / "tiny" / "CARD.md").read_text()
+    (run / "run.json").write_text(json.dumps(settings | {"data": {"name": "my.tsv"}}))
+    with pytest.raises(ValueError, match="was trained with another data than"):
+        report.publish(run)
     with pytest.raises(ValueError, match="holds no finished run"):
         report.publish(folder)
