@@ -416,10 +416,13 @@ def modules_added(statement, after):
     return result.stdout.split()
 
 
-def test_importing_kerasrnn_brings_nothing_heavy():
+@pytest.mark.parametrize(
+    "statement", ["import kerasrnn", "import kerasrnn.layers, kerasrnn.zoo"]
+)
+def test_an_import_brings_nothing_heavy(statement):
     # Beyond what `import keras` itself brings, which on some machines is matplotlib
     # and scikit-learn.
-    added = modules_added("import kerasrnn", after="import keras")
+    added = modules_added(statement, after="import keras")
     assert "kerasrnn" in added
     heavy = [name for name in added if name.split(".")[0] in HEAVY]
     assert not heavy, heavy
