@@ -174,7 +174,7 @@ def _usage(recipe):
         "```python\n"
         f"from kerasrnn.zoo import {recipe.config['task']}\n\n"
         f'model = {recipe.config["task"]}.from_preset("{recipe.name}")\n'
-        f"model.predict([{example!r}])\n"
+        f"model.predict([{json.dumps(example, ensure_ascii=False)}])\n"
         f"```\n\nTrained with `{command}`."
     )
 
