@@ -61,7 +61,7 @@ def resumable_fit(
         "sums": {},
         "examples": 0,
     }
-    best_weights = None
+    best_weights, torch_states = None, []
     saved = checkpoints.load()
     for skipped in checkpoints.skipped:
         log(f"Skipped a damaged checkpoint, {skipped}.")
@@ -69,7 +69,7 @@ def resumable_fit(
         arrays, state = saved
         _restore(_state_variables(model), arrays, "model")
         _restore(model.optimizer.variables, arrays, "optimizer")
-        _restore_torch_random_states(_collect(arrays, "torch"))
+        torch_states = _collect(arrays, "torch")
         if state["best"] is not None and patience is not None:
             best_weights = _collect(arrays, "best")
         log(f"Going on from epoch {state['epoch'] + 1}, step {state['step']}.")
@@ -101,7 +101,8 @@ def resumable_fit(
         if progress is not None:
             progress.start(epoch, batches_an_epoch, first_step)
         if len(rest):
-            saver.start(first_step, len(train.texts))
+            saver.start(first_step, len(train.texts), torch_states)
+            torch_states = []
             model.fit(
                 _dataset(train_ids, train, rest, batch_size),
                 verbose=0,
@@ -146,9 +147,17 @@ class _Saver(keras.callbacks.Callback):
         self.state, self.save, self.every = state, save, every
         self.batches, self.batch_size = batches, batch_size
 
-    def start(self, first_step, examples):
+    def start(self, first_step, examples, torch_states):
+        # Beginning an epoch draws from PyTorch's generator: in the middle of one, its
+        # state is put back after that, and between two, before.
+        self.torch_states = torch_states if first_step else []
+        _restore_torch_random_states(torch_states)
         self.first_step, self.examples = first_step, examples
         self.sums, self.seen = dict(self.state["sums"]), self.state["examples"]
+
+    def on_train_batch_begin(self, batch, logs=None):
+        _restore_torch_random_states(self.torch_states)
+        self.torch_states = []
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.first_step + batch + 1
