@@ -304,11 +304,7 @@ def _report(results, kept, labels, output, config, test, log):
     log(confusion_text(kept["confusion_matrix"], labels))
     reviews = config.get("examples") or [str(text) for text in test.texts[:3]]
     model = Task.from_preset(output / "preset")
-    log(
-        "\nThree of them, and what it makes of them:"
-        if not config.get("examples")
-        else ""
-    )
+    log("\nThree reviews, and what the model makes of them:")
     scores = model.predict(reviews[:3], verbose=0)
     for text, row in zip(reviews[:3], scores, strict=True):
         best = int(row.argmax())
