@@ -183,7 +183,7 @@ def load_recipe(name: str) -> Recipe:
 
 def unknown_name(kind: str, name: str, known: list[str]) -> str:
     """An error message that says what exists, the closest names first."""
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.75)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.8)
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     listed = ", ".join(known) if known else "none"
     return f"There is no {kind} {name!r}.{hint} Known {kind}s: {listed}."
