@@ -589,8 +589,9 @@ drawing.reading(
 )
 
 # %% [markdown]
-# The line moves at the words that carry feeling, and stays where nothing is said. See
-# whether it gets the negation right.
+# The line moves at the words that carry feeling, and stays where nothing is said. The
+# last sentence is the hard one: "not" in front of "bad" should turn the line round, and
+# few of the training sentences have taught that.
 #
 # The zoo's `SentimentClassifier` does the same with more care: two directions, word
 # vectors trained on other texts, targets that say how sure people were. Its preset came
@@ -623,4 +624,5 @@ for text, scores in zip(
 #    `return_sequences`, and what goes wrong without it?
 # 6. Replace the last state by the mean over all states, then by the maximum of each unit.
 #    Mind the mask. (The zoo's model has this as `pooling`.)
-# 7. Which test sentences is the model surest of and wrong? Read ten of them.
+# 7. Which test sentences is the model surest of and wrong? Read ten of them. How many
+#    have a negation? How many would you have got wrong yourself?
