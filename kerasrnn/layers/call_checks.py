@@ -72,7 +72,7 @@ def check_initial_state(layer, initial_state, sequences):
             f"state{'s' * (len(sizes) > 1)} of the shapes {expected}; got {found}."
         )
     return tree.map_structure(
-        lambda s: ops.convert_to_tensor(s, dtype=layer.compute_dtype), initial_state
+        lambda s: ops.convert_to_tensor(s, dtype=layer.state_dtype), initial_state
     )
 
 
