@@ -44,7 +44,7 @@ def configurations(draw):
     }
     if family != "SimpleRNN":
         config["recurrent_activation"] = draw(
-            st.sampled_from(["sigmoid", "sigmoid", "hard_sigmoid", "linear"])
+            st.sampled_from(["sigmoid", "sigmoid", "hard_sigmoid", "tanh"])
         )
     if family == "GRU":
         config["reset_after"] = draw(st.booleans())
