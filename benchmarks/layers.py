@@ -68,7 +68,7 @@ def main():
     parser.add_argument("--shapes", nargs="+", default=list(SHAPES))
     arguments = parser.parse_args()
     print(
-        f"keras {keras.__version__}, tensorflow {tf.__version__}, "
+        f"keras {keras.version()}, tensorflow {tf.version.VERSION}, "
         f"{os.cpu_count()} cores, {platform.machine()}; milliseconds, medians of "
         f"{arguments.runs}"
     )

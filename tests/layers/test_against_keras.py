@@ -10,7 +10,7 @@ import os
 import keras
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import kerasrnn.layers
@@ -18,6 +18,7 @@ from kerasrnn.kernels import KERNELS, use_kernel
 
 EXAMPLES = int(os.environ.get("KERASRNN_EXAMPLES", "60"))
 TOLERANCE = {"float32": 2e-5, "float64": 1e-10}
+KERAS_VERSION = tuple(int(part) for part in keras.version().split(".")[:2])
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 # JAX computes in float64 only where it was told to before its start; keras.ops.matmul
 # on torch has float32's precision in float64.
@@ -50,8 +51,10 @@ def configurations(draw):
         config["reset_after"] = draw(st.booleans())
     if family == "LSTM":
         config["unit_forget_bias"] = draw(st.booleans())
+    # Before Keras 3.15 its regularizers compute in float32 alone.
+    regularized = config["dtype"] == "float32" or KERAS_VERSION >= (3, 15)
     for weight in ("kernel", "recurrent", "bias", "activity"):
-        if draw(st.integers(0, 3)) == 0:
+        if draw(st.integers(0, 3)) == 0 and regularized:
             config[f"{weight}_regularizer"] = draw(st.sampled_from(["l1", "l2"]))
         if weight != "activity" and draw(st.integers(0, 3)) == 0:
             config[f"{weight}_constraint"] = draw(
@@ -127,9 +130,12 @@ def keras_is_right(case):
     if config["unroll"] and case["mask"] != "none" and config["go_backwards"]:
         # Its unrolled loop zeroes the outputs by the mask that is not reversed.
         return not config["zero_output_for_mask"]
-    if case["wrapper"] == "bidirectional" and case["mask"] != "none":
-        # It fails in use with states and a mask, and unrolls as above.
-        return not ((config["stateful"] and config["return_state"]) or config["unroll"])
+    if case["wrapper"] == "bidirectional":
+        # It fails in use with states and a mask, before Keras 3.15 without one too,
+        # and unrolls as above.
+        if config["stateful"] and config["return_state"]:
+            return False
+        return case["mask"] == "none" or not config["unroll"]
     return True
 
 
@@ -254,6 +260,8 @@ def check_config(theirs, ours, case):
     deadline=None,
     derandomize="KERASRNN_EXAMPLES" not in os.environ,
     suppress_health_check=list(HealthCheck),
+    # A case takes a second: to shrink one takes minutes and tells little more.
+    phases=[Phase.generate],
 )
 @given(configurations())
 def test_layers_equal_those_of_keras(case):

@@ -30,8 +30,10 @@ def our_classes(monkeypatch):
     for name in kerasrnn.layers.__all__:
         monkeypatch.setattr(keras_namespace, name, getattr(kerasrnn.layers, name))
     # By these names Keras's Bidirectional knows what could be fused.
-    monkeypatch.setattr(keras_bidirectional, "LSTM", kerasrnn.layers.LSTM)
-    monkeypatch.setattr(keras_bidirectional, "GRU", kerasrnn.layers.GRU)
+    # (Not in Keras 3.12.)
+    for name in ("LSTM", "GRU"):
+        ours = getattr(kerasrnn.layers, name)
+        monkeypatch.setattr(keras_bidirectional, name, ours, raising=False)
 
 
 # Keras's tests feed `fit` with generators, and are not written for this warning.
