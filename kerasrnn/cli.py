@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import importlib.util
 import logging
 import os
 import pathlib
@@ -41,38 +42,31 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 2
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(line_buffering=True)  # A log file can be followed.
     if not options.debug:
         # A warning of a library is for those who write code with it.
         warnings.simplefilter("ignore")
     try:
         return options.run(options) or 0
     except KeyboardInterrupt:
-        hint = ""
-        if options.command == "train":
-            hint = " The same command goes on from the last checkpoint."
-        _complain(f"Stopped.{hint}")
+        print("Stopped." + options.when_stopped, file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader of our output, such as `head`, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except UsageError as error:
-        _complain(f"kerasrnn {options.command}: {error}")
+        print(f"kerasrnn {options.command}: {error}", file=sys.stderr)
         return 2
     except Exception as error:
         if options.debug:
             raise
         reason = " ".join(str(error).split()) or "no message"
         if not isinstance(error, (ValueError, TypeError, OSError)):
-            reason = f"{type(error).__name__}: {reason}"
-        _complain(
-            f"kerasrnn {options.command}: {reason}\n(--debug shows where it happened)"
-        )
+            reason = f"{type(error).__name__}: {reason} (--debug shows where)"
+        print(f"kerasrnn {options.command}: {reason}", file=sys.stderr)
         return 1
-
-
-def _complain(message):
-    print(message, file=sys.stderr)
 
 
 def _parser():
@@ -86,7 +80,7 @@ def _parser():
     parser.add_argument(
         "--version", action="version", version=f"kerasrnn {__version__}"
     )
-    parser.set_defaults(debug=False)
+    parser.set_defaults(debug=False, when_stopped="")
     commands = parser.add_subparsers(dest="command", metavar="command")
 
     def command(name, run, summary, details, examples):
@@ -106,23 +100,11 @@ def _parser():
         sub.set_defaults(run=run)
         return sub
 
-    command(
-        "list",
-        _list,
-        "What recipes there are, and how good their models.",
-        "",
-        "kerasrnn list",
-    )
+    about = "What recipes there are, and how good their models."
+    command("list", _list, about, "", "kerasrnn list")
 
-    show = command(
-        "show",
-        _show,
-        "All about one recipe: data, network, training, results.",
-        "",
-        """
-        kerasrnn show sentiment-movies
-        """,
-    )
+    about = "All about one recipe: data, network, training, results."
+    show = command("show", _show, about, "", "kerasrnn show sentiment-movies")
     show.add_argument("recipe", help="a name that `kerasrnn list` gives")
 
     train = command(
@@ -144,6 +126,7 @@ def _parser():
         kerasrnn train sentiment-movies --data my.tsv      label<tab>text on each line
         """,
     )
+    train.set_defaults(when_stopped=" The same command goes on from where it was.")
     train.add_argument("recipe", help="a recipe's name, or a folder with a config.yaml")
     train.add_argument(
         "--data",
@@ -242,10 +225,10 @@ def _positive(text):
 
 
 def _list(options):
-    from kerasrnn.zoo.catalogue import list_recipes, load_recipe
 
-    recipes = [load_recipe(name) for name in list_recipes()]
-    width = max(len(recipe.name) for recipe in recipes)
+    catalogue = _catalogue()
+    recipes = [catalogue.load_recipe(name) for name in catalogue.list_recipes()]
+    width = max((len(recipe.name) for recipe in recipes), default=0)
     for recipe in recipes:
         print(f"{recipe.name:{width}}  {recipe.summary}")
         notes = []
@@ -257,48 +240,13 @@ def _list(options):
 
 
 def _show(options):
-    from kerasrnn.zoo.catalogue import load_recipe
-
-    recipe = load_recipe(options.recipe)
-    print(f"{recipe.name}: {recipe.summary}\n")
-    for section in ("task", "model", "preprocessor", "data", "training", "seed"):
-        _show_section(section, recipe.config.get(section))
-    if recipe.results is None:
-        print(f"\nNot trained yet. Train it: kerasrnn train {recipe.name}")
-        return
-    results = recipe.results
-    print(f"\nresults ({len(results['runs'])} seeds, {results['date']})")
-    for name, value in results["metrics"].items():
-        if not name.endswith("_std"):
-            spread = results["metrics"].get(f"{name}_std")
-            print(
-                f"  {name.replace('_', ' '):22} {value:.4f}"
-                + (f" ± {spread:.4f}" if spread is not None else "")
-            )
-    seconds = sum(run["wall_time_s"] for run in results["runs"]) / len(results["runs"])
-    print(f"  {'training time':22} {seconds:.0f} s, {results['hardware']['processor']}")
-    print(f"  {'parameters':22} {results['parameters']:,}")
-    if recipe.preset:
-        print(f'\nUse it: kerasrnn predict {recipe.name} "a text of your own"')
-
-
-def _show_section(name, value):
-    if not isinstance(value, dict):
-        print(f"{name}: {value}")
-        return
-    print(name)
-    for key, item in value.items():
-        text = " ".join(str(item).split())
-        lines = textwrap.wrap(text, 62) or [""]
-        print(f"  {key:18} {lines[0]}")
-        for line in lines[1:]:
-            print(f"  {'':18} {line}")
+    print(_catalogue().load_recipe(options.recipe).describe())
 
 
 def _train(options):
-    from kerasrnn.zoo.catalogue import load_recipe
-
-    load_recipe(options.recipe)  # A wrong name is told before TensorFlow is loaded.
+    _catalogue().load_recipe(
+        options.recipe
+    )  # A wrong name is told before TensorFlow is loaded.
     _require_file(options.data)
     with quiet_tensorflow(options.debug):
         from kerasrnn.training import train
@@ -339,7 +287,7 @@ def _evaluate(options):
 
 def _predict(options):
     if not options.text and sys.stdin.isatty():
-        _complain("Type texts, one a line; Ctrl-D ends.")
+        print("Type texts, one a line; Ctrl-D ends.", file=sys.stderr)
     model = _load(options)
     if options.text:
         _print_predictions(model, options.text)
@@ -366,7 +314,7 @@ def _print_predictions(model, texts):
 
 def _export(options):
     model = _load(options)
-    name = pathlib.Path(options.model).name
+    name = pathlib.Path(options.model).resolve().name
     output = pathlib.Path(options.output or pathlib.Path("exported", name))
     if (output / str(options.version)).exists():
         raise ValueError(
@@ -386,6 +334,18 @@ def _export(options):
     )
 
 
+def _catalogue():
+    """The module `kerasrnn.zoo.catalogue`, without the TensorFlow of its package."""
+    name = "kerasrnn.zoo.catalogue"
+    if name not in sys.modules:
+        path = pathlib.Path(__file__).with_name("zoo") / "catalogue.py"
+        specification = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(specification)
+        sys.modules[name] = module
+        specification.loader.exec_module(module)
+    return sys.modules[name]
+
+
 def _require_file(path):
     if path is not None and not pathlib.Path(path).is_file():
         raise UsageError(f"--data: there is no file {path!r}.")
@@ -393,9 +353,9 @@ def _require_file(path):
 
 def _load(options):
     """The trained model, loaded without a word from TensorFlow."""
-    from kerasrnn.zoo.catalogue import find_preset
-
-    find_preset(options.model)  # A wrong name is told before TensorFlow is loaded.
+    _catalogue().find_preset(
+        options.model
+    )  # A wrong name is told before TensorFlow is loaded.
     with quiet_tensorflow(options.debug):
         from kerasrnn.zoo import Task
 

@@ -1,0 +1,19 @@
+"""TFDS builders and what they give; importing it registers the builders with TFDS."""
+
+from kerasrnn.data.glove import load_glove
+from kerasrnn.data.movie_snippets import MovieSnippets
+from kerasrnn.data.package_file import FetchError
+from kerasrnn.data.text_classification import (
+    Examples,
+    load_text_classification,
+    read_tsv,
+)
+
+__all__ = [
+    "Examples",
+    "FetchError",
+    "MovieSnippets",
+    "load_glove",
+    "load_text_classification",
+    "read_tsv",
+]

@@ -1,6 +1,7 @@
 """How every figure of kerasrnn looks."""
 
 import contextlib
+import importlib.util
 import pathlib
 
 INK = "#1f2933"
@@ -28,9 +29,19 @@ STYLE = {
 }
 
 
+def require_matplotlib():
+    """Say at once, not after minutes of training, that figures cannot be drawn."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ImportError(
+            "Figures need matplotlib, which comes with the extra `plot`: "
+            "pip install 'kerasrnn[plot]'."
+        )
+
+
 @contextlib.contextmanager
 def new_figure(width: float, height: float, columns: int = 1):
     """A figure and its axes; needs no screen, and leaves no figure open."""
+    require_matplotlib()
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -1,14 +1,14 @@
 from kerasrnn.inspection.figure_style import BLUE, ORANGE, QUIET, new_figure, save
 
 
-def learning_curve_figure(history, path, *, best_epoch: int | None = None):
+def learning_curve_figure(history, path, *, kept_epoch: int | None = None):
     """Draw loss and accuracy over the epochs, for training and validation data.
 
     Args:
         history: One dict an epoch, with `loss`, `accuracy`, `val_loss` and
             `val_accuracy`.
         path: The PNG file to write.
-        best_epoch: Number, from 0, of the epoch whose weights were kept; marked.
+        kept_epoch: Number, from 0, of the epoch whose weights were kept; marked.
 
     Returns:
         The path.
@@ -41,10 +41,10 @@ def learning_curve_figure(history, path, *, best_epoch: int | None = None):
                     color=colour,
                     va="bottom" if above else "top",
                 )
-            if best_epoch is not None:
-                best = history[best_epoch][f"val_{metric}"]
-                axes.axvline(best_epoch + 1, color=ORANGE, linewidth=1, linestyle=":")
-                axes.plot(best_epoch + 1, best, "o", color=ORANGE, markersize=7)
+            if kept_epoch is not None:
+                best = history[kept_epoch][f"val_{metric}"]
+                axes.axvline(kept_epoch + 1, color=ORANGE, linewidth=1, linestyle=":")
+                axes.plot(kept_epoch + 1, best, "o", color=ORANGE, markersize=7)
                 number = f"{best:.1%}" if metric == "accuracy" else f"{best:.3f}"
                 axes.set_title(
                     f"kept: {number}", loc="right", color=ORANGE, fontweight="normal"

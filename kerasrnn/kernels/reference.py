@@ -35,9 +35,8 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
     if recurrence.go_backwards:
         x = ops.flip(x, axis=0)
         m = None if m is None else ops.flip(m, axis=0)
-    zeros = ops.zeros(
-        (ops.shape(sequences)[0], recurrence.output_size), dtype=sequences.dtype
-    )
+    dtype = keras.tree.flatten(initial_state)[0].dtype
+    zeros = ops.zeros((ops.shape(sequences)[0], recurrence.output_size), dtype=dtype)
 
     def one_step(carry, inputs):
         y, s = carry

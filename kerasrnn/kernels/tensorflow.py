@@ -20,12 +20,12 @@ import tensorflow as tf
 
 from kerasrnn.kernels.recurrence import Recurrence
 
-# Activations, with their derivative written in terms of the output y.
+# Activations y = φ(z), and ∂L/∂z from y and ∂L/∂y: one operation each.
 ACTIVATIONS = {
-    "tanh": (tf.tanh, lambda y: 1 - y * y),
-    "sigmoid": (tf.sigmoid, lambda y: y * (1 - y)),
-    "relu": (tf.nn.relu, lambda y: tf.cast(y > 0, y.dtype)),
-    "linear": (tf.identity, tf.ones_like),
+    "tanh": (tf.tanh, lambda y, dy: tf.raw_ops.TanhGrad(y=y, dy=dy)),
+    "sigmoid": (tf.sigmoid, lambda y, dy: tf.raw_ops.SigmoidGrad(y=y, dy=dy)),
+    "relu": (tf.nn.relu, lambda y, dy: tf.where(y > 0, dy, tf.zeros_like(dy))),
+    "linear": (tf.identity, lambda y, dy: dy),
 }
 
 
@@ -69,7 +69,7 @@ STEPS_AT_ONCE = 5
 def loop(steps, body, loop_vars):
     """Runs `body(t, *loop_vars) -> loop_vars` for t = 0 … steps - 1."""
 
-    def run_while(t, loop_vars, steps_at_once):
+    def run_while(t, loop_vars, steps_at_once, maximum_iterations):
         def several(t, *loop_vars):
             for k in range(steps_at_once):
                 loop_vars = body(t + k, *loop_vars)
@@ -79,15 +79,18 @@ def loop(steps, body, loop_vars):
             lambda t, *_: t + steps_at_once <= steps,
             several,
             (t, *loop_vars),
-            maximum_iterations=steps // steps_at_once if steps_at_once > 1 else None,
+            # XLA differentiates loops with a known bound only.
+            maximum_iterations=maximum_iterations,
         )
         return t, loop_vars
 
-    t = tf.constant(0)
-    t, loop_vars = run_while(t, loop_vars, STEPS_AT_ONCE)
-    if isinstance(steps, int) and steps % STEPS_AT_ONCE == 0:
-        return loop_vars
-    return run_while(t, loop_vars, 1)[1]
+    t, k = tf.constant(0), STEPS_AT_ONCE
+    known = isinstance(steps, int)
+    if not known or steps >= k:
+        t, loop_vars = run_while(t, loop_vars, k, steps // k)
+    if not known or steps % k:
+        t, loop_vars = run_while(t, loop_vars, 1, k - 1)
+    return loop_vars
 
 
 def run(recurrence: Recurrence, sequences, initial_state, mask):
@@ -99,28 +102,8 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
         m = None if m is None else tf.reverse(m, (0,))
     if reason_for_autodiff(recurrence):
         y, outputs, states = run_any_cell(recurrence, x, initial_state, m)
-    elif tf.executing_eagerly() or x.shape[1] == 1:
-        y, outputs, states = run_own_backward(recurrence, x, initial_state, m)
     else:
-        # Rows never meet: two halves of the batch are two chains of small products,
-        # which TensorFlow runs side by side.
-        half = (tf.shape(x)[1] + 1) // 2
-        first, second = (
-            run_own_backward(
-                recurrence,
-                x[:, rows],
-                [s[rows] for s in initial_state],
-                None if m is None else m[:, rows],
-            )
-            for rows in (slice(None, half), slice(half, None))
-        )
-        y = tf.concat([first[0], second[0]], 0)
-        outputs = None
-        if recurrence.return_sequences:
-            outputs = tf.concat([first[1], second[1]], 1)
-        states = [
-            tf.concat([a, b], 0) for a, b in zip(first[2], second[2], strict=True)
-        ]
+        y, outputs, states = OwnBackward(recurrence).run(x, initial_state, m)
     if recurrence.return_sequences:
         outputs = tf.transpose(outputs, (1, 0, 2))
         outputs.set_shape((*sequences.shape[:2], recurrence.output_size))
@@ -129,8 +112,9 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
 
 def run_any_cell(recurrence, x, initial_state, m):
     """The plain loop over `recurrence.step`, differentiated by TensorFlow."""
-    steps = x.shape[0] or tf.shape(x)[0]
-    y = tf.zeros((tf.shape(x)[1], recurrence.output_size), x.dtype)
+    steps = number_of_steps(x)
+    dtype = tf.nest.flatten(initial_state)[0].dtype
+    y = tf.zeros((tf.shape(x)[1], recurrence.output_size), dtype)
     y = tf.ensure_shape(y, (x.shape[1], recurrence.output_size))
     zeros = y
 
@@ -147,7 +131,7 @@ def run_any_cell(recurrence, x, initial_state, m):
         return (new_y, history, *new)
 
     history = tf.TensorArray(
-        x.dtype,
+        dtype,
         steps if recurrence.return_sequences else 0,
         element_shape=y.shape,
     )
@@ -174,7 +158,7 @@ class SimpleRNN:
 
     # Widths, in units, of what `forward` leaves for `backward`, and of what that
     # leaves for `weight_gradients`.
-    residuals = ()
+    residuals = (1,)
     deltas = (1,)
 
     def __init__(self, activation, recurrent_activation):
@@ -183,11 +167,12 @@ class SimpleRNN:
     def forward(self, x, states, w, u, b=None):
         (h,) = states
         z = tf.matmul(x, w) + tf.matmul(h, u)
-        return (self.f(z if b is None else z + b),), ()
+        h = self.f(z if b is None else z + b)
+        return (h,), (h,)
 
-    def backward(self, residuals, old, new, grads, u):
-        (h,), (dh,) = new, grads
-        dz = dh * self.df(h)
+    def backward(self, residuals, old, grads, u):
+        (h,), (dh,) = residuals, grads
+        dz = self.df(h, dh)
         return (dz,), (tf.matmul(dz, u, transpose_b=True),)
 
     def weight_gradients(self, x, h, residuals, deltas):
@@ -198,7 +183,7 @@ class SimpleRNN:
 class LSTM:
     """c' = f ⊙ c + i ⊙ n,  h' = o ⊙ φ(c'); gates in the order i f n o."""
 
-    residuals = (4, 1, 1)
+    residuals = (1, 1, 1, 1, 1)
     deltas = (4,)
 
     def __init__(self, activation, recurrent_activation):
@@ -209,25 +194,20 @@ class LSTM:
         h, c = states
         z = tf.matmul(x, w) + tf.matmul(h, u)
         z = z if b is None else tf.nn.bias_add(z, b)
-        units = h.shape[-1]
-        # One call for all gates costs less than one for each of the three.
-        gates = self.g(z)
-        i, f, _, o = tf.split(gates, 4, axis=-1)
-        n = self.f(z[:, 2 * units : 3 * units])
+        i, f, n, o = tf.split(z, 4, axis=-1)
+        i, f, n, o = self.g(i), self.g(f), self.f(n), self.g(o)
         c = f * c + i * n
         a = self.f(c)
-        return (o * a, c), (gates, n, a)
+        return (o * a, c), (i, f, n, o, a)
 
-    def backward(self, residuals, old, new, grads, u):
-        gates, n, a = residuals
+    def backward(self, residuals, old, grads, u):
+        i, f, n, o, a = residuals
         (_, c), (dh, dc) = old, grads
-        i, f, _, o = tf.split(gates, 4, axis=-1)
-        dgi, dgf, _, dgo = tf.split(self.dg(gates), 4, axis=-1)
-        dc = dc + dh * o * self.df(a)
-        di = dc * n * dgi
-        df = dc * c * dgf
-        dn = dc * i * self.df(n)
-        do = dh * a * dgo
+        dc = dc + self.df(a, dh * o)
+        di = self.dg(i, dc * n)
+        df = self.dg(f, dc * c)
+        dn = self.df(n, dc * i)
+        do = self.dg(o, dh * a)
         dz = tf.concat([di, df, dn, do], axis=-1)
         return (dz,), (tf.matmul(dz, u, transpose_b=True), dc * f)
 
@@ -237,7 +217,7 @@ class LSTM:
 class GRU:
     """h' = z ⊙ h + (1 − z) ⊙ n,  n = φ(x W_n + r ⊙ (h U_n + b')); order z r n."""
 
-    residuals = (2, 1, 1)
+    residuals = (1, 1, 1, 1)
     deltas = (3, 3)
 
     def __init__(self, activation, recurrent_activation):
@@ -254,16 +234,14 @@ class GRU:
         z, r = tf.split(gates, 2, axis=-1)
         a = a[:, 2 * units :]
         n = self.f(x[:, 2 * units :] + r * a)
-        return (z * h + (1 - z) * n,), (gates, n, a)
+        return (z * h + (1 - z) * n,), (z, r, n, a)
 
-    def backward(self, residuals, old, new, grads, u):
-        gates, n, a = residuals
+    def backward(self, residuals, old, grads, u):
+        z, r, n, a = residuals
         (h,), (dh,) = old, grads
-        z, r = tf.split(gates, 2, axis=-1)
-        dgz, dgr = tf.split(self.dg(gates), 2, axis=-1)
-        dz = dh * (h - n) * dgz
-        dn = dh * (1 - z) * self.df(n)
-        dr = dn * a * dgr
+        dz = self.dg(z, dh * (h - n))
+        dn = self.df(n, dh * (1 - z))
+        dr = self.dg(r, dn * a)
         dx = tf.concat([dz, dr, dn], axis=-1)
         da = tf.concat([dz, dr, dn * r], axis=-1)
         return (dx, da), (dh * z + tf.matmul(da, u, transpose_b=True),)
@@ -277,7 +255,7 @@ class GRU:
 class GRUResetBefore(GRU):
     """The GRU with n = φ(x W_n + (r ⊙ h) U_n + b): reset before the product."""
 
-    residuals = (2, 1)
+    residuals = (1, 1, 1)
     deltas = (3,)
 
     def forward(self, x, states, w, u, b=None):
@@ -288,25 +266,23 @@ class GRUResetBefore(GRU):
         gates = self.g(x[:, : 2 * units] + tf.matmul(h, u[:, : 2 * units]))
         z, r = tf.split(gates, 2, axis=-1)
         n = self.f(x[:, 2 * units :] + tf.matmul(r * h, u[:, 2 * units :]))
-        return (z * h + (1 - z) * n,), (gates, n)
+        return (z * h + (1 - z) * n,), (z, r, n)
 
-    def backward(self, residuals, old, new, grads, u):
-        gates, n = residuals
+    def backward(self, residuals, old, grads, u):
+        z, r, n = residuals
         (h,), (dh,) = old, grads
         units = h.shape[-1]
-        z, r = tf.split(gates, 2, axis=-1)
-        dgz, dgr = tf.split(self.dg(gates), 2, axis=-1)
-        dz = dh * (h - n) * dgz
-        dn = dh * (1 - z) * self.df(n)
+        dz = self.dg(z, dh * (h - n))
+        dn = self.df(n, dh * (1 - z))
         drh = tf.matmul(dn, u[:, 2 * units :], transpose_b=True)
-        dzr = tf.concat([dz, drh * h * dgr], axis=-1)
+        dzr = tf.concat([dz, self.dg(r, drh * h)], axis=-1)
         dh = dh * z + drh * r + tf.matmul(dzr, u[:, : 2 * units], transpose_b=True)
         return (tf.concat([dzr, dn], axis=-1),), (dh,)
 
     def weight_gradients(self, x, h, residuals, deltas):
         (dz,) = deltas
         units = h.shape[-1]
-        _, r = tf.split(residuals[0].stack(), 2, axis=-1)
+        r = residuals[1].stack()
         dzr, dn = dz[:, :, : 2 * units], dz[:, :, 2 * units :]
         du = tf.concat([product(h, dzr), product(r * h, dn)], axis=-1)
         return product(x, dz), du, over_steps_and_rows(dz)
@@ -315,115 +291,136 @@ class GRUResetBefore(GRU):
 CELLS = {"simple_rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
 
 
-def run_own_backward(recurrence, x, initial_state, m):
+class OwnBackward:
     """The loop whose gradient is `Σ_t` products of what `cell.backward` leaves."""
-    reset_before = recurrence.family == "gru" and not recurrence.reset_after
-    cell = (GRUResetBefore if reset_before else CELLS[recurrence.family])(
-        recurrence.activation, recurrence.recurrent_activation
-    )
-    units = recurrence.output_size
-    steps = x.shape[0] or tf.shape(x)[0]
-    weights = [recurrence.kernel, recurrence.recurrent_kernel]
-    if recurrence.bias is not None:
-        weights.append(recurrence.bias)
-    weights = [tf.convert_to_tensor(w) for w in weights]
 
-    def arrays(widths):
+    def __init__(self, recurrence):
+        reset_before = recurrence.family == "gru" and not recurrence.reset_after
+        cell_class = GRUResetBefore if reset_before else CELLS[recurrence.family]
+        self.cell = cell_class(recurrence.activation, recurrence.recurrent_activation)
+        self.recurrence = recurrence
+        self.units = recurrence.output_size
+        weights = (recurrence.kernel, recurrence.recurrent_kernel, recurrence.bias)
+        self.weights = [tf.convert_to_tensor(w) for w in weights if w is not None]
+
+    def run(self, x, initial_state, m):
+        """Runs the recurrence over time-major x (T, B, D) and mask m (T, B)."""
+        count, training = len(initial_state), self.recurrence.training
+
+        @tf.custom_gradient
+        def differentiable(x, *tensors):
+            states, weights = tensors[:count], tensors[count:]
+            # Without training, backward runs forward once more, and inference keeps
+            # nothing.
+            final, h, kept = self.forward(x, states, m, weights, keep=training)
+
+            def grad(*upstream):
+                saved = kept
+                if not training:
+                    _, _, saved = self.forward(x, states, m, weights, keep=True)
+                d_h = None if h is None else upstream[0]
+                d_states = upstream[-count:]
+                return self.backward(x, states, m, weights, saved, d_h, d_states)
+
+            return (final if h is None else (h, *final)), grad
+
+        results = differentiable(x, *initial_state, *self.weights)
+        states = list(results[-count:])
+        y, outputs = states[0], None
+        if self.recurrence.return_sequences:
+            outputs = results[0]
+        if m is not None:
+            # The states are held at masked steps; the outputs begin with zeros.
+            if self.recurrence.zero_output_for_mask:
+                visible, visible_at_end = m, m[-1]
+            else:
+                visible = tf.cumsum(tf.cast(m, tf.int32)) > 0
+                visible_at_end = tf.reduce_any(m, 0)
+            y = select(visible_at_end, y, tf.zeros_like(y))
+            if outputs is not None:
+                visible = visible[:, :, None]
+                outputs = tf.where(visible, outputs, tf.zeros_like(outputs))
+        return y, outputs, states
+
+    def arrays(self, widths, x):
         """One (T, B, width · U) array for each width."""
         return tuple(
             tf.TensorArray(
                 x.dtype,
-                steps,
-                element_shape=(x.shape[1], width * units),
+                number_of_steps(x),
+                element_shape=(x.shape[1], width * self.units),
                 clear_after_read=False,
             )
             for width in widths
         )
 
-    def forward(x, states, weights, keep):
-        """The final states, and arrays of the states and residuals of all steps."""
-        widths = (*(1 for _ in states), *cell.residuals) if keep else ()
-        if not keep and recurrence.return_sequences:
-            widths = (1,)
+    def forward_step(self, x, m, states, weights):
+        """The states after a step, and the residuals."""
+        new, residuals = self.cell.forward(x, states, *weights)
+        if m is not None:
+            new = [select(m, a, b) for a, b in zip(new, states, strict=True)]
+        return tuple(new), tuple(residuals)
+
+    def backward_step(self, m, residuals, old, grads, d_h, u):
+        """What a step leaves for the weights, and the gradients before it."""
+        if d_h is not None:
+            grads = (grads[0] + d_h, *grads[1:])
+        deltas, before = self.cell.backward(residuals, old, grads, u)
+        if m is not None:
+            deltas = [select(m, d, tf.zeros_like(d)) for d in deltas]
+            before = [select(m, a, b) for a, b in zip(before, grads, strict=True)]
+        return tuple(deltas), tuple(before)
+
+    def forward(self, x, states, m, weights, keep):
+        """The final states, the outputs h if wanted, and what backward needs.
+
+        These are arrays over the steps: of h after a step; of the states before it
+        and of the residuals.
+        """
+        widths = (1,) if self.recurrence.return_sequences else ()
+        if keep:
+            widths = (*widths, *(1 for _ in states), *self.cell.residuals)
 
         def body(t, states, kept):
-            new, residuals = cell.forward(x[t], states, *weights)
-            if m is not None:
-                new = [select(m[t], a, b) for a, b in zip(new, states, strict=True)]
-            values = (*new, *residuals)[: len(widths)]
-            return tuple(new), tuple(
-                a.write(t, v) for a, v in zip(kept, values, strict=True)
-            )
+            m_t = None if m is None else m[t]
+            new, residuals = self.forward_step(x[t], m_t, states, weights)
+            values = new[:1] if self.recurrence.return_sequences else ()
+            values = (*values, *states, *residuals)[: len(widths)]
+            return new, tuple(a.write(t, v) for a, v in zip(kept, values, strict=True))
 
-        return loop(steps, body, (tuple(states), arrays(widths)))
+        loop_vars = (tuple(states), self.arrays(widths, x))
+        final, kept = loop(number_of_steps(x), body, loop_vars)
+        if self.recurrence.return_sequences:
+            return final, kept[0].stack(), kept[1:]
+        return final, None, kept
 
-    def backward(x, states, weights, kept, d_outputs, d_states):
+    def backward(self, x, states, m, weights, kept, d_h, d_states):
         """Gradients of x, of the initial states and of the weights."""
-        u = weights[1]
-        residuals = kept[len(states) :]
-        # (T + 1, B, U): the states before the first step, and after each.
-        history = [
-            tf.concat([s[None], a.stack()], 0)
-            for s, a in zip(states, kept, strict=False)
-        ]
+        steps, u = number_of_steps(x), weights[1]
+        old, residuals = kept[: len(states)], kept[len(states) :]
 
         def body(n, grads, kept):
             t = steps - 1 - n
-            if d_outputs is not None:
-                grads = (grads[0] + d_outputs[t], *grads[1:])
-            deltas, new = cell.backward(
+            deltas, grads = self.backward_step(
+                None if m is None else m[t],
                 [r.read(t) for r in residuals],
-                [s[t] for s in history],
-                [s[t + 1] for s in history],
+                [s.read(t) for s in old],
                 grads,
+                None if d_h is None else d_h[t],
                 u,
             )
-            if m is not None:
-                deltas = [select(m[t], d, tf.zeros_like(d)) for d in deltas]
-                new = [select(m[t], a, b) for a, b in zip(new, grads, strict=True)]
-            return tuple(new), tuple(
+            return grads, tuple(
                 a.write(t, d) for a, d in zip(kept, deltas, strict=True)
             )
 
-        d_states, deltas = loop(steps, body, (tuple(d_states), arrays(cell.deltas)))
+        loop_vars = (tuple(d_states), self.arrays(self.cell.deltas, x))
+        d_states, deltas = loop(steps, body, loop_vars)
         deltas = [d.stack() for d in deltas]
-        d_weights = cell.weight_gradients(x, history[0][:-1], residuals, deltas)
+        d_weights = self.cell.weight_gradients(x, old[0].stack(), residuals, deltas)
         dx = tf.tensordot(deltas[0], weights[0], ((2,), (1,)))
         return (dx, *d_states, *d_weights[: len(weights)])
 
-    @tf.custom_gradient
-    def differentiable(x, *tensors):
-        states = tensors[: len(initial_state)]
-        weights = tensors[len(initial_state) :]
-        # Without training, backward runs forward once more, and inference keeps
-        # nothing.
-        final, kept = forward(x, states, weights, keep=recurrence.training)
 
-        def grad(*upstream):
-            saved = kept
-            if not recurrence.training:
-                _, saved = forward(x, states, weights, keep=True)
-            d_outputs = upstream[0] if recurrence.return_sequences else None
-            d_states = upstream[-len(states) :]
-            return backward(x, states, weights, saved, d_outputs, d_states)
-
-        if recurrence.return_sequences:
-            return (kept[0].stack(), *final), grad
-        return final, grad
-
-    results = differentiable(x, *initial_state, *weights)
-    states = list(results[-len(initial_state) :])
-    y, outputs = states[0], None
-    if recurrence.return_sequences:
-        outputs = results[0]
-    if m is not None:
-        # The states are held at masked steps; the outputs begin with zeros.
-        if recurrence.zero_output_for_mask:
-            visible, visible_at_end = m, m[-1]
-        else:
-            visible = tf.cumsum(tf.cast(m, tf.int32)) > 0
-            visible_at_end = tf.reduce_any(m, 0)
-        y = select(visible_at_end, y, tf.zeros_like(y))
-        if recurrence.return_sequences:
-            outputs = tf.where(visible[:, :, None], outputs, tf.zeros_like(outputs))
-    return y, outputs, states
+def number_of_steps(x):
+    """T of x (T, B, D): an integer where it is known, else a tensor."""
+    return x.shape[0] or tf.shape(x)[0]

@@ -71,9 +71,14 @@ def check_initial_state(layer, initial_state, sequences):
             f"`initial_state` of layer {layer.name!r} must have {len(sizes)} "
             f"state{'s' * (len(sizes) > 1)} of the shapes {expected}; got {found}."
         )
-    return tree.map_structure(
-        lambda s: ops.convert_to_tensor(s, dtype=layer.compute_dtype), initial_state
-    )
+
+    def plain(state):
+        # Lists that Keras tracks are no lists to JAX.
+        if tree.is_nested(state):
+            return [plain(s) for s in state]
+        return ops.convert_to_tensor(state, dtype=layer.state_dtype)
+
+    return plain(initial_state)
 
 
 def attached_mask(sequences):

@@ -40,8 +40,10 @@ class RNN(keras.layers.Layer):
         go_backwards: Whether to go from the last step to the first. Outputs come in
             that order.
         stateful: Whether a batch starts from the states that the batch before left,
-            row by row. The first batch sets the number of rows; a smaller batch uses
-            and updates the first of them. Saved in `.keras` files.
+            row by row. The number of rows is that of `keras.Input` or of the first
+            call. A smaller last batch in `fit`, `evaluate` or `predict` uses and
+            updates the first of them; called directly with fewer rows, the layer
+            takes it for a mistake, as Keras does. Saved in `.keras` files.
         unroll: Whether to lay the steps out one by one in the graph: faster for a
             few steps, slow to build for many.
         zero_output_for_mask: Whether the output of a masked step is zeros in place
@@ -90,7 +92,7 @@ class RNN(keras.layers.Layer):
         **kwargs,
     ):
         if isinstance(cell, (list, tuple)):
-            cell = StackedRNNCells(cell)
+            cell = StackedRNNCells(cell, dtype=kwargs.get("dtype"))
         if "call" not in dir(cell):
             raise ValueError(
                 f"Argument `cell` should have a `call` method. Received: cell={cell}"
@@ -155,6 +157,11 @@ class RNN(keras.layers.Layer):
             raise ValueError(f"output_size must be an integer; got {size}.")
         return size
 
+    @property
+    def state_dtype(self):
+        """The dtype in which the cell computes, which may not be the layer's."""
+        return getattr(self.cell, "compute_dtype", self.compute_dtype)
+
     def get_initial_state(self, batch_size):
         """The states before the first step of `batch_size` rows: zeros, mostly."""
         if hasattr(self.cell, "get_initial_state"):
@@ -212,7 +219,9 @@ class RNN(keras.layers.Layer):
         batch = ops.shape(sequences)[0]
         if initial_state is None:
             if self.stateful:
-                initial_state = self._carried.rows(sequences.shape[0], batch)
+                initial_state = self._carried.rows(
+                    sequences.shape[0], batch, may_be_partial=is_traced(sequences)
+                )
             else:
                 initial_state = self.get_initial_state(batch)
         initial_state = check_initial_state(self, initial_state, sequences)
@@ -298,6 +307,8 @@ class RNN(keras.layers.Layer):
                 "layer configuration with this backend. Pass use_cudnn='auto' to "
                 "fallback to a non-cuDNN implementation."
             )
+        if type(self.cell) in FAMILIES:  # other cells may take integers
+            sequences = ops.cast(sequences, self.compute_dtype)
         recurrence = self._recurrence(training)
         if training:
             # Drawn before the loop: a seed generator cannot be drawn from inside it
@@ -341,7 +352,9 @@ class RNN(keras.layers.Layer):
 
         def step(inputs, states):
             output, new_states = call_cell(inputs, states, **step_arguments)
-            return output, tree.pack_sequence_as(states, tree.flatten(new_states))
+            dtype = self.state_dtype
+            flat = [ops.cast(s, dtype) for s in tree.flatten(new_states)]
+            return ops.cast(output, dtype), tree.pack_sequence_as(states, flat)
 
         return Recurrence(
             step=step,
@@ -382,6 +395,22 @@ class RNN(keras.layers.Layer):
             config.pop("cell"), custom_objects=custom_objects
         )
         return cls(cell, **config)
+
+
+def is_traced(x) -> bool:
+    """Whether `x` is traced into a compiled function rather than computed now.
+
+    torch has no such difference, so that every call may be a trainer's.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return not tf.executing_eagerly()
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return isinstance(x, jax.core.Tracer)
+    return True
 
 
 FAMILIES = {SimpleRNNCell: "simple_rnn", LSTMCell: "lstm", GRUCell: "gru"}

@@ -29,18 +29,29 @@ class StateVariables:
         """How many rows are carried."""
         return tree.flatten(self.variables)[0].shape[0]
 
-    def rows(self, static_batch, batch):
+    def rows(self, static_batch, batch, may_be_partial):
         """The first `batch` rows of each state.
 
         Args:
             static_batch: The number of rows, or None where it is not known yet.
             batch: The number of rows, an integer or a scalar tensor.
+            may_be_partial: Whether fewer rows than there are states are no mistake.
         """
-        if static_batch is not None and static_batch > self.size:
+        if static_batch is None or static_batch == self.size:
+            pass
+        elif static_batch > self.size:
             raise ValueError(
-                "If an RNN is stateful, a batch must not have more rows than the "
-                f"states it carries. Expected at most {self.size} rows; got "
+                "If an RNN is stateful, the batch size of the input sequences must "
+                f"be that of the states it carries. Expected {self.size} rows; got "
                 f"{static_batch}."
+            )
+        elif not may_be_partial:
+            raise ValueError(
+                "If an RNN is stateful, the batch size of the input sequences must "
+                f"be that of the states it carries. Expected {self.size} rows; got "
+                f"{static_batch}. A smaller last batch is welcome in `fit`, "
+                "`evaluate`, `predict` and compiled functions; elsewhere pass "
+                "`initial_state` for it."
             )
         if static_batch == self.size:
             # A copy, since torch updates a variable in place.

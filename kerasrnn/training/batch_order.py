@@ -22,7 +22,7 @@ def batch_order(lengths, *, batch_size: int, seed: int, epoch: int, pool: int = 
 
     >>> batches = batch_order([1] * 5, batch_size=2, seed=1, epoch=0)
     >>> [batch.tolist() for batch in batches]
-    [[2, 4], [3, 0], [1]]
+    [[1, 2], [4, 0], [3]]
     """
     lengths = np.asarray(lengths)
     generator = np.random.default_rng([seed, epoch])

@@ -16,7 +16,7 @@ def resumable_fit(
     epochs: int,
     batch_size: int,
     seed: int,
-    patience: int = 3,
+    patience: int | None = 3,
     monitor: str = "val_accuracy",
     checkpoint_every: int = 200,
     progress=None,
@@ -32,13 +32,14 @@ def resumable_fit(
 
     Args:
         model: A compiled `kerasrnn.zoo.Task` with a preprocessor.
-        train: Texts and labels, as `Examples`.
+        train: `kerasrnn.data.Examples`; their targets and weights are learned from.
         validation: The same, to decide when to stop.
         checkpoints: A `Checkpoints`; the run goes on from the newest.
         epochs: How many at most.
         batch_size: Examples in a step.
         seed: Seed of the order of the data.
-        patience: Epochs without a better `monitor` before it stops.
+        patience: Epochs without a better `monitor` before it stops; the weights of the
+            best epoch are then kept. None: all epochs, and the weights of the last.
         monitor: `"val_accuracy"` or `"val_loss"`.
         checkpoint_every: Steps between checkpoints; one is also made each epoch.
         progress: A `ProgressLine`, or None.
@@ -49,8 +50,6 @@ def resumable_fit(
     Returns:
         List of the metrics of every epoch.
     """
-    import tensorflow as tf
-
     model.optimizer.build(model.trainable_variables)
     state = {
         "epoch": 0,
@@ -62,7 +61,7 @@ def resumable_fit(
         "sums": {},
         "examples": 0,
     }
-    best_weights = None
+    best_weights, torch_states = None, []
     saved = checkpoints.load()
     for skipped in checkpoints.skipped:
         log(f"Skipped a damaged checkpoint, {skipped}.")
@@ -70,7 +69,8 @@ def resumable_fit(
         arrays, state = saved
         _restore(_state_variables(model), arrays, "model")
         _restore(model.optimizer.variables, arrays, "optimizer")
-        if state["best"] is not None:
+        torch_states = _collect(arrays, "torch")
+        if state["best"] is not None and patience is not None:
             best_weights = _collect(arrays, "best")
         log(f"Going on from epoch {state['epoch'] + 1}, step {state['step']}.")
 
@@ -79,23 +79,32 @@ def resumable_fit(
             **_named(_state_variables(model), "model"),
             **_named(model.optimizer.variables, "optimizer"),
             **_named(best_weights or [], "best"),
+            **_named(_torch_random_states(), "torch"),
         }
         checkpoints.save(int(model.optimizer.iterations), arrays, state)
 
-    lengths = [len(text.split()) for text in train.texts]
+    train_ids = _token_ids(model, train.texts)  # (N, T)
+    validation_ids = _token_ids(model, validation.texts)
+    lengths = np.count_nonzero(train_ids, axis=1)
     batches_an_epoch = -(-len(train.texts) // batch_size)
     saver = _Saver(state, save, checkpoint_every, batches_an_epoch, batch_size)
-    validation_set = _dataset(tf, validation, np.arange(len(validation.texts)), 256)
-    while state["epoch"] < epochs and state["waited"] < patience:
+    everything = np.arange(len(validation))
+    validation_set = _dataset(validation_ids, validation, everything, 256)
+
+    def stop(waited):
+        return patience is not None and waited >= patience
+
+    while state["epoch"] < epochs and not stop(state["waited"]):
         epoch, first_step = state["epoch"], state["step"]
         order = batch_order(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
         rest = np.concatenate(order[first_step:] or [np.array([], int)])
         if progress is not None:
             progress.start(epoch, batches_an_epoch, first_step)
         if len(rest):
-            saver.start(first_step, len(train.texts))
+            saver.start(first_step, len(train.texts), torch_states)
+            torch_states = []
             model.fit(
-                _dataset(tf, train, rest, batch_size),
+                _dataset(train_ids, train, rest, batch_size),
                 verbose=0,
                 callbacks=[saver, *([progress] if progress else []), *callbacks],
             )
@@ -113,7 +122,8 @@ def resumable_fit(
         )
         if better:
             state |= {"best": metrics[monitor], "best_epoch": epoch, "waited": 0}
-            best_weights = [_array(v) for v in _state_variables(model)]
+            if patience is not None:
+                best_weights = [_array(v) for v in _state_variables(model)]
         else:
             state["waited"] += 1
         state["history"].append(metrics)
@@ -123,8 +133,9 @@ def resumable_fit(
             progress.finish(metrics, "  best" if better else "")
         if on_epoch_end is not None:
             on_epoch_end(epoch, metrics)
-    for variable, value in zip(_state_variables(model), best_weights, strict=True):
-        variable.assign(value)
+    if patience is not None:
+        for variable, value in zip(_state_variables(model), best_weights, strict=True):
+            variable.assign(value)
     return state["history"]
 
 
@@ -136,9 +147,17 @@ class _Saver(keras.callbacks.Callback):
         self.state, self.save, self.every = state, save, every
         self.batches, self.batch_size = batches, batch_size
 
-    def start(self, first_step, examples):
+    def start(self, first_step, examples, torch_states):
+        # Beginning an epoch draws from PyTorch's generator: in the middle of one, its
+        # state is put back after that, and between two, before.
+        self.torch_states = torch_states if first_step else []
+        _restore_torch_random_states(torch_states)
         self.first_step, self.examples = first_step, examples
         self.sums, self.seen = dict(self.state["sums"]), self.state["examples"]
+
+    def on_train_batch_begin(self, batch, logs=None):
+        _restore_torch_random_states(self.torch_states)
+        self.torch_states = []
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.first_step + batch + 1
@@ -155,15 +174,54 @@ class _Saver(keras.callbacks.Callback):
             self.save(self.model)
 
 
-def _dataset(tf, examples, order, batch_size):
-    columns = (examples.texts[order], examples.labels[order])
-    return tf.data.Dataset.from_tensor_slices(columns).batch(batch_size)
+def _token_ids(model, texts):
+    """All texts as token ids, once: cutting them again in every epoch takes longer."""
+    parts = [
+        np.asarray(model.preprocess(list(texts[start : start + 1024])))
+        for start in range(0, len(texts), 1024)
+    ]
+    width = max(part.shape[1] for part in parts)
+    return np.concatenate(
+        [np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts]
+    )
+
+
+def _dataset(ids, examples, order, batch_size):
+    import tensorflow as tf
+
+    def trim(ids, targets, weights):
+        steps = tf.reduce_max(tf.math.count_nonzero(ids, axis=1))
+        return ids[:, : tf.maximum(steps, 1)], targets, weights
+
+    columns = (ids[order], examples.targets[order], examples.weights[order])
+    dataset = tf.data.Dataset.from_tensor_slices(columns)
+    return dataset.batch(batch_size).map(trim).prefetch(2)
 
 
 def _state_variables(model):
     """All that training changes in the model: weights and states of random seeds."""
     metrics = {id(variable) for variable in model.metrics_variables}
     return [v for v in model.variables if id(v) not in metrics]
+
+
+def _torch_random_states():
+    """States of PyTorch's own generators, which Keras's dropout draws from there."""
+    if keras.config.backend() != "torch":
+        return []
+    import torch
+
+    states = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+    return [state.numpy() for state in states]
+
+
+def _restore_torch_random_states(states):
+    if not states:
+        return
+    import torch
+
+    states = [torch.from_numpy(state) for state in states]
+    torch.set_rng_state(states[0])
+    torch.cuda.set_rng_state_all(states[1:])
 
 
 def _array(variable):

@@ -8,16 +8,20 @@ import time
 
 import keras
 
-from kerasrnn.inspection import confusion_matrix_figure, learning_curve_figure
+from kerasrnn.data import load_glove
+from kerasrnn.inspection import (
+    confusion_matrix_figure,
+    learning_curve_figure,
+    require_matplotlib,
+)
 from kerasrnn.metrics import classification_scores
 from kerasrnn.training.checkpoints import Checkpoints, replace_file
 from kerasrnn.training.confusion_text import confusion_text
-from kerasrnn.training.examples import load_examples, read_tsv
 from kerasrnn.training.progress import ProgressLine
 from kerasrnn.training.provenance import provenance
+from kerasrnn.training.recipe_data import load_splits
 from kerasrnn.training.resumable_fit import resumable_fit
-from kerasrnn.zoo import Recipe, load_recipe
-from kerasrnn.zoo.models import MODELS, PREPROCESSORS
+from kerasrnn.zoo import MODELS, PREPROCESSORS, Recipe, Task, load_recipe
 
 RUN_FILE = "run.json"
 RESULTS_FILE = "results.json"
@@ -60,6 +64,7 @@ def train(
     """
     import tensorflow as tf
 
+    require_matplotlib()
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     # The same numbers in every run, for which some kernels of TensorFlow are slower.
@@ -75,10 +80,8 @@ def train(
 
     begin = time.monotonic()
     log(f"Data: {config['data']['name']}")
-    if data is not None:
-        splits, labels = read_tsv(data)
-    else:
-        splits, labels = load_examples(config["data"])
+    splits = load_splits(config["data"], data)
+    labels = list(splits["train"].label_names)
     sizes = {name: len(part) for name, part in splits.items()}
     log(", ".join(f"{size:,} {name}" for name, size in sizes.items()) + " examples")
 
@@ -97,7 +100,7 @@ def train(
     shutil.copytree(source, output / "preset", dirs_exist_ok=True)
     figures = output / "figures"
     learning_curve_figure(
-        kept["history"], figures / "learning_curve.png", best_epoch=kept["best_epoch"]
+        kept["history"], figures / "learning_curve.png", kept_epoch=kept["kept_epoch"]
     )
     confusion_matrix_figure(
         kept["confusion_matrix"], labels, figures / "confusion_matrix.png"
@@ -154,22 +157,65 @@ def _prepare_folder(output, config, data, restart, log):
     replace_file(run_file, json.dumps(settings, indent=2) + "\n")
 
 
-def build_model(config, texts, labels, seed):
+def build_model(config, train_examples, seed):
     """The untrained model of a recipe, its tokenizer fitted to the training texts."""
     keras.utils.set_random_seed(seed)
     options = dict(config["preprocessor"])
     preprocessor = PREPROCESSORS[options.pop("class", "WordTokenizer")](**options)
-    preprocessor.adapt(list(texts))
+    preprocessor.adapt(list(train_examples.texts))
     model = MODELS[config["task"]](
-        preprocessor=preprocessor, labels=labels, **config["model"]
+        preprocessor=preprocessor,
+        labels=train_examples.label_names,
+        embedding_matrix=_word_vectors(config, preprocessor, seed),
+        **config["model"],
     )
-    training = config["training"]
-    optimizer = {"class_name": training.get("optimizer", "adam"), "config": {}}
-    for key in ("learning_rate", "weight_decay", "clipnorm"):
-        if key in training:
-            optimizer["config"][key] = training[key]
-    model.compile(optimizer=keras.optimizers.get(optimizer))
+    model.compile(
+        optimizer=_optimizer(config["training"], len(train_examples)),
+        loss=keras.losses.CategoricalCrossentropy(
+            from_logits=True,
+            label_smoothing=config["training"].get("label_smoothing", 0.0),
+        ),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+    )
     return model
+
+
+def _word_vectors(config, preprocessor, seed):
+    name = config["training"].get("word_vectors")
+    if name is None:
+        return None
+    if name != "glove":
+        raise ValueError(f"`word_vectors` must be 'glove' or absent; got {name!r}.")
+    return load_glove(preprocessor.get_vocabulary(), seed=seed)
+
+
+def _optimizer(training, examples):
+    options = {
+        key: training[key]
+        for key in ("weight_decay", "clipnorm", "global_clipnorm", "beta_2")
+        if key in training
+    }
+    rate = training.get("learning_rate", 1e-3)
+    schedule = training.get("schedule", "constant")
+    if schedule == "linear":
+        steps = _epochs(training) * -(-examples // _batch_size(training))
+        rate = keras.optimizers.schedules.PolynomialDecay(rate, steps, 0.0)
+    elif schedule != "constant":
+        raise ValueError(
+            f"`schedule` must be 'linear' (to zero at the last step) or 'constant'; "
+            f"got {schedule!r}."
+        )
+    name = training.get("optimizer", "adam")
+    optimizer = keras.optimizers.get(name)
+    return type(optimizer)(learning_rate=rate, **options)
+
+
+def _epochs(training):
+    return int(training.get("epochs", 10))
+
+
+def _batch_size(training):
+    return int(training.get("batch_size", 32))
 
 
 def _train_seed(folder, config, splits, labels, seed, tensorboard, log):
@@ -179,9 +225,11 @@ def _train_seed(folder, config, splits, labels, seed, tensorboard, log):
         return json.loads(done.read_text(encoding="utf-8"))
     training = config["training"]
     train_split = splits["train"]
-    model = build_model(config, train_split.texts, labels, seed)
+    model = build_model(config, train_split, seed)
     log(f"Model: {config['task']}, {model.count_params():,} parameters\n")
-    epochs = int(training.get("epochs", 10))
+    monitor = training.get("monitor", "val_accuracy")
+    patience = training.get("patience", 3)
+    epochs = _epochs(training)
     begin = time.monotonic()
     history = resumable_fit(
         model,
@@ -189,10 +237,10 @@ def _train_seed(folder, config, splits, labels, seed, tensorboard, log):
         splits["validation"],
         checkpoints=Checkpoints(folder / "checkpoints"),
         epochs=epochs,
-        batch_size=int(training.get("batch_size", 32)),
+        batch_size=_batch_size(training),
         seed=seed,
-        patience=int(training.get("patience", 3)),
-        monitor=training.get("monitor", "val_accuracy"),
+        patience=patience,
+        monitor=monitor,
         checkpoint_every=int(training.get("checkpoint_every", 200)),
         progress=ProgressLine(epochs),
         log=log,
@@ -207,20 +255,21 @@ def _train_seed(folder, config, splits, labels, seed, tensorboard, log):
     scores = classification_scores(
         test.labels, shipped.predict(list(test.texts), batch_size=256, verbose=0)
     )
-    values = [epoch[training.get("monitor", "val_accuracy")] for epoch in history]
-    lower = training.get("monitor", "val_accuracy") == "val_loss"
-    best_epoch = values.index(min(values) if lower else max(values))
+    kept = len(history) - 1
+    if patience is not None:
+        values = [epoch[monitor] for epoch in history]
+        kept = values.index((min if monitor == "val_loss" else max)(values))
     run = {
         "seed": seed,
         "metrics": {
             "test_accuracy": scores["accuracy"],
             "test_loss": scores["loss"],
             "test_macro_f1": scores["macro_f1"],
-            "validation_accuracy": history[best_epoch]["val_accuracy"],
-            "validation_loss": history[best_epoch]["val_loss"],
+            "validation_accuracy": history[kept]["val_accuracy"],
+            "validation_loss": history[kept]["val_loss"],
         },
         "confusion_matrix": scores["confusion_matrix"],
-        "best_epoch": best_epoch,
+        "kept_epoch": kept,
         "parameters": model.count_params(),
         "wall_time_s": round(time.monotonic() - begin, 1),
         "history": history,
@@ -241,8 +290,6 @@ def _summary(runs):
 
 
 def _report(results, kept, labels, output, config, test, log):
-    from kerasrnn.zoo import Task
-
     metrics = results["metrics"]
     spread = ""
     if len(results["runs"]) > 1:
@@ -257,11 +304,7 @@ def _report(results, kept, labels, output, config, test, log):
     log(confusion_text(kept["confusion_matrix"], labels))
     reviews = config.get("examples") or [str(text) for text in test.texts[:3]]
     model = Task.from_preset(output / "preset")
-    log(
-        "\nThree of them, and what it makes of them:"
-        if not config.get("examples")
-        else ""
-    )
+    log("\nThree reviews, and what the model makes of them:")
     scores = model.predict(reviews[:3], verbose=0)
     for text, row in zip(reviews[:3], scores, strict=True):
         best = int(row.argmax())

@@ -1,14 +1,14 @@
 """The recipes of the zoo: what there is, and what is in each.
 
-Nothing here imports Keras, so that a command which only lists is quick.
+Nothing here imports Keras, so that a command which only lists can be quick.
 """
 
 import dataclasses
 import difflib
 import functools
-import importlib.resources
 import json
 import pathlib
+import textwrap
 from typing import Any
 
 PRESET_FILE = "config.json"
@@ -41,15 +41,52 @@ class Recipe:
         folder = self.folder / "preset"
         return folder if (folder / PRESET_FILE).is_file() else None
 
+    def describe(self) -> str:
+        """All that is known about the recipe, as lines of text."""
+        lines = [f"{self.name}: {self.summary}", ""]
+        for section in ("task", "model", "preprocessor", "data", "training", "seed"):
+            lines += _section_lines(section, self.config.get(section))
+        if self.results is None:
+            lines += ["", f"Not trained yet. Train it: kerasrnn train {self.name}"]
+            return "\n".join(lines)
+        results = self.results
+        runs, metrics = results["runs"], results["metrics"]
+        lines += ["", f"results ({len(runs)} seeds, {results['date']})"]
+        for name, value in metrics.items():
+            if not name.endswith("_std"):
+                spread = metrics.get(f"{name}_std")
+                note = "" if spread is None else f" ± {spread:.4f}"
+                lines.append(f"  {name.replace('_', ' '):20} {value:.4f}{note}")
+        seconds = sum(run["wall_time_s"] for run in runs) / len(runs)
+        machine = results["hardware"]["processor"]
+        lines.append(f"  {'training time':20} {seconds:.0f} s on {machine}")
+        lines.append(f"  {'parameters':20} {results['parameters']:,}")
+        if self.preset:
+            command = f'kerasrnn predict {self.name} "a text of your own"'
+            lines += ["", f"Use it: {command}"]
+        return "\n".join(lines)
+
+
+def _section_lines(name, value):
+    if not isinstance(value, dict):
+        return [f"{name}: {value}"]
+    lines = [name]
+    for key, item in value.items():
+        if isinstance(item, list):
+            item = ", ".join(map(str, item))
+        text = " ".join(str(item).split())
+        for number, part in enumerate(textwrap.wrap(text, 60) or [""]):
+            lines.append(f"  {'' if number else key:20} {part}")
+    return lines
+
 
 @functools.cache
 def catalogue_folder() -> pathlib.Path:
     """The folder that holds one folder a recipe."""
-    try:
-        resources = importlib.resources.files("kerasrnn.zoo.recipes")
-        folder = pathlib.Path(str(resources))
-    except ModuleNotFoundError:
-        # A bare checkout: `zoo/` is beside the package.
+    # Not importlib.resources: it would import the package, and with it TensorFlow.
+    folder = pathlib.Path(__file__).resolve().parent / "recipes"
+    if not folder.is_dir():
+        # A checkout: `zoo/` is beside the package.
         folder = pathlib.Path(__file__).resolve().parents[2] / "zoo"
     if not folder.is_dir():
         raise ValueError(
@@ -146,7 +183,7 @@ def load_recipe(name: str) -> Recipe:
 
 def unknown_name(kind: str, name: str, known: list[str]) -> str:
     """An error message that says what exists, the closest names first."""
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.8)
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     listed = ", ".join(known) if known else "none"
     return f"There is no {kind} {name!r}.{hint} Known {kind}s: {listed}."

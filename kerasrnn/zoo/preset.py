@@ -94,7 +94,8 @@ def _copy_group(source, target):
             continue
         array = np.asarray(item)
         if np.issubdtype(array.dtype, np.floating):
-            array = array.astype("float16")
+            with np.errstate(over="ignore"):
+                array = array.astype("float16")
             if not np.isfinite(array).all():
                 raise ValueError(
                     f"The weight {item.name} has values that half precision cannot "

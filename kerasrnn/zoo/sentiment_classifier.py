@@ -5,6 +5,7 @@ from keras import ops
 from kerasrnn import layers
 from kerasrnn.zoo.masked_pooling import MaskedPooling
 from kerasrnn.zoo.task import Task
+from kerasrnn.zoo.word_dropout import WordDropout
 
 CELLS = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
 
@@ -30,7 +31,10 @@ class SentimentClassifier(Task):
         embedding_dim: Size of a word's vector.
         pooling: How the steps become one vector; one or several of `"max"`, `"mean"`,
             `"last"`, `"attention"`. See `MaskedPooling`.
-        dropout: Rate on the input of each recurrent layer, and before the classes.
+        word_dropout: In training, share of the words taken for unknown.
+        embedding_dropout: Rate on the components of the word vectors; a component is
+            dropped in all words of a text at once.
+        dropout: Rate between recurrent layers, and before the classes.
         recurrent_dropout: Rate on the state inside the recurrent layers.
         embedding_matrix: Word vectors (vocabulary_size, embedding_dim) to start from.
         embedding_trainable: False keeps the word vectors as they are.
@@ -70,7 +74,9 @@ class SentimentClassifier(Task):
         bidirectional: bool = True,
         embedding_dim: int = 64,
         pooling="max",
-        dropout: float = 0.3,
+        word_dropout: float = 0.1,
+        embedding_dropout: float = 0.4,
+        dropout: float = 0.5,
         recurrent_dropout: float = 0.0,
         embedding_matrix=None,
         embedding_trainable: bool = True,
@@ -94,6 +100,8 @@ class SentimentClassifier(Task):
             if not isinstance(value, (int, np.integer)) or value < 1:
                 raise ValueError(f"`{name}` must be a positive integer; got {value!r}.")
         for name, value in (
+            ("word_dropout", word_dropout),
+            ("embedding_dropout", embedding_dropout),
             ("dropout", dropout),
             ("recurrent_dropout", recurrent_dropout),
         ):
@@ -112,7 +120,9 @@ class SentimentClassifier(Task):
         self.bidirectional = bidirectional
         self.embedding_dim = embedding_dim
         self.pooling = (pooling,) if isinstance(pooling, str) else tuple(pooling)
-        self.dropout_rate = dropout
+        self.word_dropout = word_dropout
+        self.embedding_dropout = embedding_dropout
+        self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.embedding_trainable = embedding_trainable
 
@@ -124,12 +134,16 @@ class SentimentClassifier(Task):
             dtype=dtype,
             name="embedding",
         )
+        self.drop_words = WordDropout(word_dropout, name="drop_words")
+        self.drop_components = keras.layers.SpatialDropout1D(
+            embedding_dropout, dtype=dtype, name="drop_components"
+        )
         self.recurrent_layers = [
             self._recurrent_layer(f"recurrent_{i}") for i in range(num_layers)
         ]
         self.dropouts = [
             keras.layers.Dropout(dropout, dtype=dtype, name=f"dropout_{i}")
-            for i in range(num_layers + 1)
+            for i in range(num_layers)
         ]
         self.pool = MaskedPooling(
             self.pooling, bidirectional=bidirectional, dtype=dtype, name="pool"
@@ -175,11 +189,12 @@ class SentimentClassifier(Task):
 
     def call(self, token_ids, training=False):
         mask = ops.not_equal(token_ids, 0)  # (B, T)
+        token_ids = self.drop_words(token_ids, training=training)
         sequences = self.embedding(token_ids)  # (B, T, D)
-        for layer, dropout in zip(
-            self.recurrent_layers, self.dropouts[:-1], strict=True
-        ):
-            sequences = dropout(sequences, training=training)
+        sequences = self.drop_components(sequences, training=training)
+        for index, layer in enumerate(self.recurrent_layers):
+            if index:
+                sequences = self.dropouts[index - 1](sequences, training=training)
             sequences = layer(sequences, mask=mask, training=training)  # (B, T, U)
         summary = self.pool(sequences, mask=mask)  # (B, U · poolings)
         summary = self.dropouts[-1](summary, training=training)
@@ -202,6 +217,8 @@ class SentimentClassifier(Task):
         return ops.softmax(outputs, axis=-1)
 
     def check_targets(self, y):
+        if y.ndim == 2 and y.shape[1] == len(self.labels):
+            return  # Probabilities of the classes, for another loss than the default.
         if y.dtype.kind not in "iub":
             raise ValueError(
                 f"`y` must hold integer labels 0 to {len(self.labels) - 1} "
@@ -247,7 +264,9 @@ class SentimentClassifier(Task):
             "bidirectional": self.bidirectional,
             "embedding_dim": self.embedding_dim,
             "pooling": list(self.pooling),
-            "dropout": self.dropout_rate,
+            "word_dropout": self.word_dropout,
+            "embedding_dropout": self.embedding_dropout,
+            "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "embedding_trainable": self.embedding_trainable,
         }

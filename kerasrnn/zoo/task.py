@@ -48,6 +48,7 @@ class Task(keras.Model):
                 f"got {type(preprocessor).__name__}."
             )
         self._preprocessor = _Untracked(preprocessor)
+        self._traced_preprocessor = _Untracked(None)
 
     @property
     def preprocessor(self):
@@ -56,6 +57,22 @@ class Task(keras.Model):
     @preprocessor.setter
     def preprocessor(self, preprocessor):
         self._preprocessor.value = preprocessor
+        self._traced_preprocessor.value = None
+
+    def __setattr__(self, name, value):
+        if name == "preprocessor":
+            # Past Keras, which allows no new layer in a model that is built.
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def preprocess(self, strings):
+        """Token ids (B, T) of strings (B,), both tensors of TensorFlow."""
+        if isinstance(self.preprocessor, keras.layers.Layer):
+            # Calling the layer would first make tensors of Keras's backend of the
+            # strings, and only TensorFlow's may hold strings.
+            return self.preprocessor.call(strings)
+        return self.preprocessor(strings)
 
     def postprocess(self, outputs):
         """What `predict` makes of the model's outputs where there is a preprocessor."""
@@ -165,12 +182,17 @@ class Task(keras.Model):
                 "`preprocessor=None` and takes token ids. Attach a tokenizer: "
                 "`model.preprocessor = tokenizer`."
             )
+        if self._traced_preprocessor.value is None:
+            # Traced once, not for every dataset: a tokenizer is hundreds of operations.
+            self._traced_preprocessor.value = tf.function(
+                self.preprocess, input_signature=[tf.TensorSpec((None,), tf.string)]
+            )
         return dataset.map(
-            self._preprocess, num_parallel_calls=tf.data.AUTOTUNE
+            self._map_batch, num_parallel_calls=tf.data.AUTOTUNE
         ).prefetch(tf.data.AUTOTUNE)
 
-    def _preprocess(self, strings, *labels_and_weights):
-        ids = self.preprocessor(strings)  # (B, T)
+    def _map_batch(self, strings, *labels_and_weights):
+        ids = self._traced_preprocessor.value(strings)  # (B, T)
         return (ids, *labels_and_weights) if labels_and_weights else ids
 
     @classmethod

@@ -97,7 +97,7 @@ def test_detokenize_is_readable():
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=40))
 def test_words_survive_a_round_trip(text):
     tokenizer = WordTokenizer(max_length=None, max_tokens=None)
@@ -108,7 +108,7 @@ def test_words_survive_a_round_trip(text):
     np.testing.assert_array_equal(again, ids)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.binary(max_size=30), min_size=1, max_size=5))
 def test_any_bytes_have_numbers(texts):
     tokenizer = WordTokenizer(["a", "b"], max_length=4)

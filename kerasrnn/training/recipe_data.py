@@ -1,0 +1,95 @@
+"""The examples that a recipe, or a file of the user's own, gives to learn from."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+
+from kerasrnn.data import Examples, load_text_classification, read_tsv
+from kerasrnn.zoo import list_recipes, load_recipe
+
+PARTS = ("train", "validation", "test")
+
+
+def load_splits(data: dict, path=None) -> dict[str, Examples]:
+    """Training, validation and test examples.
+
+    Args:
+        data: The `data` section of a recipe: `name` of a TFDS data set; `splits`, what
+            it calls `train`, `validation` and `test`; `rating_sharpness`, how ratings
+            become probabilities to learn; `extra`, a list of `split` and `weight`, to
+            be learned from as well.
+        path: A file of label<tab>text in place of all that.
+    """
+    if path is not None:
+        return read_tsv(path)
+    names = {part: data.get("splits", {}).get(part, part) for part in PARTS}
+    splits = {
+        part: load_text_classification(data["name"], split)
+        for part, split in names.items()
+        if part != "train"
+    }
+    sharpness = data.get("rating_sharpness")
+    train = load_text_classification(
+        data["name"], names["train"], rating_sharpness=sharpness
+    )
+    for extra in data.get("extra", []):
+        train += load_text_classification(
+            data["name"],
+            extra["split"],
+            rating_sharpness=sharpness,
+            weight=extra.get("weight", 1.0),
+        )
+    return {"train": train, **splits}
+
+
+def evaluation_examples(model: str, labels, path=None) -> Examples:
+    """What to judge a trained model on.
+
+    Args:
+        model: Name of a recipe with a preset, or the folder of a run.
+        labels: Names of the model's classes.
+        path: A file of label<tab>text, all of which is used; its labels are names or
+            numbers of the model's classes. None: the test split of the data that the
+            model was trained on.
+    """
+    if path is None:
+        data = _data_of(model)
+        return load_text_classification(
+            data["name"], data.get("splits", {}).get("test", "test")
+        )
+    parts = read_tsv(path)
+    examples = parts["train"] + parts["validation"] + parts["test"]
+    numbers = {name: number for number, name in enumerate(labels)}
+    if all(name.isdecimal() for name in examples.label_names):
+        numbers = {str(number): number for number in range(len(labels))} | numbers
+    unknown = [name for name in examples.label_names if name not in numbers]
+    if unknown:
+        raise ValueError(
+            f"{path} has the label {unknown[0]!r}, which the model does not know. It "
+            f"knows {', '.join(labels)}."
+        )
+    of_model = np.array([numbers[name] for name in examples.label_names], "int32")
+    return dataclasses.replace(
+        examples,
+        labels=of_model[examples.labels],
+        label_names=tuple(labels),
+        targets=None,
+    )
+
+
+def _data_of(model):
+    """The `data` section that a preset of the catalogue, or a run, was trained on."""
+    if model in list_recipes():
+        return load_recipe(model).config["data"]
+    run_file = pathlib.Path(model, "run.json")
+    run = {"file": None}
+    if run_file.is_file():
+        run = json.loads(run_file.read_text(encoding="utf-8"))
+    if "file" in run:
+        raise ValueError(
+            f"What {model} was trained on is not a data set of the catalogue: say what "
+            "to judge it on, with a file of label<tab>text (--data)."
+        )
+    return run["data"]

@@ -1,0 +1,228 @@
+"""Tables and model cards, made from the `results.json` of the catalogue.
+
+    python -m kerasrnn.training.report --update README.md
+    python -m kerasrnn.training.report --publish runs/sentiment-movies
+
+The first writes the table of results between the two marks in a file, and all cards.
+The second takes a run of `kerasrnn train` into the catalogue, where it is better than
+what is there.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import sys
+
+from kerasrnn.training.confusion_text import confusion_text
+from kerasrnn.zoo.catalogue import Recipe, list_recipes, load_recipe
+
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+
+
+def results_table(recipes=None) -> str:
+    """The table of models and results, in Markdown.
+
+    Args:
+        recipes: `Recipe`s to list. None: all of the catalogue.
+    """
+    recipes = recipes or [load_recipe(name) for name in list_recipes()]
+    lines = [
+        "| recipe | what it does | test accuracy | parameters | training | preset |",
+        "|---|---|---|---|---|---|",
+    ]
+    for recipe in recipes:
+        accuracy = parameters = training = "not trained yet"
+        if recipe.results is not None:
+            accuracy = _with_spread(recipe.results, "test_accuracy")
+            parameters = f"{recipe.results['parameters']:,}"
+            training = _training_time(recipe.results)
+        preset = "yes" if recipe.preset else "no"
+        lines.append(
+            f"| [`{recipe.name}`](zoo/{recipe.name}/CARD.md) | {recipe.summary} "
+            f"| {accuracy} | {parameters} | {training} | {preset} |"
+        )
+    return "\n".join(lines)
+
+
+def update_table(path):
+    """Write `results_table()` between the two marks in a Markdown file."""
+    path = pathlib.Path(path)
+    text = path.read_text(encoding="utf-8")
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"{path} must hold the lines {BEGIN} and {END}.")
+    before, rest = text.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    path.write_text(f"{before}{BEGIN}\n{results_table()}\n{END}{after}", "utf-8")
+
+
+def model_card(recipe: Recipe) -> str:
+    """The model card of a recipe, in Markdown: no number in it is typed by hand."""
+    config = recipe.config
+    card = config.get("card", {})
+    parts = [f"# {recipe.name}", recipe.summary, _usage(recipe), "## Data"]
+    parts.append(_paragraph(config["data"].get("description")))
+    if recipe.results is not None:
+        sizes = recipe.results["data"]["examples"]
+        listed = ", ".join(f"{size:,} for {part}" for part, size in sizes.items())
+        parts.append(f"Examples: {listed}.")
+    parts += ["## Model", _settings(config["task"], config["model"])]
+    parts += ["## Training", _settings("", config["training"])]
+    parts += ["## Results", _results(recipe)]
+    limits = card.get("limits") or ["None have been written down."]
+    parts += ["## Limits", "\n".join(f"- {_paragraph(item)}" for item in limits)]
+    parts += ["## Licence", _paragraph(card.get("licence"))]
+    parts += ["## Citation", _paragraph(card.get("citation"))]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def write_card(recipe: Recipe):
+    """Write `CARD.md` into the recipe's folder."""
+    (recipe.folder / "CARD.md").write_text(model_card(recipe), encoding="utf-8")
+
+
+def publish(run, *, force: bool = False) -> Recipe:
+    """Take the preset, results and figures of a run into the catalogue.
+
+    Args:
+        run: The output folder of `kerasrnn train`.
+        force: Replace results that are better, too.
+
+    Raises:
+        ValueError: The run is not finished, it was not trained as the recipe says, or
+            the catalogue's results are better.
+    """
+    run = pathlib.Path(run)
+    if not (run / "results.json").is_file():
+        raise ValueError(f"{run} holds no finished run of `kerasrnn train`.")
+    results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    recipe = load_recipe(results["recipe"])
+    settings = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    changed = [
+        key for key, value in settings.items() if recipe.config.get(key) != value
+    ]
+    if changed:
+        raise ValueError(
+            f"{run} was trained with another {' and '.join(changed)} than the recipe "
+            f"{recipe.name} has now."
+        )
+    new = results["metrics"]["test_accuracy"]
+    old = recipe.results["metrics"]["test_accuracy"] if recipe.results else 0.0
+    if new < old and not force:
+        raise ValueError(
+            f"{recipe.name} has {old:.1%} test accuracy already; this run has "
+            f"{new:.1%}."
+        )
+    for name in ("preset", "figures"):
+        shutil.rmtree(recipe.folder / name, ignore_errors=True)
+        shutil.copytree(run / name, recipe.folder / name)
+    shutil.copyfile(run / "results.json", recipe.folder / "results.json")
+    recipe = load_recipe(recipe.name)
+    write_card(recipe)
+    return recipe
+
+
+def main(arguments=None) -> int:
+    """Run this module as a command; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m kerasrnn.training.report",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--update", metavar="FILE", help="write the table into a file")
+    parser.add_argument(
+        "--publish", metavar="RUN", help="take a run into the catalogue"
+    )
+    parser.add_argument("--force", action="store_true", help="even if it is no better")
+    options = parser.parse_args(arguments)
+    try:
+        if options.publish:
+            publish(options.publish, force=options.force)
+        for name in list_recipes():
+            write_card(load_recipe(name))
+        if options.update:
+            update_table(options.update)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if not options.update:
+        print(results_table())
+    return 0
+
+
+def _with_spread(results, metric):
+    metrics = results["metrics"]
+    text = f"{metrics[metric]:.1%}"
+    if f"{metric}_std" in metrics:
+        text += f" ± {metrics[f'{metric}_std']:.1%} ({len(results['runs'])} seeds)"
+    return text
+
+
+def _training_time(results):
+    seconds = [run["wall_time_s"] for run in results["runs"]]
+    gpus = results["hardware"]["gpus"]
+    where = f"{len(gpus)} GPU" if gpus else f"{results['hardware']['cores']} CPU cores"
+    return f"{sum(seconds) / len(seconds):.0f} s, {where}"
+
+
+def _usage(recipe):
+    command = f"kerasrnn train {recipe.name}"
+    if recipe.preset is None:
+        return f"No trained preset ships. To train it:\n\n```sh\n{command}\n```"
+    example = (recipe.config.get("examples") or ["a text of your own"])[0]
+    return (
+        "```python\n"
+        f"from kerasrnn.zoo import {recipe.config['task']}\n\n"
+        f'model = {recipe.config["task"]}.from_preset("{recipe.name}")\n'
+        f"model.predict([{json.dumps(example, ensure_ascii=False)}])\n"
+        f"```\n\nTrained with `{command}`."
+    )
+
+
+def _settings(task, settings):
+    rows = [f"`{task}`, with" if task else "", "| setting | value |\n|---|---|"]
+    rows[1] += "".join(f"\n| `{key}` | {value} |" for key, value in settings.items())
+    return "\n\n".join(row for row in rows if row)
+
+
+def _results(recipe):
+    results = recipe.results
+    if results is None:
+        return "Not trained yet."
+    rows = ["| metric | value |", "|---|---|"]
+    for name in results["metrics"]:
+        if name.endswith("_std"):
+            continue
+        if name.endswith("loss"):
+            value = f"{results['metrics'][name]:.3f}"
+        else:
+            value = _with_spread(results, name)
+        rows.append(f"| {name.replace('_', ' ')} | {value} |")
+    kept = next(run for run in results["runs"] if run["seed"] == results["preset_seed"])
+    counts = confusion_text(kept["confusion_matrix"], results["data"]["labels"])
+    versions = results["versions"]
+    parts = ["\n".join(rows)]
+    if len(results["runs"]) > 1:
+        parts.append(
+            "Mean ± standard deviation over the seeds. The preset is seed "
+            f"{kept['seed']}, the best of them on the validation data; it has "
+            f"{kept['metrics']['test_accuracy']:.1%} test accuracy."
+        )
+    parts += [
+        f"```text\n{counts}\n```",
+        "![Confusion matrix](figures/confusion_matrix.png)",
+        "![Learning curve](figures/learning_curve.png)",
+        f"Measured on {results['date']} by `{results['command']}` at commit "
+        f"`{results['commit']}`, with TensorFlow {versions['tensorflow']} and Keras "
+        f"{versions['keras']} on {results['hardware']['processor']}; "
+        f"{_training_time(results)} for one seed.",
+    ]
+    return "\n\n".join(parts)
+
+
+def _paragraph(text):
+    return " ".join(str(text or "Not stated.").split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Every kernel against the definition, in float64: outputs, states and gradients."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasrnn.kernels import KERNELS, use_kernel
+from kerasrnn.layers import GRU, LSTM, SimpleRNN
+
+FAST = [name for name in KERNELS if name != "reference"]
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((4, 13, 3))
+MASK = RNG.random((4, 13)) < 0.6
+MASK[0] = False
+CONFIGURATIONS = [
+    (SimpleRNN, {}),
+    (SimpleRNN, {"activation": "relu"}),
+    (LSTM, {}),
+    (LSTM, {"use_bias": False, "activation": "linear"}),
+    (GRU, {}),
+    (GRU, {"reset_after": False}),
+    (GRU, {"use_bias": False, "recurrent_activation": "tanh"}),
+]
+tf = pytest.importorskip("tensorflow")
+needs_gradients = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="tapes are TensorFlow's"
+)
+
+
+def results(layer, kernel, mask, training):
+    x = tf.constant(X)
+    states = [
+        tf.constant(RNG_STATE[: X.shape[0]] * (k + 1))
+        for k in range(len(layer.state_size))
+    ]
+    with use_kernel(kernel), tf.GradientTape() as tape:
+        tape.watch([x, *states])
+        outputs = layer(x, initial_state=states, mask=mask, training=training)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        loss = tf.add_n(
+            [tf.reduce_sum(tf.sin((k + 1.0) * o)) for k, o in enumerate(outputs)]
+        )
+    sources = [x, *states, *(w.value for w in layer.trainable_weights)]
+    return [*outputs, *tape.gradient(loss, sources)]
+
+
+RNG_STATE = RNG.standard_normal((4, 5))
+
+
+@needs_gradients
+@pytest.mark.parametrize("kernel", FAST)
+@pytest.mark.parametrize("layer_class, arguments", CONFIGURATIONS)
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_the_kernel_equals_the_definition(
+    kernel, layer_class, arguments, masked, training, return_sequences
+):
+    layer = layer_class(
+        5,
+        bias_initializer="random_normal",
+        return_sequences=return_sequences,
+        return_state=True,
+        go_backwards=masked,
+        dtype="float64",
+        **arguments,
+    )
+    layer.build(X.shape)
+    mask = MASK if masked else None
+    expected = results(layer, "reference", mask, training)
+    found = results(layer, kernel, mask, training)
+    for a, b in zip(found, expected, strict=True):
+        b = b.numpy()
+        assert np.abs(a.numpy() - b).max() <= 1e-10 * max(np.abs(b).max(), 1e-3)
+
+
+@needs_gradients
+@pytest.mark.parametrize("kernel", FAST)
+def test_inference_keeps_nothing_for_a_backward_pass(kernel):
+    def arrays(training):
+        layer = LSTM(5)
+        layer.build(X.shape)
+
+        @tf.function
+        def call(x):
+            return layer(x, training=training)
+
+        with use_kernel(kernel):
+            graph = call.get_concrete_function(tf.TensorSpec((4, 13, 3))).graph
+        return sum(o.type == "TensorListReserve" for o in graph.get_operations())
+
+    assert arrays(training=False) == 0
+    assert arrays(training=True) > 0
+
+
+@needs_gradients
+def test_a_kernel_that_cannot_run_is_refused_by_name():
+    with (
+        use_kernel("tensorflow"),
+        pytest.raises(ValueError, match=r"kernel .tensorflow. cannot run.*unroll"),
+    ):
+        LSTM(3, unroll=True)(X)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="for the others")
+def test_other_backends_run_the_definition():
+    assert list(KERNELS) == ["reference"]
+    assert "kernel: reference" in LSTM(3).explain()

@@ -1,0 +1,305 @@
+"""Random configurations of our layers against keras.layers with the same weights.
+
+Compared: outputs, states, and the gradients of a weighted sum of them with respect to
+inputs, initial states and weights; symbolic shapes; configs. KERASRNN_EXAMPLES sets
+how many configurations are drawn.
+"""
+
+import os
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import kerasrnn.layers
+from kerasrnn.kernels import KERNELS, use_kernel
+
+EXAMPLES = int(os.environ.get("KERASRNN_EXAMPLES", "60"))
+TOLERANCE = {"float32": 2e-5, "float64": 1e-10}
+KERAS_VERSION = tuple(int(part) for part in keras.version().split(".")[:2])
+ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+# JAX computes in float64 only where it was told to before its start; keras.ops.matmul
+# on torch has float32's precision in float64.
+DTYPES = ["float32", "float32", "float64"] if ON_TENSORFLOW else ["float32"]
+MODES = ["eager", "eager", "graph", "graph", "xla"] if ON_TENSORFLOW else ["eager"]
+
+
+@st.composite
+def configurations(draw):
+    family = draw(st.sampled_from(["SimpleRNN", "LSTM", "GRU"]))
+    config = {
+        "units": draw(st.integers(1, 6)),
+        "activation": draw(
+            st.sampled_from(["tanh", "relu", "linear", "softsign", "elu", None])
+        ),
+        "use_bias": draw(st.booleans()),
+        "bias_initializer": "random_normal",
+        "go_backwards": draw(st.booleans()),
+        "return_sequences": draw(st.booleans()),
+        "return_state": draw(st.booleans()),
+        "unroll": draw(st.booleans()),
+        "zero_output_for_mask": draw(st.booleans()),
+        "dtype": draw(st.sampled_from(DTYPES)),
+    }
+    if family != "SimpleRNN":
+        config["recurrent_activation"] = draw(
+            st.sampled_from(["sigmoid", "sigmoid", "hard_sigmoid", "tanh"])
+        )
+    if family == "GRU":
+        config["reset_after"] = draw(st.booleans())
+    if family == "LSTM":
+        config["unit_forget_bias"] = draw(st.booleans())
+    # Before Keras 3.15 its regularizers compute in float32 alone.
+    regularized = config["dtype"] == "float32" or KERAS_VERSION >= (3, 15)
+    for weight in ("kernel", "recurrent", "bias", "activity"):
+        if draw(st.integers(0, 3)) == 0 and regularized:
+            config[f"{weight}_regularizer"] = draw(st.sampled_from(["l1", "l2"]))
+        if weight != "activity" and draw(st.integers(0, 3)) == 0:
+            config[f"{weight}_constraint"] = draw(
+                st.sampled_from(["max_norm", "unit_norm"])
+            )
+    wrapper = draw(
+        st.sampled_from(["none", "none", "rnn", "stacked", "bidirectional", "time"])
+    )
+    config["stateful"] = wrapper in ("none", "bidirectional") and draw(st.booleans())
+    if wrapper == "bidirectional":
+        config["go_backwards"] = False
+    if wrapper == "time":  # takes layers with one output
+        config["return_state"] = False
+    return {
+        "family": family,
+        "config": config,
+        "wrapper": wrapper,
+        "merge_mode": draw(st.sampled_from(["concat", "sum", "mul", "ave", None])),
+        "batch": draw(st.integers(1, 4)),
+        "steps": draw(st.integers(1, 12)),
+        "features": draw(st.integers(1, 5)),
+        "mask": draw(st.sampled_from(["none", "right", "left", "holes", "all"])),
+        "initial_state": draw(st.booleans()),
+        "training": draw(st.booleans()),
+        "mode": draw(st.sampled_from(MODES)),
+        "kernel": draw(st.sampled_from(["auto", *KERNELS])),
+        "seed": draw(st.integers(0, 2**16)),
+    }
+
+
+def build(namespace, case):
+    """The layer of `case` made of the classes of `namespace`."""
+    config = dict(case["config"])
+    if case["wrapper"] in ("rnn", "stacked"):
+        outer = ("go_backwards", "return_sequences", "return_state", "stateful")
+        outer += ("unroll", "zero_output_for_mask", "activity_regularizer", "dtype")
+        outer = {k: config.pop(k) for k in outer if k in config}
+        cell = getattr(namespace, f"{case['family']}Cell")
+        config["dtype"] = outer["dtype"]
+        cells = [cell(**config)]
+        if case["wrapper"] == "stacked":
+            cells.append(cell(**{**config, "units": config["units"] + 1}))
+            cells = [namespace.StackedRNNCells(cells, dtype=outer["dtype"])]
+        return namespace.RNN(cells[0], **outer)
+    layer = getattr(namespace, case["family"])(**config)
+    if case["wrapper"] == "bidirectional":
+        return namespace.Bidirectional(
+            layer, merge_mode=case["merge_mode"], dtype=config["dtype"]
+        )
+    if case["wrapper"] == "time":
+        return keras.layers.TimeDistributed(layer, dtype=config["dtype"])
+    return layer
+
+
+def mask_of(kind, batch, steps, rng):
+    lengths = rng.integers(0, steps + 1, (batch, 1))
+    right = np.arange(steps) < lengths
+    return {
+        "none": None,
+        "right": right,
+        "left": right[:, ::-1],
+        "holes": rng.random((batch, steps)) < 0.6,
+        "all": np.zeros((batch, steps), bool),
+    }[kind]
+
+
+def keras_is_right(case):
+    """Leaves out what Keras gets wrong: these have tests of their own."""
+    config = case["config"]
+    if case["family"] == "SimpleRNN" and "activity_regularizer" in config:
+        # It forgets to pass it on.
+        return False
+    if config["unroll"] and case["mask"] != "none" and config["go_backwards"]:
+        # Its unrolled loop zeroes the outputs by the mask that is not reversed.
+        return not config["zero_output_for_mask"]
+    if keras.backend.backend() == "jax" and case["mask"] in ("left", "holes", "all"):
+        # There, and only there, its outputs before the first valid step are h_0.
+        if case["initial_state"] or config["stateful"]:
+            return config["zero_output_for_mask"]
+    if case["wrapper"] == "bidirectional":
+        # It fails in use with states and a mask, before Keras 3.15 without one too,
+        # and unrolls as above.
+        if config["stateful"] and config["return_state"]:
+            return False
+        return case["mask"] == "none" or not config["unroll"]
+    return True
+
+
+def outputs_and_gradients(layer, x, states, mask, case):
+    """Everything that a layer computes, by name, as NumPy arrays."""
+    arguments = {"training": case["training"]}
+    if mask is not None:
+        arguments["mask"] = mask
+    weights = layer.trainable_variables
+
+    def loss_of(outputs):
+        flat = keras.tree.flatten(outputs)
+        loss = sum(
+            keras.ops.sum(keras.ops.sin(o * (k + 1.0))) for k, o in enumerate(flat)
+        )
+        return loss + sum(layer.losses)
+
+    if not ON_TENSORFLOW:
+        if states is not None:
+            arguments["initial_state"] = states
+        outputs = layer(x, **arguments)
+        return {
+            f"output {k}": keras.ops.convert_to_numpy(o)
+            for k, o in enumerate(keras.tree.flatten(outputs))
+        }
+
+    import tensorflow as tf
+
+    def compute(x, *states):
+        if states:
+            arguments["initial_state"] = list(states)
+        with tf.GradientTape() as tape:
+            tape.watch([x, *states])
+            outputs = layer(x, **arguments)
+            loss = loss_of(outputs)
+        sources = [x, *states, *(w.value for w in weights)]
+        return keras.tree.flatten(outputs), tape.gradient(loss, sources)
+
+    if case["mode"] != "eager":
+        compute = tf.function(compute, jit_compile=case["mode"] == "xla")
+    x = tf.constant(x)
+    outputs, gradients = compute(x, *(tf.constant(s) for s in states or []))
+    names = ["inputs", *(f"state {k}" for k in range(len(states or [])))]
+    names += [w.path for w in weights]
+    found = {f"output {k}": o.numpy() for k, o in enumerate(outputs)}
+    for k, (name, g) in enumerate(zip(names, gradients, strict=True)):
+        if g is not None:
+            kind = name.rpartition("/")[2]
+            found[f"gradient {k} of {kind}"] = tf.convert_to_tensor(g).numpy()
+    return found
+
+
+def compare(case):
+    rng = np.random.default_rng(case["seed"])
+    dtype = case["config"]["dtype"]
+    shape = (case["batch"], case["steps"], case["features"])
+    if case["wrapper"] == "time":
+        shape = (case["batch"], 3, *shape[1:])
+    x = rng.standard_normal(shape).astype(dtype)
+    mask = None
+    if case["wrapper"] != "time":
+        mask = mask_of(case["mask"], case["batch"], case["steps"], rng)
+    theirs, ours = build(keras.layers, case), build(kerasrnn.layers, case)
+    expected_shape = theirs.compute_output_shape(shape)
+    keras.utils.set_random_seed(case["seed"])
+    theirs.build(shape)
+    ours.build(shape)
+    ours.set_weights(theirs.get_weights())
+    found_shape = ours.compute_output_shape(shape)
+    assert keras.tree.flatten(found_shape) == keras.tree.flatten(expected_shape)
+
+    states = None
+    # Keras drops `initial_state` on the floor in TimeDistributed, and takes stacked
+    # states in a structure of its own.
+    if case["initial_state"] and case["wrapper"] in ("none", "rnn", "bidirectional"):
+        units = case["config"]["units"]
+        count = (2 if case["family"] == "LSTM" else 1) * (
+            2 if case["wrapper"] == "bidirectional" else 1
+        )
+        states = [
+            rng.standard_normal((case["batch"], units)).astype(dtype)
+            for _ in range(count)
+        ]
+    # A stateful layer goes on from where the first call ended.
+    for _ in range(2 if case["config"]["stateful"] else 1):
+        expected = outputs_and_gradients(theirs, x, states, mask, case)
+        with use_kernel(kernel_for(case)):
+            found = outputs_and_gradients(ours, x, states, mask, case)
+        assert sorted(found) == sorted(expected)
+        for name, value in expected.items():
+            scale = max(np.abs(value).max(initial=0.0), 1e-3)
+            error = np.abs(found[name] - value).max(initial=0.0) / scale
+            assert error <= TOLERANCE[dtype], f"{name}: {error:.2e} of {scale:.3g}"
+    check_config(theirs, ours, case)
+
+
+def kernel_for(case):
+    if case["kernel"] == "tensorflow" and case["config"]["unroll"]:
+        return "auto"
+    if case["kernel"] == "reference" and case["mode"] == "xla":
+        return "auto"  # XLA cannot differentiate keras.ops.scan on TensorFlow
+    return case["kernel"]
+
+
+def check_config(theirs, ours, case):
+    expected, found = theirs.get_config(), ours.get_config()
+    for config in (expected, found):
+        for key in ("name", "cell", "layer", "backward_layer"):
+            config.pop(key, None)
+    # What Keras forgets: whether cuDNN may run, and `implementation`.
+    for key in ("use_cudnn", "implementation"):
+        found.pop(key, None)
+    assert {
+        k: (v, expected.get(k)) for k, v in found.items() if v != expected.get(k)
+    } == {}
+    again = type(ours).from_config(ours.get_config())
+    assert again.get_config() == ours.get_config()
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize="KERASRNN_EXAMPLES" not in os.environ,
+    suppress_health_check=list(HealthCheck),
+    # A case takes a second: to shrink one takes minutes and tells little more.
+    phases=[Phase.generate],
+)
+@given(configurations())
+def test_layers_equal_those_of_keras(case):
+    if keras_is_right(case):
+        compare(case)
+
+
+@pytest.mark.parametrize("family", ["SimpleRNN", "LSTM", "GRU"])
+def test_dropout_draws_the_masks_that_keras_draws(family):
+    x = np.random.default_rng(0).standard_normal((3, 5, 4)).astype("float32")
+    for arguments in (
+        {"dropout": 0.4},
+        {"recurrent_dropout": 0.4},
+        {"dropout": 0.3, "recurrent_dropout": 0.5},
+        {"dropout": 0.3, "implementation": 1},
+    ):
+        if family == "SimpleRNN" and "implementation" in arguments:
+            continue
+        # With a mask for each gate Keras fails where it tries cuDNN's way first.
+        no_cudnn = {} if family == "SimpleRNN" else {"use_cudnn": False}
+        theirs = getattr(keras.layers, family)(4, seed=3, **arguments, **no_cudnn)
+        ours = getattr(kerasrnn.layers, family)(4, seed=3, **arguments)
+        theirs.build(x.shape)
+        ours.build(x.shape)
+        ours.set_weights(theirs.get_weights())
+        for kernel in ("auto", *KERNELS):
+            theirs.cell.seed_generator.state.assign(
+                ours.cell.seed_generator.state.value
+            )
+            expected = theirs(x, training=True)
+            with use_kernel(kernel):
+                found = ours(x, training=True)
+            np.testing.assert_allclose(
+                keras.ops.convert_to_numpy(found),
+                keras.ops.convert_to_numpy(expected),
+                atol=2e-5,
+            )

@@ -1,0 +1,80 @@
+"""What the README says is so: its examples run, its table and its links are right."""
+
+import re
+from pathlib import Path
+
+import keras
+import pytest
+
+from kerasrnn.training.report import BEGIN, END, results_table
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def test_the_first_code_block_is_the_two_commands():
+    # `.ci/run` takes both lines from here and runs them in a fresh clone.
+    first = re.search(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    assert first[1] == "sh"
+    train, test = first[2].splitlines()
+    for line in (train, test):
+        # An environment of its own: the system's Python may refuse to install.
+        assert line.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+    assert train.endswith("&& .venv/bin/kerasrnn train sentiment-movies")
+    assert "'.[test]'" in test
+    assert test.endswith("&& .venv/bin/pytest")
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="the examples export a SavedModel"
+)
+@pytest.mark.parametrize("code", blocks("python"), ids=["layer", "model"])
+def test_an_example_runs(code, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(code, "README.md", "exec"), names)
+    printed = capsys.readouterr().out
+    if "outputs" in names:
+        assert [tuple(names[n].shape) for n in ("outputs", "h", "c")] == [
+            (2, 5, 4),
+            (2, 4),
+            (2, 4),
+        ]
+        # The second row has no mask, so its steps are those of the sequence.
+        difference = abs(names["y"][1] - names["outputs"][1, -1])
+        assert float(keras.ops.max(difference)) < 1e-6
+        assert "kernel:" in printed
+    else:
+        assert (tmp_path / "served" / "sentiment" / "1" / "saved_model.pb").is_file()
+
+
+def test_an_example_is_about_ten_lines():
+    layer, model = (code.splitlines() for code in blocks("python"))
+    assert 6 <= len(layer) <= 14
+    assert 6 <= len(model) <= 14
+
+
+def test_the_table_is_the_one_of_the_results():
+    table = README.split(BEGIN)[1].split(END)[0].strip()
+    assert table == results_table(), (
+        "run: python -m kerasrnn.training.report --update README.md"
+    )
+
+
+def test_links_and_paths_exist():
+    targets = re.findall(r"\]\(([^)#:]+)\)", README)
+    for page in ("CONTRIBUTING.md", "CHANGELOG.md"):
+        targets += re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text("utf-8"))
+    assert "CONTRIBUTING.md" in targets
+    for path in re.findall(r"^\| (`.*?`) \|", README, re.MULTILINE):
+        targets += re.findall(r"`([^`]+)`", path)
+    for target in targets:
+        assert (ROOT / target).exists(), target
+
+
+def test_it_is_short():
+    assert len(README.splitlines()) <= 120

@@ -1,0 +1,110 @@
+import json
+
+import pytest
+from tiny_run import CONFIG, write_recipe
+
+from kerasrnn.training import report
+from kerasrnn.zoo import catalogue, load_recipe
+
+RESULTS = {
+    "recipe": "tiny",
+    "data": {
+        "name": "movie_snippets",
+        "examples": {"train": 8214, "validation": 1034, "test": 1001},
+        "labels": ["negative", "positive"],
+    },
+    "parameters": 12345,
+    "metrics": {
+        "test_accuracy": 0.8125,
+        "test_accuracy_std": 0.0042,
+        "test_loss": 0.4321,
+        "test_loss_std": 0.01,
+    },
+    "preset_seed": 2,
+    "runs": [
+        {
+            "seed": seed,
+            "metrics": {"test_accuracy": 0.8 + seed / 100},
+            "confusion_matrix": [[400, 100], [90, 411]],
+            "wall_time_s": 40.0 + seed,
+        }
+        for seed in (1, 2)
+    ],
+    "date": "2026-01-02",
+    "command": "kerasrnn train tiny --seed 1 2",
+    "commit": "abc123",
+    "versions": {"tensorflow": "2.21.0", "keras": "3.15.1"},
+    "hardware": {"processor": "A Processor", "cores": 2, "gpus": []},
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    recipe = write_recipe(tmp_path / "zoo" / "tiny")
+    write_recipe(tmp_path / "zoo" / "untrained", summary="An untrained one.")
+    (recipe / "results.json").write_text(json.dumps(RESULTS))
+    catalogue.catalogue_folder.cache_clear()
+    monkeypatch.setattr(catalogue, "catalogue_folder", lambda: tmp_path / "zoo")
+    return tmp_path
+
+
+def test_table_and_card_take_their_numbers_from_the_results(folder):
+    rows = report.results_table().splitlines()
+    assert rows[2] == (
+        "| [`tiny`](zoo/tiny/CARD.md) | A tiny one. | 81.2% ± 0.4% (2 seeds) "
+        "| 12,345 | 42 s, 2 CPU cores | no |"
+    )
+    assert "| An untrained one. | not trained yet |" in rows[3]
+    card = report.model_card(load_recipe("tiny"))
+    for expected in (
+        "Examples: 8,214 for train, 1,034 for validation, 1,001 for test.",
+        "| test accuracy | 81.2% ± 0.4% (2 seeds) |",
+        "| test loss | 0.432 |",
+        "The preset is seed 2",
+        "it has 82.0% test accuracy",
+        "        negative       400       100",
+        "`kerasrnn train tiny --seed 1 2` at commit `abc123`",
+        "## Limits",
+        "## Licence",
+        "## Citation",
+    ):
+        assert expected in card
+    assert "Not trained yet." in report.model_card(load_recipe("untrained"))
+
+
+def test_the_table_is_written_between_the_marks(folder, capsys):
+    readme = folder / "README.md"
+    readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    assert report.main(["--update", str(readme)]) == 0
+    text = readme.read_text()
+    assert text.startswith(f"before\n{report.BEGIN}\n| recipe |")
+    assert text.endswith(f"|\n{report.END}\nafter\n")
+    assert "old" not in text
+    assert (folder / "zoo" / "tiny" / "CARD.md").is_file()
+    readme.write_text("no marks")
+    assert report.main(["--update", str(readme)]) == 1
+    assert report.BEGIN in capsys.readouterr().err
+
+
+def test_only_a_better_run_is_published(folder):
+    run = folder / "run"
+    for name in ("preset", "figures"):
+        (run / name).mkdir(parents=True)
+        (run / name / "new").write_text("")
+    settings = {"model": CONFIG["model"], "data": CONFIG["data"]}
+    (run / "run.json").write_text(json.dumps(settings))
+    worse = RESULTS | {"metrics": {"test_accuracy": 0.79}}
+    (run / "results.json").write_text(json.dumps(worse))
+    with pytest.raises(ValueError, match=r"tiny has 81.2% .* this run has 79.0%"):
+        report.publish(run)
+    better = RESULTS | {"metrics": {"test_accuracy": 0.83}}
+    (run / "results.json").write_text(json.dumps(better))
+    recipe = report.publish(run)
+    assert recipe.results["metrics"]["test_accuracy"] == 0.83
+    assert (folder / "zoo" / "tiny" / "preset" / "new").is_file()
+    assert "83.0%" in (folder / "zoo" / "tiny" / "CARD.md").read_text()
+    (run / "run.json").write_text(json.dumps(settings | {"data": {"name": "my.tsv"}}))
+    with pytest.raises(ValueError, match="was trained with another data than"):
+        report.publish(run)
+    with pytest.raises(ValueError, match="holds no finished run"):
+        report.publish(folder)

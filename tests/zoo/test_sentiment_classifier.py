@@ -1,0 +1,111 @@
+import keras
+import numpy as np
+import pytest
+
+from kerasrnn.zoo import SentimentClassifier
+
+IDS = np.array([[5, 3, 4, 0], [2, 6, 0, 0], [0, 0, 0, 0]], dtype="int32")
+
+
+def build(**kwargs):
+    keras.utils.set_random_seed(2)
+    return SentimentClassifier(9, **{"units": 3, "embedding_dim": 5} | kwargs)
+
+
+@pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru"])
+def test_equals_the_same_network_made_of_keras_layers(cell):
+    model = build(cell=cell, num_layers=2, pooling=["max", "mean"])
+    layer = {
+        "simple_rnn": keras.layers.SimpleRNN,
+        "lstm": keras.layers.LSTM,
+        "gru": keras.layers.GRU,
+    }[cell]
+    inputs = keras.Input((None,), dtype="int32")
+    embed = keras.layers.Embedding(9, 5, mask_zero=True)
+    x, mask = embed(inputs), keras.ops.not_equal(inputs, 0)
+    for _ in range(2):
+        x = keras.layers.Bidirectional(layer(3, return_sequences=True))(x, mask=mask)
+    valid = keras.ops.cast(mask, "float32")[..., None]
+    highest = keras.ops.max(x - 100 * (1 - valid), axis=1)
+    mean = keras.ops.sum(x * valid, axis=1) / keras.ops.sum(valid, axis=1)
+    outputs = keras.layers.Dense(2)(keras.ops.concatenate([highest, mean], axis=1))
+    peer = keras.Model(inputs, outputs)
+    peer.set_weights(model.get_weights())
+    np.testing.assert_allclose(model(IDS[:2]), peer(IDS[:2]), atol=2e-6)
+
+
+@pytest.mark.parametrize("pooling", ["max", "mean", "last", "attention"])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_padding_changes_no_answer(pooling, bidirectional):
+    model = build(pooling=pooling, bidirectional=bidirectional, num_layers=2)
+    wide = np.pad(IDS, ((0, 0), (0, 5)))
+    np.testing.assert_allclose(model(IDS), model(wide), atol=1e-6)
+    for row, length in ((0, 3), (1, 2)):
+        alone = model(IDS[row : row + 1, :length])
+        np.testing.assert_allclose(model(IDS)[row], alone[0], atol=1e-6)
+    # Nothing to read: what is left is the bias of the classes.
+    np.testing.assert_allclose(model(IDS)[2], model.classes.bias, atol=1e-6)
+
+
+def test_config_makes_the_same_model():
+    model = build(
+        cell="gru",
+        num_layers=2,
+        labels=["a", "b", "c"],
+        pooling=["last", "attention"],
+        bidirectional=False,
+        word_dropout=0.2,
+        embedding_dropout=0.1,
+        dropout=0.3,
+        recurrent_dropout=0.1,
+        dtype="mixed_float16",
+        name="mine",
+    )
+    clone = SentimentClassifier.from_config(model.get_config())
+    assert clone.get_config() == model.get_config()
+    assert clone.dtype_policy.name == "mixed_float16"
+    clone.set_weights(model.get_weights())
+    np.testing.assert_array_equal(clone(IDS), model(IDS))
+    assert model(IDS).shape == (3, 3)
+    assert keras.backend.standardize_dtype(model(IDS).dtype) == "float32"
+
+
+def test_dropout_is_on_in_training_only():
+    model = build()
+    first, second = (model(IDS, training=True) for _ in range(2))
+    assert abs(np.asarray(first) - np.asarray(second)).max() > 1e-4
+    np.testing.assert_array_equal(model(IDS), model(IDS))
+
+
+def test_embedding_matrix_is_where_training_starts():
+    matrix = np.arange(45.0).reshape(9, 5) / 45
+    model = build(embedding_matrix=matrix, embedding_trainable=False)
+    np.testing.assert_allclose(model.embedding.get_weights()[0], matrix, rtol=1e-6)
+    model.compile(run_eagerly=True)
+    model.fit(IDS, np.array([0, 1, 1]), verbose=0)
+    np.testing.assert_allclose(model.embedding.get_weights()[0], matrix, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"shape .*=\(9, 5\); got \(5, 9\)"):
+        build(embedding_matrix=matrix.T)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"cell": "rnn"}, "`cell` must be one of simple_rnn, lstm, gru; got 'rnn'"),
+        ({"units": 0}, "`units` must be a positive integer; got 0"),
+        ({"num_layers": 1.5}, "`num_layers` must be a positive integer; got 1.5"),
+        ({"dropout": 1.0}, "`dropout` must be at least 0 and below 1; got 1.0"),
+        ({"word_dropout": -0.1}, "`word_dropout` must be at least 0"),
+        ({"labels": "ab"}, "`labels` must name two or more classes; got 'ab'"),
+        ({"labels": ["a"]}, r"`labels` must name two or more classes; got \['a'\]"),
+        ({"pooling": "sum"}, "`pooling` must be one or several of"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        build(**arguments)
+
+
+def test_a_vocabulary_size_or_a_preprocessor_is_needed():
+    with pytest.raises(ValueError, match="`vocabulary_size` must be given"):
+        SentimentClassifier()

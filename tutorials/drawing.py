@@ -1,0 +1,304 @@
+"""The drawings of the tutorials; nothing in here is needed to use kerasrnn."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+
+INK = "#1f2933"
+QUIET = "#7b8794"
+PALE = "#e4e7eb"
+BLUE = "#2563a8"
+ORANGE = "#d9822b"
+GREEN = "#3a8f5c"
+INPUT, STATE, OUTPUT = "#f3c793", "#a9c6e8", "#a8d5b8"
+
+STYLE = {
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": "#cbd2d9",
+    "axes.labelcolor": INK,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "figure.dpi": 100,
+}
+plt.rcParams.update(STYLE)
+
+
+def box(axes, x, y, colour, text="", width=0.6, height=0.6):
+    """Draw a rounded box around (x, y)."""
+    axes.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            boxstyle="round,pad=0,rounding_size=0.12",
+            facecolor=colour,
+            edgecolor=INK,
+            linewidth=1,
+        )
+    )
+    axes.text(x, y, text, ha="center", va="center", fontsize=10)
+
+
+def arrow(axes, start, end, colour=INK):
+    """Draw an arrow from the edge of one box to the edge of another."""
+    axes.add_patch(
+        FancyArrowPatch(
+            start,
+            end,
+            arrowstyle="-|>",
+            mutation_scale=9,
+            color=colour,
+            linewidth=1.1,
+            shrinkA=0,
+            shrinkB=0,
+        )
+    )
+
+
+def blank(axes, x, y):
+    """Make the axes a sheet of paper with equal scales."""
+    axes.set_xlim(*x)
+    axes.set_ylim(*y)
+    axes.set_aspect("equal")
+    axes.axis("off")
+
+
+def unrolled(steps=4):
+    """One recurrent layer as a loop, and the same loop laid out over its steps."""
+    _, axes = plt.subplots(figsize=(9, 2.9))
+    blank(axes, (-1.2, 8.6), (-1.8, 1.9))
+    box(axes, 0, 0, STATE, "h")
+    box(axes, 0, -1.3, INPUT, "$x_t$")
+    arrow(axes, (0, -1.0), (0, -0.3), ORANGE)
+    axes.add_patch(
+        FancyArrowPatch(
+            (0.18, 0.3),
+            (-0.18, 0.3),
+            connectionstyle="arc3,rad=2.2",
+            arrowstyle="-|>",
+            mutation_scale=9,
+            color=BLUE,
+            linewidth=1.1,
+        )
+    )
+    axes.text(0, 1.15, "U", ha="center", color=BLUE)
+    axes.text(0.12, -0.68, "W", color=ORANGE)
+    axes.text(1.35, 0, "=", ha="center", va="center", fontsize=20)
+    first = 3.0
+    box(axes, first - 0.75, 0, "white", "0", 0.4, 0.4)
+    arrow(axes, (first - 0.55, 0), (first + 0.2, 0), BLUE)
+    for t in range(steps):
+        x = first + 0.5 + 1.4 * t
+        box(axes, x, 0, STATE, f"$h_{t + 1}$")
+        box(axes, x, -1.3, INPUT, f"$x_{t + 1}$")
+        arrow(axes, (x, -1.0), (x, -0.3), ORANGE)
+        axes.text(x + 0.1, -0.7, "W", color=ORANGE, fontsize=9)
+        if t + 1 < steps:
+            arrow(axes, (x + 0.3, 0), (x + 1.1, 0), BLUE)
+            axes.text(x + 0.7, 0.14, "U", color=BLUE, ha="center", fontsize=9)
+    middle = first + 0.5 + 0.7 * (steps - 1)
+    axes.text(
+        middle, 0.95, "the same W, U and b at every step", ha="center", color=QUIET
+    )
+    plt.show()
+
+
+# Name, example, steps, steps with an input, steps with an output.
+SHAPES = [
+    ("one to one", "no recurrence:\na Dense layer", 1, [0], [0]),
+    ("one to many", "picture\nto caption", 3, [0], [0, 1, 2]),
+    ("many to one", "review\nto sentiment", 3, [0, 1, 2], [2]),
+    ("many to many", "sentence\nto translation", 5, [0, 1, 2], [2, 3, 4]),
+    ("many to many, synced", "word\nto its label", 3, [0, 1, 2], [0, 1, 2]),
+]
+
+
+def five_shapes():
+    """The shapes of recurrent networks: which steps read, which steps answer."""
+    widths = [steps + 0.9 for _, _, steps, _, _ in SHAPES]
+    figure, panels = plt.subplots(
+        1, 5, figsize=(11, 3.3), gridspec_kw={"width_ratios": widths}
+    )
+    for axes, (name, example, steps, reads, answers) in zip(
+        panels, SHAPES, strict=True
+    ):
+        blank(axes, (-0.95, steps - 0.05), (-2.6, 2.3))
+        middle = (steps - 1) / 2
+        for t in range(steps):
+            box(axes, t, 0, STATE)
+            if t in reads:
+                box(axes, t, -1.2, INPUT)
+                arrow(axes, (t, -0.9), (t, -0.3))
+            if t in answers:
+                box(axes, t, 1.2, OUTPUT)
+                arrow(axes, (t, 0.3), (t, 0.9))
+            if t + 1 < steps:
+                arrow(axes, (t + 0.3, 0), (t + 0.7, 0))
+        axes.text(middle, 1.9, name, ha="center", weight="bold")
+        axes.text(middle, -1.75, example, ha="center", va="top", color=QUIET)
+    for y, label in ((1.2, "output"), (0, "state"), (-1.2, "input")):
+        panels[0].text(-0.5, y, label, ha="right", va="center", color=QUIET)
+    figure.subplots_adjust(left=0.05, right=0.99, top=0.98, bottom=0.02, wspace=0.08)
+    plt.show()
+
+
+def tensor(axes, values, title, returned=None, ylabel=""):
+    """A (T, features) tensor as a picture: time to the right, features down.
+
+    Steps that are not in `returned` are drawn pale: they are computed, and thrown away.
+    """
+    steps, features = values.shape
+    axes.imshow(values.T, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+    for t in range(steps):
+        if returned is not None and t not in returned:
+            cover = Rectangle((t - 0.5, -0.5), 1, features, color="white", alpha=0.82)
+            axes.add_patch(cover)
+    if returned is not None and len(returned):
+        low, high = min(returned), max(returned)
+        frame = Rectangle(
+            (low - 0.5, -0.5),
+            high - low + 1,
+            features,
+            fill=False,
+            edgecolor=INK,
+            linewidth=2,
+            clip_on=False,
+            zorder=5,
+        )
+        axes.add_patch(frame)
+    axes.set_title(title)
+    axes.set_ylabel(ylabel)
+    axes.set_yticks([])
+    axes.set_xticks(range(steps), [str(t + 1) for t in range(steps)])
+    axes.tick_params(length=0)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+
+
+def returned_tensors(inputs, outputs, state):
+    """What a layer reads, and what it returns with each combination of arguments."""
+    steps = len(inputs)
+    figure, panels = plt.subplots(
+        2, 2, figsize=(10, 4.6), gridspec_kw={"width_ratios": [steps, steps + 2]}
+    )
+    tensor(panels[0, 0], inputs, "the input x: (T, D)", ylabel="features D")
+    panels[0, 0].set_xlabel("time step")
+    tensor(
+        panels[0, 1],
+        outputs,
+        "SimpleRNN(4): the last output, (U,)",
+        returned=[steps - 1],
+        ylabel="units U",
+    )
+    tensor(
+        panels[1, 0],
+        outputs,
+        "return_sequences=True: (T, U)",
+        returned=range(steps),
+        ylabel="units U",
+    )
+    tensor(
+        panels[1, 1],
+        np.concatenate([outputs, np.full((1, len(state)), np.nan), state[None]]),
+        "return_sequences=True, return_state=True:\n(T, U) and (U,)",
+        returned=range(steps),
+        ylabel="units U",
+    )
+    axes = panels[1, 1]
+    for patch in list(axes.patches):  # uncover the state, drawn after a gap
+        if patch.get_x() > steps - 1 and patch.get_facecolor()[:3] == (1, 1, 1):
+            patch.remove()
+    axes.add_patch(
+        Rectangle(
+            (steps + 0.5, -0.5),
+            1,
+            len(state),
+            fill=False,
+            edgecolor=BLUE,
+            linewidth=2,
+            clip_on=False,
+        )
+    )
+    labels = [str(t + 1) for t in range(steps)]
+    axes.set_xticks([*range(steps), steps + 1], [*labels, "state"])
+    figure.tight_layout(h_pad=1.5)
+    plt.show()
+
+
+def masked_outputs(rows, masks, outputs):
+    """The outputs of one sequence under several paddings, masked steps hatched."""
+    figure, panels = plt.subplots(
+        len(rows), 1, figsize=(8, 1.35 * len(rows)), sharex=True
+    )
+    for axes, name, mask, output in zip(panels, rows, masks, outputs, strict=True):
+        tensor(axes, output, name)
+        for t, valid in enumerate(mask):
+            if not valid:
+                axes.add_patch(
+                    Rectangle(
+                        (t - 0.5, -0.5),
+                        1,
+                        output.shape[1],
+                        facecolor="none",
+                        edgecolor=QUIET,
+                        hatch="////",
+                        linewidth=0,
+                    )
+                )
+    panels[-1].set_xlabel("time step (hatched: masked)")
+    figure.tight_layout()
+    plt.show()
+
+
+def curves(panels):
+    """Line charts side by side: {title: {line label: values}}, labelled on the line."""
+    figure, all_axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.2))
+    for axes, (title, lines) in zip(
+        np.atleast_1d(all_axes), panels.items(), strict=True
+    ):
+        highest = max(lines, key=lambda label: lines[label][-1])
+        for colour, (label, values) in zip((QUIET, BLUE), lines.items(), strict=True):
+            epochs = range(1, len(values) + 1)
+            axes.plot(epochs, values, color=colour, marker="o", markersize=3.5, lw=2)
+            axes.annotate(
+                label,
+                (len(values), values[-1]),
+                xytext=(6, 4 if label == highest else -4),
+                textcoords="offset points",
+                color=colour,
+                va="bottom" if label == highest else "top",
+            )
+        axes.set_title(title)
+        axes.set_xlabel("epoch")
+        axes.margins(y=0.15)
+        axes.set_xlim(0.8, max(len(v) for v in lines.values()) * 1.28)
+        axes.set_xticks(range(1, len(values) + 1))
+    figure.tight_layout()
+    plt.show()
+
+
+def reading(sentences):
+    """How the judgement moves while words are read: [(words, probabilities)]."""
+    figure, panels = plt.subplots(
+        len(sentences), 1, figsize=(9, 1.9 * len(sentences)), sharey=True
+    )
+    for axes, (words, scores) in zip(np.atleast_1d(panels), sentences, strict=True):
+        steps = range(len(words))
+        axes.axhline(0.5, color=PALE, linewidth=1.5, zorder=0)
+        axes.plot(steps, scores, color=QUIET, linewidth=1.5, zorder=1)
+        colours = [GREEN if score > 0.5 else ORANGE for score in scores]
+        axes.scatter(steps, scores, c=colours, s=45, zorder=2)
+        axes.set_xticks(steps, words, color=INK)
+        axes.tick_params(axis="x", length=0)
+        axes.set_ylim(-0.08, 1.08)
+        axes.set_yticks([0, 0.5, 1], ["negative", "", "positive"])
+    figure.tight_layout()
+    plt.show()
