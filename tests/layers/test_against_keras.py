@@ -130,10 +130,11 @@ def keras_is_right(case):
     if config["unroll"] and case["mask"] != "none" and config["go_backwards"]:
         # Its unrolled loop zeroes the outputs by the mask that is not reversed.
         return not config["zero_output_for_mask"]
-    if keras.backend.backend() == "jax" and case["mask"] in ("left", "holes", "all"):
+    if keras.backend.backend() == "jax" and not config["zero_output_for_mask"]:
         # There, and only there, its outputs before the first valid step are h_0.
-        if case["initial_state"] or config["stateful"]:
-            return config["zero_output_for_mask"]
+        starts_with_state = case["initial_state"] or config["stateful"]
+        if starts_with_state and case["mask"] in ("left", "holes", "all"):
+            return False
     if case["wrapper"] == "bidirectional":
         # It fails in use with states and a mask, before Keras 3.15 without one too,
         # and unrolls as above.
