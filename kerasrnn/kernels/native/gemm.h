@@ -60,16 +60,32 @@ void multiply_block(const float* const* a, int64_t offset, int64_t row,
   for (int r = 0; r < R; ++r) finish(row + r, vector, sums[r], N);
 }
 
-// One panel against all rows.
-template <int N, int R = kRows, class Start, class Finish>
-void multiply_panel(const float* const* a, int64_t offset, int64_t row,
-                    int64_t rows, int64_t vector, int64_t depth, const float* panel,
-                    const Start& start, const Finish& finish) {
-  for (; row + R <= rows; row += R)
+// A block of `count` <= R rows.
+template <int R, int N, class Start, class Finish>
+void multiply_some(int64_t count, const float* const* a, int64_t offset,
+                   int64_t row, int64_t vector, int64_t depth,
+                   const float* panel, const Start& start,
+                   const Finish& finish) {
+  if (count == R) {
     multiply_block<R, N>(a, offset, row, vector, depth, panel, start, finish);
-  if constexpr (R > 1)
-    multiply_panel<N, R - 1>(a, offset, row, rows, vector, depth, panel, start,
-                             finish);
+  } else if constexpr (R > 1) {
+    multiply_some<R - 1, N>(count, a, offset, row, vector, depth, panel, start,
+                            finish);
+  }
+}
+
+// One panel against all rows, in blocks of about equal size: 16 rows are
+// 5 + 5 + 6, not 6 + 6 + 4, which leaves the multipliers waiting.
+template <int N, class Start, class Finish>
+void multiply_panel(const float* const* a, int64_t offset, int64_t rows,
+                    int64_t vector, int64_t depth, const float* panel,
+                    const Start& start, const Finish& finish) {
+  const int64_t blocks = ceil_div(rows, kRows);
+  for (int64_t i = 0; i < blocks; ++i) {
+    const int64_t row = rows * i / blocks;
+    multiply_some<kRows, N>(rows * (i + 1) / blocks - row, a, offset, row,
+                            vector, depth, panel, start, finish);
+  }
 }
 
 // All panels against all rows: panels outside, so that one panel serves all
@@ -81,21 +97,21 @@ void multiply_rows(const float* const* a, int64_t offset, int64_t rows, int64_t 
                    const Finish& finish) {
   int64_t vector = 0;
   for (; vector + Group <= vectors; vector += Group)
-    multiply_panel<Group>(a, offset, 0, rows, vector, depth,
+    multiply_panel<Group>(a, offset, rows, vector, depth,
                           panels + vector * kLanes * depth, start, finish);
   const float* panel = panels + vector * kLanes * depth;
   const int64_t left = vectors - vector;
   if constexpr (Unit == 1) {
     if (left == 1)
-      multiply_panel<1>(a, offset, 0, rows, vector, depth, panel, start,
+      multiply_panel<1>(a, offset, rows, vector, depth, panel, start,
                         finish);
     if (left == 3)
-      multiply_panel<3>(a, offset, 0, rows, vector, depth, panel, start,
+      multiply_panel<3>(a, offset, rows, vector, depth, panel, start,
                         finish);
   }
   if constexpr (Unit <= 2) {
     if (left == 2)
-      multiply_panel<2>(a, offset, 0, rows, vector, depth, panel, start,
+      multiply_panel<2>(a, offset, rows, vector, depth, panel, start,
                         finish);
   }
 }
@@ -150,10 +166,10 @@ void pack_transposed_panel(const float* weights, int64_t columns,
   }
 }
 
-// Sum over pairs p of outer products a[p] (m) x b[p] (the vectors of order),
-// stored into the Keras array c (m, width); the columns' sums into `sums`.
-// `a_pack` holds kDepth * (m + kRows) floats, `b_pack` kDepth * 4 vectors.
-constexpr int64_t kDepth = 128;
+// Sums over pairs p of outer products: kDepth pairs at a time, of the left side
+// (m floats) whole, of the right side kSlab vectors, are copied into panels that
+// stay in the second cache.
+constexpr int64_t kDepth = 128, kSlab = 32;
 
 template <int R, int N>
 inline void outer_block(const float* a, const float* b, int64_t depth,
@@ -197,62 +213,72 @@ void outer_rows(int64_t rows, const float* a, const float* b, int64_t depth,
   }
 }
 
-template <class Order>
-void outer_products(const float* const* a, int64_t m, const float* const* b,
-                    int64_t pairs, int64_t b_offset, int64_t first_vector,
-                    int64_t last_vector, Order order, int64_t units,
-                    int64_t width, float* c, float* sums, float* a_pack,
-                    float* b_pack) {
-  for (int64_t start = 0; start < pairs; start += kDepth) {
-    int64_t depth = min(kDepth, pairs - start);
-    for (int64_t row = 0; row < m; row += kRows) {
-      float* to = a_pack + row * kDepth;
-      int64_t rows = min(kRows, m - row);
+// to <- a (pairs of m floats), kRows at a time.
+inline void pack_left(const float* const* a, int64_t m, int64_t depth,
+                      float* to) {
+  for (int64_t row = 0; row < m; row += kRows, to += kRows * kDepth) {
+    const int64_t rows = min(kRows, m - row);
+    if (rows == kRows) {
       for (int64_t i = 0; i < depth; ++i)
-        for (int64_t r = 0; r < rows; ++r)
-          to[i * kRows + r] = a[start + i][row + r];
+        memcpy(to + i * kRows, a[i] + row, kRows * sizeof(float));
+    } else {
+      for (int64_t i = 0; i < depth; ++i)
+        memcpy(to + i * kRows, a[i] + row, rows * sizeof(float));
     }
-    for (int64_t vector = first_vector; vector < last_vector; vector += 4) {
-      int64_t count = min(4, last_vector - vector);
-      int64_t offsets[4], lanes[4];
-      Vec total[4] = {};
-      for (int64_t v = 0; v < count; ++v) {
-        Column column = order(vector + v);
-        offsets[v] = offset_of(column, units);
-        lanes[v] = lanes_of(column, units);
+  }
+}
+
+// to <- `count` <= kSlab vectors of b (pairs) from `offset` on, 4 at a time;
+// their sums into `totals`.
+inline void pack_right(const float* const* b, int64_t offset, int64_t count,
+                       int64_t depth, float* to, Vec* totals) {
+  for (int64_t v = 0; v < count; ++v) totals[v] = Vec{};
+  for (int64_t group = 0; group < count; group += 4, to += 4 * kDepth * kLanes) {
+    const int64_t wide = min(4, count - group);
+    const float* const* from = b;
+    float* next = to;
+    for (int64_t i = 0; i < depth; ++i, ++from)
+      for (int64_t v = group; v < group + wide; ++v, next += kLanes) {
+        const Vec value = load(*from + offset + v * kLanes);
+        totals[v] += value;
+        store(next, value);
       }
-      for (int64_t i = 0; i < depth; ++i) {
-        const float* from = b[start + i] + b_offset + vector * kLanes;
-        for (int64_t v = 0; v < count; ++v) {
-          Vec value = load(from + v * kLanes);
-          total[v] += value;
-          store(b_pack + (i * count + v) * kLanes, value);
-        }
-      }
-      if (sums != nullptr)
-        for (int64_t v = 0; v < count; ++v) {
-          float* to = sums + offsets[v];
-          if (start > 0) total[v] += load(to, lanes[v]);
-          store(to, total[v], lanes[v]);
-        }
-      for (int64_t row = 0; row < m; row += kRows) {
-        int64_t rows = min(kRows, m - row);
-        const float* left = a_pack + row * kDepth;
-        float* to = c + row * width;
-        bool first = start == 0;
-        if (count == 4)
-          outer_rows<4>(rows, left, b_pack, depth, first, offsets, lanes, to,
-                        width);
-        if (count == 3)
-          outer_rows<3>(rows, left, b_pack, depth, first, offsets, lanes, to,
-                        width);
-        if (count == 2)
-          outer_rows<2>(rows, left, b_pack, depth, first, offsets, lanes, to,
-                        width);
-        if (count == 1)
-          outer_rows<1>(rows, left, b_pack, depth, first, offsets, lanes, to,
-                        width);
-      }
+  }
+}
+
+// c (m, width) = or += left x right, as packed: `count` vectors from `vector`
+// of `order` on. sums = or += totals.
+template <class Order>
+void add_outer_products(const float* left, int64_t m, const float* right,
+                        int64_t vector, int64_t count, int64_t depth,
+                        Order order, const Vec* totals, bool first,
+                        int64_t units, int64_t width, float* c, float* sums) {
+  for (int64_t group = 0; group < count; group += 4) {
+    const int64_t wide = min(4, count - group);
+    int64_t offsets[4], lanes[4];
+    for (int64_t v = 0; v < wide; ++v) {
+      Column column = order(vector + group + v);
+      offsets[v] = offset_of(column, units);
+      lanes[v] = lanes_of(column, units);
+      if (sums == nullptr) continue;
+      float* to = sums + offsets[v];
+      Vec sum = totals[group + v];
+      if (!first) sum += load(to, lanes[v]);
+      store(to, sum, lanes[v]);
+    }
+    for (int64_t row = 0; row < m; row += kRows) {
+      const int64_t rows = min(kRows, m - row);
+      const float* a = left + row * kDepth;
+      const float* b = right + group * kDepth * kLanes;
+      float* to = c + row * width;
+      if (wide == 4)
+        outer_rows<4>(rows, a, b, depth, first, offsets, lanes, to, width);
+      if (wide == 3)
+        outer_rows<3>(rows, a, b, depth, first, offsets, lanes, to, width);
+      if (wide == 2)
+        outer_rows<2>(rows, a, b, depth, first, offsets, lanes, to, width);
+      if (wide == 1)
+        outer_rows<1>(rows, a, b, depth, first, offsets, lanes, to, width);
     }
   }
 }

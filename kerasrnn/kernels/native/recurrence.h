@@ -302,12 +302,18 @@ struct BackwardScratch {
   float **record, **d_h_in, **d_c_in;
 };
 
-// One weight gradient: the sum over pairs of left (m) x vectors of the record.
+// A weight gradient: over all valid pairs, the sum of left (m) x some vectors of
+// the record.
 struct Product {
   const float* const* left;
   int64_t m;
-  Range vectors;
   float *d_weights, *d_bias;
+};
+
+// Vectors of the record, and the one or two products that they enter.
+struct Slice {
+  Range vectors;
+  Product products[2];
 };
 
 template <class Cell>
@@ -323,8 +329,7 @@ struct BackwardJob {
   const float** h_prev = nullptr;
   const float** reset_h = nullptr;
   const float** record = nullptr;
-  Product products[3] = {};
-  int64_t product_count = 0;
+  Slice slices[3] = {};
   float* pack = nullptr;  // threads x pack_floats
   int64_t pack_floats = 0;
 };
@@ -427,28 +432,47 @@ void backward_task(void* context, int64_t task) {
   }
 }
 
-// Task i takes a slab of columns of every weight gradient.
+// Task i takes a share of the columns of every weight gradient.
 template <class Cell>
 void weights_task(void* context, int64_t task) {
   auto& job = *static_cast<BackwardJob<Cell>*>(context);
   const Problem& p = job.p;
-  float* a_pack = job.pack + task * job.pack_floats;
-  float* b_pack = a_pack + job.pack_floats - kDepth * 4 * kLanes;
-  for (int64_t i = 0; i < job.product_count; ++i) {
-    const Product& product = job.products[i];
-    const int64_t panels = ceil_div(product.vectors.count, 4);
-    const int64_t first = panels * task / p.threads * 4;
-    const int64_t last =
-        min(panels * (task + 1) / p.threads * 4, product.vectors.count);
-    if (first >= last) continue;
-    outer_products(
-        product.left, product.m, job.record, job.pairs,
-        product.vectors.first * kLanes, first, last,
-        [&](int64_t vector) {
-          return Cell::order(product.vectors.first + vector, job.sizes.blocks);
-        },
-        p.units, Cell::kGates * p.units, product.d_weights, product.d_bias,
-        a_pack, b_pack);
+  float* right = job.pack + task * job.pack_floats;
+  float* left[2];
+  left[0] = right + kDepth * kSlab * kLanes;
+  for (const Slice& slice : job.slices) {
+    const int64_t panels = ceil_div(slice.vectors.count, 4);
+    const int64_t begin = panels * task / p.threads * 4;
+    const int64_t end =
+        min(panels * (task + 1) / p.threads * 4, slice.vectors.count);
+    if (begin >= end) continue;
+    auto order = [&](int64_t vector) {
+      return Cell::order(slice.vectors.first + vector, job.sizes.blocks);
+    };
+    left[1] = left[0] + kDepth * (slice.products[0].m + kRows);
+    for (int64_t start = 0; start < job.pairs; start += kDepth) {
+      const int64_t depth = min(kDepth, job.pairs - start);
+      for (int i = 0; i < 2; ++i) {
+        const Product& product = slice.products[i];
+        if (product.left != nullptr)
+          pack_left(product.left + start, product.m, depth, left[i]);
+      }
+      for (int64_t vector = begin; vector < end; vector += kSlab) {
+        const int64_t count = min(kSlab, end - vector);
+        Vec totals[kSlab];
+        pack_right(job.record + start,
+                   (slice.vectors.first + vector) * kLanes, count, depth, right,
+                   totals);
+        for (int i = 0; i < 2; ++i) {
+          const Product& product = slice.products[i];
+          if (product.left != nullptr)
+            add_outer_products(left[i], product.m, right, vector, count, depth,
+                               order, totals, start == 0, p.units,
+                               Cell::kGates * p.units, product.d_weights,
+                               product.d_bias);
+        }
+      }
+    }
   }
 }
 
@@ -472,21 +496,24 @@ void list_products(BackwardJob<Cell>& job) {
       ++job.pairs;
     }
   }
-  const Range input = Cell::input_range(s.blocks);
-  const Range recurrent = Cell::recurrent_range(s.blocks);
-  job.products[0] = {job.x, p.features, input, g.d_kernel, g.d_bias};
-  if (p.family == Family::kGru) {
-    job.products[1] = {job.h_prev, p.units, {0, 2 * s.blocks}, g.d_recurrent,
-                       nullptr};
-    job.products[2] = {job.reset_h, p.units, {2 * s.blocks, s.blocks},
-                       g.d_recurrent, nullptr};
-    job.product_count = 3;
-  } else {
-    float* d_bias = nullptr;
-    if (p.family == Family::kGruResetAfter && g.d_bias != nullptr)
-      d_bias = g.d_bias + 3 * p.units;
-    job.products[1] = {job.h_prev, p.units, recurrent, g.d_recurrent, d_bias};
-    job.product_count = 2;
+  const int64_t n = s.blocks;
+  const Product x{job.x, p.features, g.d_kernel, g.d_bias};
+  Product h{job.h_prev, p.units, g.d_recurrent, nullptr};
+  switch (p.family) {
+    case Family::kGru: {
+      const Product reset_h{job.reset_h, p.units, g.d_recurrent, nullptr};
+      job.slices[0] = {{0, 2 * n}, {x, h}};
+      job.slices[1] = {{2 * n, n}, {x, reset_h}};
+      break;
+    }
+    case Family::kGruResetAfter:
+      if (g.d_bias != nullptr) h.d_bias = g.d_bias + 3 * p.units;
+      job.slices[0] = {{0, n}, {h}};
+      job.slices[1] = {{n, 2 * n}, {x, h}};
+      job.slices[2] = {{3 * n, n}, {x}};
+      break;
+    default:
+      job.slices[0] = {{0, Cell::kGates * n}, {x, h}};
   }
 }
 
@@ -505,7 +532,7 @@ bool backward(const Problem& p, const Backward& g) {
         job.reset_h = arena.take<const float*>(all);
         job.record = arena.take<const float*>(all);
         job.pack_floats =
-            kDepth * (max(p.features, p.units) + kRows + 4 * kLanes);
+            kDepth * (p.features + p.units + 2 * kRows + kSlab * kLanes);
         job.pack = arena.take<float>(job.pack_floats * p.threads);
         job.scratch = arena.take<BackwardScratch>(p.tasks);
         for (int64_t task = 0; task < p.tasks; ++task) {

@@ -26,7 +26,8 @@ inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
 
-inline Vec splat(float value) { return Vec{} + value; }
+// x - 0 is x bit by bit, and no instruction.
+inline Vec splat(float value) { return value - Vec{}; }
 
 inline Vec load(const float* p) {
   Vec v;
@@ -66,14 +67,25 @@ inline Vec reciprocal(Vec x) {
 #endif
 }
 
+// x between -limit and limit; NaN stays NaN.
+inline Vec clamp(Vec x, float limit) {
+#ifdef __AVX512F__
+  // One instruction each; of two operands they give the second if one is NaN.
+  x = (Vec)_mm512_maskz_min_ps(-1, (__m512)splat(limit), (__m512)x);
+  return (Vec)_mm512_maskz_max_ps(-1, (__m512)splat(-limit), (__m512)x);
+#else
+  x = x > limit ? splat(limit) : x;
+  return x < -limit ? splat(-limit) : x;
+#endif
+}
+
 // exp(x) = scale (1 + q), q = exp(r) - 1 exact in the relative sense near 0.
-// Coefficients: Cephes expf. NaN passes through: comparisons with it are false.
+// Coefficients: Cephes expf. NaN passes through.
 struct Exp {
   Vec scale, q;
 };
 inline Exp split_exp(Vec x, float limit) {
-  x = x > limit ? splat(limit) : x;
-  x = x < -limit ? splat(-limit) : x;
+  x = clamp(x, limit);
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: its low bits count units
   Vec shifted = x * 1.44269504088896341f + kRound;
   Vec r = x - (shifted - kRound) * 0.693147180559945286f;

@@ -8,11 +8,41 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <vector>
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
+#ifdef __linux__
+#include <pthread.h>
+#include <sched.h>
+#endif
 
 #include "problem.h"
 
 namespace kerasrnn {
 namespace {
+
+// Subnormal numbers are zero while this lives, as in TensorFlow's own threads:
+// a gradient that vanishes over a long sequence costs thirty times as much
+// otherwise, and results would depend on the thread.
+class FlushSubnormals {
+#ifdef __SSE2__
+ public:
+  FlushSubnormals() : before_(_mm_getcsr()) {
+    _mm_setcsr(before_ | kFlushToZero | kSubnormalsAreZero);
+  }
+  ~FlushSubnormals() { _mm_setcsr(before_); }
+
+ private:
+  static constexpr unsigned kFlushToZero = 1 << 15, kSubnormalsAreZero = 1 << 6;
+  unsigned before_;
+#endif
+};
+
+void run_task(void (*task)(void*, int64_t), void* context, int64_t index) {
+  [[maybe_unused]] FlushSubnormals flush;
+  task(context, index);
+}
 
 struct Job {
   void (*task)(void*, int64_t);
@@ -28,6 +58,7 @@ class Pool {
   void run(Job& job) {
     std::unique_lock<std::mutex> lock(mutex_);
     start_threads(job.helpers_left);
+    keep_off_this_core();
     Job** end = &queue_;
     while (*end != nullptr) end = &(*end)->after;
     *end = &job;
@@ -47,7 +78,7 @@ class Pool {
     while (job.next < job.tasks) {
       int64_t index = job.next++;
       lock.unlock();
-      job.task(job.context, index);
+      run_task(job.task, job.context, index);
       lock.lock();
       if (++job.done == job.tasks) finished_.notify_all();
     }
@@ -71,17 +102,35 @@ class Pool {
 
   void start_threads(int64_t wanted) {
     try {
-      for (; threads_ < wanted; ++threads_)
-        std::thread([this] { help(); }).detach();
+      while (static_cast<int64_t>(threads_.size()) < wanted) {
+        threads_.emplace_back([this] { help(); });
+        core_ = -1;
+      }
     } catch (const std::system_error&) {
       // No more threads to be had: the caller does the work.
     }
   }
 
+  // A thread that wakes is often put on the core that woke it, and waits there
+  // for milliseconds while another core idles. So helpers keep off the caller's.
+  void keep_off_this_core() {
+#ifdef __linux__
+    const int core = sched_getcpu();
+    if (core == core_) return;
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    if (CPU_COUNT(&allowed) > 1 && core >= 0) CPU_CLR(core, &allowed);
+    for (std::thread& thread : threads_)
+      pthread_setaffinity_np(thread.native_handle(), sizeof allowed, &allowed);
+    core_ = core;
+#endif
+  }
+
   std::mutex mutex_;
   std::condition_variable wake_, finished_;
   Job* queue_ = nullptr;
-  int64_t threads_ = 0;
+  std::vector<std::thread> threads_;
+  [[maybe_unused]] int core_ = -1;  // which the threads keep off
 };
 
 // Never destroyed: its threads may outlive main.
@@ -96,7 +145,7 @@ void parallel(int threads, int64_t tasks, void (*task)(void*, int64_t),
               void* context) {
   int64_t helpers = (threads < tasks ? threads : tasks) - 1;
   if (helpers <= 0) {
-    for (int64_t i = 0; i < tasks; ++i) task(context, i);
+    for (int64_t i = 0; i < tasks; ++i) run_task(task, context, i);
     return;
   }
   Job job{task, context, tasks, helpers};
