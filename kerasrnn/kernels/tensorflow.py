@@ -106,8 +106,14 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
         y, outputs, states = OwnBackward(recurrence).run(x, initial_state, m)
     if recurrence.return_sequences:
         outputs = tf.transpose(outputs, (1, 0, 2))
-        outputs.set_shape((*sequences.shape[:2], recurrence.output_size))
+        outputs.set_shape((*sequences.shape[:2], known_size(recurrence)))
     return y, outputs, states
+
+
+def known_size(recurrence: Recurrence) -> int | None:
+    """The size of an output, or None where a tensor tells it: that of a memory."""
+    size = recurrence.output_size
+    return size if isinstance(size, int) else None
 
 
 def run_any_cell(recurrence, x, initial_state, m):
@@ -115,7 +121,7 @@ def run_any_cell(recurrence, x, initial_state, m):
     steps = number_of_steps(x)
     dtype = tf.nest.flatten(initial_state)[0].dtype
     y = tf.zeros((tf.shape(x)[1], recurrence.output_size), dtype)
-    y = tf.ensure_shape(y, (x.shape[1], recurrence.output_size))
+    y = tf.ensure_shape(y, (x.shape[1], known_size(recurrence)))
     zeros = y
 
     def body(t, y, history, *states):

@@ -34,6 +34,8 @@ class RNN(keras.layers.Layer):
             `call(inputs, states) -> (output, new_states)`, `state_size` (an integer,
             or a list of one for each state), and may have `output_size` and
             `get_initial_state(batch_size)`. Cells of `keras.layers` are welcome.
+            A cell whose `call` takes `memory`, such as `AttentionCell`, is given
+            that of the layer's call at every step.
         return_sequences: Whether to return the outputs of all steps, (B, T, U), in
             place of the last one, (B, U).
         return_state: Whether to return the final states too.
@@ -56,10 +58,14 @@ class RNN(keras.layers.Layer):
             `get_initial_state` by default.
         mask: (B, T) booleans, True where a step counts; of any kind.
         training: Whether dropout applies.
+        memory: (B, S, M), what a cell with attention looks at.
+        memory_mask: (B, S) booleans, True where the memory counts; by default the
+            mask that the layer before attached to `memory`.
 
     Output shape:
-        (B, U), or (B, T, U) with `return_sequences`; with `return_state` a tuple
-        that goes on with the final states.
+        (B, U), or (B, T, U) with `return_sequences`. With more to return, a tuple:
+        that output, the alignments (B, S) or (B, T, S) of an `AttentionCell` with
+        `return_alignments`, and with `return_state` the final states.
 
     Masking:
         At a masked step the state stays as it was and the output is the one of the
@@ -120,10 +126,13 @@ class RNN(keras.layers.Layer):
         self.state_size = [cell.state_size] if self.single_state else cell.state_size
         self._carried = StateVariables()
 
-    def build(self, sequences_shape, initial_state_shape=None):
+    def build(self, sequences_shape, initial_state_shape=None, memory_shape=None):
         step_shape = (sequences_shape[0], *sequences_shape[2:])
         if isinstance(self.cell, keras.layers.Layer) and not self.cell.built:
-            self.cell.build(step_shape)
+            if self.takes_memory:
+                self.cell.build(step_shape, memory_shape)
+            else:
+                self.cell.build(step_shape)
             self.cell.built = True
         if self.stateful and self.states is None:
             if sequences_shape[0] is None:
@@ -153,9 +162,20 @@ class RNN(keras.layers.Layer):
         """Size of one step's output."""
         size = getattr(self.cell, "output_size", None)
         size = tree.flatten(self.state_size)[0] if size is None else size
+        size = size[0] if self.returns_alignments else size
         if not isinstance(size, int):
             raise ValueError(f"output_size must be an integer; got {size}.")
         return size
+
+    @property
+    def takes_memory(self) -> bool:
+        """Whether the cell looks at a memory at every step."""
+        return "memory" in inspect.signature(self.cell.call).parameters
+
+    @property
+    def returns_alignments(self) -> bool:
+        """Whether alignments come beside the outputs."""
+        return getattr(self.cell, "return_alignments", False)
 
     @property
     def state_dtype(self):
@@ -186,27 +206,29 @@ class RNN(keras.layers.Layer):
 
     reset_states = reset_state
 
-    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+    def compute_output_shape(
+        self, sequences_shape, initial_state_shape=None, memory_shape=None
+    ):
         batch, steps = sequences_shape[:2]
-        output_shape = (batch, self.output_size)
-        if self.return_sequences:
-            output_shape = (batch, steps, self.output_size)
+        rows = (batch, steps) if self.return_sequences else (batch,)
+        output_shape = (*rows, self.output_size)
+        alignments = [(*rows, memory_shape[1])] if self.returns_alignments else []
         if not self.return_state:
-            return output_shape
+            return (output_shape, *alignments) if alignments else output_shape
         states = [
             [(batch, n) for n in size]
             if isinstance(size, (list, tuple))
             else (batch, size)
             for size in self.state_size
         ]
-        return (output_shape, *states)
+        return (output_shape, *alignments, *states)
 
     def compute_mask(self, _, mask):
         mask = tree.flatten(mask)[0]
         output_mask = mask if self.return_sequences else None
-        if not self.return_state:
-            return output_mask
-        return [output_mask, *(None for _ in tree.flatten(self.state_size))]
+        others = len(tree.flatten(self.state_size)) if self.return_state else 0
+        others += self.returns_alignments
+        return [output_mask] + others * [None] if others else output_mask
 
     def __call__(self, sequences, *args, **kwargs):
         check_sequences(self, sequences)
@@ -214,8 +236,17 @@ class RNN(keras.layers.Layer):
             check_not_inside_sequential(self)
         return super().__call__(sequences, *args, **kwargs)
 
-    def call(self, sequences, initial_state=None, mask=None, training=False):
+    def call(
+        self,
+        sequences,
+        initial_state=None,
+        mask=None,
+        training=False,
+        memory=None,
+        memory_mask=None,
+    ):
         mask = standardize_mask(mask, sequences)
+        memory = self._prepare_memory(memory, memory_mask)
         batch = ops.shape(sequences)[0]
         if initial_state is None:
             if self.stateful:
@@ -226,16 +257,20 @@ class RNN(keras.layers.Layer):
                 initial_state = self.get_initial_state(batch)
         initial_state = check_initial_state(self, initial_state, sequences)
         last_output, outputs, states = self._run(
-            sequences, initial_state, mask, training
+            sequences, initial_state, mask, training, memory
         )
         if self.stateful:
             self._carried.update(states, sequences.shape[0], batch)
         output = outputs if self.return_sequences else last_output
-        if self.return_state:
-            return (output, *states)
+        alignments = []
+        if self.returns_alignments:
+            alignments = [output[..., self.output_size :]]
+            output = output[..., : self.output_size]
+        if self.return_state or alignments:
+            return (output, *alignments, *(states if self.return_state else []))
         return output
 
-    def step(self, inputs, states=None):
+    def step(self, inputs, states=None, memory=None):
         """One step with the state in the caller's hands.
 
         The same numbers, bit by bit, as the sequence gives at once.
@@ -244,9 +279,12 @@ class RNN(keras.layers.Layer):
             inputs: (B, D).
             states: The list of states that the step before returned; None before
                 the first.
+            memory: What a cell with attention looks at: (B, S, M), or better what
+                `cell.prepare_memory` gave, which is not computed anew at each step.
 
         Returns:
-            `(output, states)`: the output, (B, U), and the list of new states.
+            `(output, states)`: the output, (B, U), and the list of new states. With
+            alignments the output is `[output, alignments]`.
 
         Example:
 
@@ -264,11 +302,16 @@ class RNN(keras.layers.Layer):
         )
         check_sequences(self, sequences)
         if not self.built:
-            self.build(sequences.shape)
+            shape = None if memory is None else memory.shape
+            self.build(sequences.shape, memory_shape=shape)
+        memory = self._prepare_memory(memory, None)
         if states is None:
             states = self.get_initial_state(ops.shape(sequences)[0])
         states = check_initial_state(self, states, sequences)
-        output, _, states = self._run(sequences, states, None, training=False)
+        output, _, states = self._run(sequences, states, None, False, memory)
+        if self.returns_alignments:
+            size = self.output_size
+            return [output[..., :size], output[..., size:]], states
         return output, states
 
     def explain(self, training=True) -> str:
@@ -292,7 +335,25 @@ class RNN(keras.layers.Layer):
         lines += [f"not {name}: {reason}" for name, reason in declined.items()]
         return "\n".join(lines)
 
-    def _run(self, sequences, initial_state, mask, training):
+    def _prepare_memory(self, memory, memory_mask):
+        """`memory` as the cell wants it at every step, computed once."""
+        if not self.takes_memory:
+            if memory is not None:
+                raise ValueError(
+                    f"The cell of layer {self.name!r} looks at no memory, but `memory` "
+                    "was passed. Put the cell into an AttentionCell."
+                )
+            return None
+        if memory is None:
+            raise ValueError(
+                f"The cell of layer {self.name!r} looks at a memory: `memory` must be "
+                "(batch, places, features); got None."
+            )
+        if isinstance(memory, dict) or not hasattr(self.cell, "prepare_memory"):
+            return memory
+        return self.cell.prepare_memory(memory, memory_mask)
+
+    def _run(self, sequences, initial_state, mask, training, memory=None):
         if self.unroll and sequences.shape[1] is None:
             raise ValueError(
                 "Cannot unroll a RNN if the time dimension is undefined. \n"
@@ -309,7 +370,7 @@ class RNN(keras.layers.Layer):
             )
         if type(self.cell) in FAMILIES:  # other cells may take integers
             sequences = ops.cast(sequences, self.compute_dtype)
-        recurrence = self._recurrence(training)
+        recurrence = self._recurrence(training, memory)
         if training:
             # Drawn before the loop: a seed generator cannot be drawn from inside it
             # on JAX, and every step of a sequence drops the same units.
@@ -329,7 +390,7 @@ class RNN(keras.layers.Layer):
         """Whether all that `step` would drop are inputs, dropped before the loop."""
         return type(self.cell) in FAMILIES and not self.cell.has_gate_dropout
 
-    def _recurrence(self, training) -> Recurrence:
+    def _recurrence(self, training, memory=None) -> Recurrence:
         """What a kernel has to run."""
         cell, known = self.cell, {}
         if type(cell) in FAMILIES:
@@ -348,17 +409,25 @@ class RNN(keras.layers.Layer):
         step_arguments = {}
         if "training" in inspect.signature(cell.call).parameters:
             step_arguments["training"] = training and not self._hoists_dropout
+        output_size = self.output_size
+        if memory is not None:
+            # Held by `step`, not carried by the loop, which would copy it.
+            step_arguments["memory"] = memory
+            if self.returns_alignments:
+                output_size += ops.shape(memory["memory"])[1]
         call_cell = cell if callable(cell) else cell.call
 
         def step(inputs, states):
             output, new_states = call_cell(inputs, states, **step_arguments)
+            if self.returns_alignments:  # side by side, and parted after the loop
+                output = ops.concatenate(output, axis=-1)
             dtype = self.state_dtype
             flat = [ops.cast(s, dtype) for s in tree.flatten(new_states)]
             return ops.cast(output, dtype), tree.pack_sequence_as(states, flat)
 
         return Recurrence(
             step=step,
-            output_size=self.output_size,
+            output_size=output_size,
             go_backwards=self.go_backwards,
             return_sequences=self.return_sequences,
             unroll=self.unroll,

@@ -1,0 +1,320 @@
+import inspect
+
+import keras
+from keras import ops, tree
+
+from kerasrnn.layers.attention_layer import standardize_memory_mask
+from kerasrnn.layers.recurrent_cell import keras_dropout_protocol
+from kerasrnn.layers.stacked_rnn_cells import (
+    cell_output_size,
+    draw_dropout_masks,
+    reset_dropout_masks,
+)
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
+    """A cell that looks at a memory at every step: the decoder of a translator.
+
+    With `attend="after"` the cell's own output h_t asks (Luong et al.):
+
+    h_t, s_t = cell(x_t, s_{t-1})        or cell([x_t; a_{t-1}], s_{t-1}), fed back
+    c_t = Σ_s α_{ts} m_s                 α_t = attention(h_t, m)
+    a_t = tanh(W_c [c_t; h_t])           or [c_t; h_t], without `attention_layer_size`
+
+    With `attend="before"` the state before the step asks (Bahdanau et al.):
+
+    c_t = Σ_s α_{ts} m_s                 α_t = attention(h_{t-1}, m)
+    h_t, s_t = cell([x_t; c_t], s_{t-1})
+    a_t = tanh(W_c [c_t; h_t])           or [c_t; h_t]
+
+    The memory is an argument of the call, not a part of the state: a loop over time
+    neither copies it from step to step, nor projects it more than once.
+
+    Args:
+        cell: Any cell, of kerasrnn, of Keras or your own; `StackedRNNCells` for
+            several, the last one of which asks.
+        attention: A `BahdanauAttention` or a `LuongAttention`.
+        attend: "after" the cell's step, or "before" it.
+        input_feeding: Whether a_{t-1} enters the cell beside x_t; with
+            `attend="after"` only. It becomes the last of the states.
+        attention_layer_size: Size of a_t; None for [c_t; h_t].
+        return_alignments: Whether a step's output is `[a_t, α_t]`. An `RNN` then
+            returns the alignments (B, T, S) beside the outputs.
+        kernel_initializer: Initializer of W_c.
+        kernel_regularizer: Regularizer of W_c.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: (B, D), one step.
+        states: Those of the cell; with `input_feeding` a_{t-1} as one more.
+        memory: (B, S, M); or what `prepare_memory(memory, memory_mask)` gave, which
+            spares the projection. The inputs may have K times as many rows as the
+            memory: K rows in turn then look at one row of it, as the beams of a
+            sentence do.
+        training: Whether dropout applies.
+
+    Output shape:
+        a_t as (B, attention_layer_size) or (B, M + U), and the list of new states.
+
+    Raises:
+        ValueError: `input_feeding` without `attention_layer_size` or with
+            `attend="before"`; no memory.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasrnn.layers import RNN, AttentionCell, BahdanauAttention, GRUCell
+    >>> cell = AttentionCell(
+    ...     GRUCell(6), BahdanauAttention(4), attention_layer_size=5, input_feeding=True
+    ... )
+    >>> decoder = RNN(cell, return_sequences=True)
+    >>> encoded, targets = np.ones((2, 7, 8)), np.ones((2, 3, 4))
+    >>> decoder(targets, memory=encoded).shape
+    TensorShape([2, 3, 5])
+
+    Step by step, with the memory projected once:
+
+    >>> memory = cell.prepare_memory(encoded)
+    >>> state = decoder.get_initial_state(2)
+    >>> for t in range(3):
+    ...     y, state = decoder.step(targets[:, t], state, memory=memory)
+    >>> y.shape
+    TensorShape([2, 5])
+
+    Reference: Bahdanau et al. 2015, section 3.1; Luong et al. 2015, eq. 5 and
+    section 3.3 (input feeding).
+    """
+
+    def __init__(
+        self,
+        cell,
+        attention,
+        *,
+        attend="after",
+        input_feeding=False,
+        attention_layer_size=None,
+        return_alignments=False,
+        kernel_initializer="glorot_uniform",
+        kernel_regularizer=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for name in ("call", "state_size"):
+            if name not in dir(cell):
+                raise ValueError(f"`cell` must have `{name}`, as cells do; got {cell}.")
+        if "project_memory" not in dir(attention):
+            raise ValueError(
+                "`attention` must be a BahdanauAttention or a LuongAttention; got "
+                f"{attention}."
+            )
+        if attend not in ("after", "before"):
+            raise ValueError(f"`attend` must be 'after' or 'before'; got {attend!r}.")
+        if input_feeding and attend == "before":
+            raise ValueError(
+                "`input_feeding` goes with attend='after'; with attend='before' the "
+                "context enters the cell already."
+            )
+        if input_feeding and attention_layer_size is None:
+            raise ValueError(
+                "`input_feeding` needs `attention_layer_size`, the size of what is "
+                "fed back; got None."
+            )
+        self.cell = cell
+        self.attention = attention
+        self.attend = attend
+        self.input_feeding = input_feeding
+        self.attention_layer_size = attention_layer_size
+        self.return_alignments = return_alignments
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self._memory_size = None
+
+    @property
+    def cell_state_size(self) -> list:
+        """The sizes of the inner cell's states."""
+        size = self.cell.state_size
+        return list(size) if isinstance(size, (list, tuple)) else [size]
+
+    @property
+    def state_size(self):
+        fed = [self.attention_layer_size] if self.input_feeding else []
+        return [*self.cell_state_size, *fed]
+
+    @property
+    def output_size(self):
+        size = self.attention_layer_size
+        if size is None:
+            self._check_built()
+            size = self._memory_size + cell_output_size(self.cell)
+        # As many alignments as the memory has places.
+        return [size, None] if self.return_alignments else size
+
+    def build(self, input_shape, memory_shape=None):
+        if memory_shape is None:
+            raise ValueError(
+                f"Cell {self.name!r} attends to a memory, so that it must be built "
+                "with a `memory_shape`, and called with `memory`."
+            )
+        batch, size = input_shape[0], cell_output_size(self.cell)
+        self._memory_size = memory_shape[-1]
+        self._step_size = input_shape[-1]
+        if self.input_feeding:
+            self._step_size += self.attention_layer_size
+        if self.attend == "before":
+            self._step_size += self._memory_size
+        if isinstance(self.cell, keras.layers.Layer) and not self.cell.built:
+            self.cell.build((batch, self._step_size))
+            self.cell.built = True
+        if not self.attention.built:
+            self.attention.build((batch, size), memory_shape)
+            self.attention.built = True
+        if self.attention_layer_size is not None:
+            self.kernel = self.add_weight(
+                shape=(self._memory_size + size, self.attention_layer_size),
+                name="kernel",
+                initializer=self.kernel_initializer,
+                regularizer=self.kernel_regularizer,
+            )
+        self.built = True
+
+    def get_initial_state(self, batch_size=None):
+        """The cell's initial states, and zeros for what is fed back."""
+        if hasattr(self.cell, "get_initial_state"):
+            states = self.cell.get_initial_state(batch_size=batch_size)
+            states = list(states) if tree.is_nested(states) else [states]
+        else:
+            states = tree.map_structure(
+                lambda n: ops.zeros((batch_size, n), dtype=self.compute_dtype),
+                self.cell_state_size,
+            )
+        if self.input_feeding:
+            shape = (batch_size, self.attention_layer_size)
+            states = [*states, ops.zeros(shape, dtype=self.compute_dtype)]
+        return states
+
+    def prepare_memory(self, memory, memory_mask=None) -> dict:
+        """What every step needs of a memory, computed once.
+
+        Args:
+            memory: (B, S, M).
+            memory_mask: (B, S) booleans, True where the memory counts; by default
+                the mask attached to `memory`.
+
+        Returns:
+            A dictionary of `memory`, `keys` and, where there is one, `mask`: the
+            `memory` of a step.
+        """
+        self._check_built()
+        if not hasattr(memory, "shape") or len(memory.shape) != 3:
+            raise ValueError(
+                "`memory` must be (batch, places, features); got "
+                f"{getattr(memory, 'shape', memory)}."
+            )
+        mask = standardize_memory_mask(memory_mask, memory)
+        memory = ops.convert_to_tensor(memory)
+        memory = ops.cast(memory, self.attention.compute_dtype)
+        prepared = {"memory": memory, "keys": self.attention.project_memory(memory)}
+        return prepared if mask is None else {**prepared, "mask": mask}
+
+    def call(self, inputs, states, memory=None, training=False):
+        if memory is None:
+            raise ValueError(
+                f"Cell {self.name!r} attends to a memory: `memory` must be (batch, "
+                "places, features); got None."
+            )
+        if not isinstance(memory, dict):
+            memory = self.prepare_memory(memory)
+        if self.attend == "before":
+            context, alignments = self._look(self._query(states), memory)
+            inputs = ops.concatenate([inputs, context], axis=-1)
+            h, states = self._step(inputs, states, training)
+        else:
+            if self.input_feeding:
+                *states, fed = states
+                inputs = ops.concatenate([inputs, fed], axis=-1)
+            h, states = self._step(inputs, states, training)
+            context, alignments = self._look(h, memory)
+        output = ops.concatenate([context, h], axis=-1)  # (B, M + U)
+        if self.attention_layer_size is not None:
+            output = ops.tanh(ops.matmul(output, self.kernel))
+        if self.input_feeding:
+            states = [*states, output]
+        return ([output, alignments] if self.return_alignments else output), states
+
+    def _look(self, query, memory):
+        """Context (B, M) and alignments (B, S) of `query` (B, U)."""
+        rows, size = ops.shape(query)[0], query.shape[-1]
+        batch, places, features = ops.shape(memory["memory"])
+        # Beams of one sentence are queries of one row of the memory.
+        beams = rows // (max if isinstance(batch, int) else ops.maximum)(batch, 1)
+        context, alignments = self.attention(
+            ops.reshape(query, (batch, beams, size)),
+            memory["memory"],
+            memory_mask=memory.get("mask"),
+            keys=memory["keys"],
+        )
+        context = ops.reshape(context, (rows, features))
+        return (
+            ops.cast(context, self.compute_dtype),
+            ops.cast(ops.reshape(alignments, (rows, places)), self.compute_dtype),
+        )
+
+    def _query(self, states):
+        """The state h of the cell, or of the last of several."""
+        if hasattr(self.cell, "cells"):
+            states = tree.flatten(states[len(self.cell.cells) - 1])
+        return states[0]
+
+    def _step(self, inputs, states, training):
+        call_cell = self.cell if callable(self.cell) else self.cell.call
+        arguments = {}
+        if "training" in inspect.signature(self.cell.call).parameters:
+            arguments["training"] = training
+        output, new = call_cell(inputs, list(states), **arguments)
+        flat = [ops.cast(s, self.compute_dtype) for s in tree.flatten(new)]
+        states = tree.pack_sequence_as(list(states), flat)
+        return ops.cast(output, self.compute_dtype), states
+
+    def get_dropout_mask(self, step_input):
+        """Draws the inner cell's masks: how an `RNN` asks for them."""
+        shape = (ops.shape(step_input)[0], self._step_size)
+        draw_dropout_masks(self.cell, ops.ones(shape, dtype=step_input.dtype))
+
+    def get_recurrent_dropout_mask(self, step_input):
+        """Drawn by `get_dropout_mask`."""
+
+    def reset_dropout_mask(self):
+        reset_dropout_masks(self.cell)
+
+    def reset_recurrent_dropout_mask(self):
+        """Reset by `reset_dropout_mask`."""
+
+    def _check_built(self):
+        if self._memory_size is None:
+            raise ValueError(
+                f"Cell {self.name!r} is not built yet: call it, or the RNN round it, "
+                "once; or `build(input_shape, memory_shape)`."
+            )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "cell": keras.saving.serialize_keras_object(self.cell),
+            "attention": keras.saving.serialize_keras_object(self.attention),
+            "attend": self.attend,
+            "input_feeding": self.input_feeding,
+            "attention_layer_size": self.attention_layer_size,
+            "return_alignments": self.return_alignments,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for name in ("cell", "attention"):
+            config[name] = keras.saving.deserialize_keras_object(
+                config[name], custom_objects=custom_objects
+            )
+        return cls(**config)
