@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from kerasrnn.version import __version__
 
 if TYPE_CHECKING:
-    from kerasrnn import data, export, layers, metrics, text, training, zoo
+    from kerasrnn import data, decoding, export, layers, metrics, text, training, zoo
 
 __all__ = [
     "__version__",
     "data",
+    "decoding",
     "export",
     "layers",
     "metrics",

@@ -43,7 +43,8 @@ def test_examples_run(name, tmp_path, monkeypatch):
 
 
 def public_objects():
-    for package in ("layers", "zoo", "text", "metrics", "export", "inspection", "data"):
+    packages = ("layers", "zoo", "text", "metrics", "export", "inspection", "data")
+    for package in (*packages, "decoding"):
         module = importlib.import_module(f"kerasrnn.{package}")
         for name in getattr(module, "__all__", []):
             value = getattr(module, name)

@@ -62,12 +62,15 @@ def masked_softmax(scores, mask):
     # In half precision the sum over a long memory would be too coarse.
     dtype = scores.dtype
     scores = ops.cast(scores, keras.backend.result_type(dtype, "float32"))
-    if mask is None:
-        return ops.cast(ops.softmax(scores), dtype)
-    mask = ops.expand_dims(mask, 1)  # (B, 1, S)
-    # Finite, so that a row without a place has finite gradients, which then are 0.
-    alignments = ops.softmax(ops.where(mask, scores, -1e30))
-    return ops.cast(ops.where(mask, alignments, 0.0), dtype)
+    if mask is not None:
+        mask = ops.expand_dims(mask, 1)  # (B, 1, S)
+        # Finite, so that a row without a place has gradients of 0 and not NaN.
+        scores = ops.where(mask, scores, -1e30)
+    # Not ops.softmax, which warns where a memory has one place.
+    alignments = ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True))
+    if mask is not None:
+        alignments = ops.where(mask, alignments, 0.0)
+    return ops.cast(alignments, dtype)
 
 
 def standardize_memory_mask(memory_mask, memory):

@@ -1,0 +1,8 @@
+"""Search for good sequences, token by token, in one loop of the graph."""
+
+from kerasrnn.decoding.beam_search import Hypotheses, beam_search
+from kerasrnn.decoding.greedy import greedy_search
+from kerasrnn.decoding.sampling import sample
+from kerasrnn.decoding.token_loop import Decoded
+
+__all__ = ["Decoded", "Hypotheses", "beam_search", "greedy_search", "sample"]
