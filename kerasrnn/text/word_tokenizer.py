@@ -3,10 +3,10 @@
 import collections
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kerasrnn.text.normalize_nfc import normalize_nfc
+from kerasrnn.text.string_argument import batches_of_strings, check_strings
 
 PADDING, UNKNOWN = "", "[UNK]"
 
@@ -150,17 +150,8 @@ class WordTokenizer(keras.layers.Layer):
             data: list or array of strings, or a tf.data dataset of strings
                 (batched or not).
         """
-        if isinstance(data, (str, bytes)):
-            raise ValueError(
-                "`data` must be a list of strings or a dataset; got one string."
-            )
-        if not isinstance(data, tf.data.Dataset):
-            data = np.asarray([tf.compat.as_bytes(text) for text in data], dtype=object)
-            if not len(data):
-                raise ValueError("`data` must hold at least one string; got none.")
-            data = tf.data.Dataset.from_tensor_slices(data).batch(1024)
         counts = collections.Counter()
-        for batch in data:
+        for batch in batches_of_strings(data):
             counts.update(self.split(tf.reshape(batch, [-1])).values.numpy().tolist())
         # UTF-8 bytes sort as code points do.
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
@@ -240,21 +231,4 @@ class WordTokenizer(keras.layers.Layer):
 
     def _check_strings(self, strings):
         self._check_vocabulary()
-        expected = "`strings` must be a list or tensor of strings"
-        if not tf.is_tensor(strings):
-            if strings is None or (
-                isinstance(strings, (list, tuple, np.ndarray))
-                and any(text is None for text in np.ravel(np.asarray(strings, object)))
-            ):
-                raise ValueError(f"{expected}; got None.")
-            try:
-                strings = tf.convert_to_tensor(strings, tf.string)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{expected}; got {strings!r}.") from error
-        if strings.dtype != tf.string:
-            raise ValueError(f"{expected}; got {strings.dtype.name}.")
-        if strings.shape.rank not in (0, 1):
-            raise ValueError(
-                f"{expected} of shape (batch,); got shape {strings.shape}."
-            )
-        return strings
+        return check_strings(strings)

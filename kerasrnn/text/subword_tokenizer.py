@@ -1,0 +1,313 @@
+"""Pieces of words of raw strings, and their numbers: byte pairs in the graph."""
+
+import collections
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasrnn.text.byte_pairs import (
+    BYTES,
+    all_joins,
+    as_bytes,
+    as_text,
+    learn_byte_pairs,
+)
+from kerasrnn.text.normalize_nfc import normalize_nfc
+from kerasrnn.text.string_argument import batches_of_strings, check_strings
+
+PADDING, UNKNOWN, START, END = SPECIAL = ("", "[UNK]", "[START]", "[END]")
+FIRST_BYTE = len(SPECIAL)
+FIRST_PIECE = FIRST_BYTE + 256
+
+_SPACE = r"[\p{Z}\p{Cc}\x{FEFF}]+"
+# Joiners (U+200C, U+200D) stand inside words of Persian and of Indic scripts.
+_LETTER = r"\p{L}\p{M}\x{200C}\x{200D}"
+# Words with the space before them, in which apostrophes may stand; digits and
+# everything else one by one.
+_WORD = rf"( ?(?:[{_LETTER}]+(?:['’][{_LETTER}]+)*|\p{{N}}|[^{_LETTER}\p{{N}} ]))"
+# No word is longer, so that scripts without spaces cost no long loops.
+_LONGEST = 32
+
+# No pair, or none that makes a piece.
+_NONE = np.iinfo("int32").max
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class SubwordTokenizer(keras.layers.Layer):
+    """Cuts raw text into frequent pieces of words and gives their numbers.
+
+    Text is made NFC, runs of spaces of every kind become one, and it is cut into
+    words with the space before them; digits, punctuation and symbols stand alone.
+    Each word starts as its UTF-8 bytes, and neighbours are joined into pieces of the
+    vocabulary, the earliest piece first. So nothing is unknown: what was never seen
+    is spelled in bytes. And nothing is lost: `detokenize` gives the text back, with
+    its case and its spaces.
+
+    It runs inside the graph and needs TensorFlow's own operations only, so an
+    exported model takes raw strings wherever TensorFlow is installed. On other
+    Keras backends it runs in tf.data pipelines.
+
+    Args:
+        vocabulary: what `get_vocabulary` gave. None: `adapt` makes it.
+        max_tokens: size of the vocabulary, the 4 special tokens and the 256 bytes
+            included.
+        max_length: numbers kept of each text, start and end included; None keeps all
+            of them. `count_cut` tells what is lost.
+        lowercase: whether to lower-case the text (Unicode).
+        add_start: whether every text begins with the start token.
+        add_end: whether every text, cut or not, finishes with the end token.
+
+    Call arguments:
+        strings: (B,) tensor, array or list of strings; one string alone gives (T,).
+
+    Output shape:
+        (B, T) int32, 0 for padding on the right; 1 (unknown) never occurs. T is the
+        longest row's, at least 1 and at most `max_length`.
+
+    Raises:
+        ValueError: strings are None, not strings, or of another rank; a vocabulary
+            that `get_vocabulary` did not give.
+
+    Example:
+
+    >>> tokenizer = SubwordTokenizer(max_tokens=264, add_end=True)
+    >>> tokenizer.adapt(["low lower lowest", "slow"])
+    >>> tokenizer.get_vocabulary()[260:]
+    ['lo', 'low', '▁low', '▁lowe']
+    >>> ids = tokenizer(["lowest Löw"])
+    >>> [tokenizer.get_vocabulary()[i] for i in ids[0]]
+    ['▁lowe', 's', 't', '▁', 'L', '<0xC3>', '<0xB6>', 'w', '[END]']
+    >>> tokenizer.detokenize(ids).numpy()[0].decode()
+    'lowest Löw'
+
+    Reference: Sennrich et al. 2016, "Neural Machine Translation of Rare Words with
+    Subword Units"; over bytes: Radford et al. 2019, section 2.2.
+    """
+
+    start_id, end_id = SPECIAL.index(START), SPECIAL.index(END)
+
+    def __init__(
+        self,
+        vocabulary=None,
+        *,
+        max_tokens: int = 8000,
+        max_length: int | None = 256,
+        lowercase: bool = False,
+        add_start: bool = False,
+        add_end: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for name, value, least, none in (
+            ("max_tokens", max_tokens, FIRST_PIECE, ""),
+            ("max_length", max_length, 1 + add_start + add_end, " or None"),
+        ):
+            if (value is None and not none) or (
+                value is not None and (isinstance(value, bool) or value < least)
+            ):
+                raise ValueError(
+                    f"`{name}` must be an integer of at least {least}{none}; "
+                    f"got {value!r}."
+                )
+        self.max_tokens = max_tokens
+        self.max_length = max_length
+        self.lowercase = lowercase
+        self.add_start = add_start
+        self.add_end = add_end
+        self._vocabulary = None
+        if vocabulary is not None:
+            self.set_vocabulary(vocabulary)
+
+    def set_vocabulary(self, vocabulary) -> None:
+        """Takes what `get_vocabulary` gave."""
+        vocabulary = [tf.compat.as_text(piece) for piece in vocabulary]
+        pieces = [as_bytes(piece) for piece in vocabulary[FIRST_BYTE:]]
+        if tuple(vocabulary[:FIRST_BYTE]) != SPECIAL or pieces[:256] != BYTES:
+            raise ValueError(
+                "`vocabulary` must begin with the 4 special tokens and the 256 bytes, "
+                f"as `get_vocabulary` gives it; got {vocabulary[:6]}."
+            )
+        twice = [p for p, count in collections.Counter(pieces).items() if count > 1]
+        if twice:
+            raise ValueError(
+                f"`vocabulary` must hold every piece once; got {as_text(twice[0])!r} "
+                "more often."
+            )
+        if len(vocabulary) > self.max_tokens:
+            raise ValueError(
+                f"`vocabulary` must have at most max_tokens={self.max_tokens} pieces; "
+                f"got {len(vocabulary)}."
+            )
+        # A tuple, which Keras does not track and copy.
+        self._vocabulary = tuple(vocabulary)
+        self._pieces = (*(b"" for _ in SPECIAL), *pieces)
+        joins = all_joins(pieces)
+        pairs = np.array(sorted(joins), "int64").reshape(-1, 2) + FIRST_BYTE
+        self._pairs = pair_key(pairs[:, 0], pairs[:, 1])
+        joined = [joins[pair] + FIRST_BYTE for pair in sorted(joins)]
+        self._joined = np.array(joined, "int32")
+
+    def adapt(self, data) -> None:
+        """Learns the pieces.
+
+        Args:
+            data: list or array of strings, or a tf.data dataset of strings (batched
+                or not).
+        """
+        words = collections.Counter()
+        for batch in batches_of_strings(data):
+            words.update(self.split(tf.reshape(batch, [-1])).values.numpy().tolist())
+        # In one order, whatever the order of the texts.
+        words = {word: words[word] for word in sorted(words)}
+        pieces = learn_byte_pairs(words, self.max_tokens - FIRST_PIECE)
+        texts = [as_text(piece) for piece in [*BYTES, *pieces]]
+        self.set_vocabulary([*SPECIAL, *texts])
+
+    def get_vocabulary(self) -> list[str]:
+        """All pieces in the order of their numbers: special ones, bytes, the others.
+
+        A space is shown as ▁, a byte that is no character of its own as <0xC3>.
+        """
+        self._check_vocabulary()
+        return list(self._vocabulary)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """How many numbers there are, the special ones included."""
+        return len(self.get_vocabulary())
+
+    def normalize(self, strings) -> tf.Tensor:
+        """The text that `detokenize` gives back: NFC, and one space for several."""
+        text = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8")
+        text = tf.strings.strip(tf.strings.regex_replace(text, _SPACE, " "))
+        text = normalize_nfc(text)
+        return tf.strings.lower(text, encoding="utf-8") if self.lowercase else text
+
+    def split(self, strings) -> tf.RaggedTensor:
+        """The words of each text, spaces before them, as a ragged tensor (B, words)."""
+        text = tf.strings.regex_replace(self.normalize(strings), "^([^ ])", r" \1")
+        # No text has a line feed left.
+        text = tf.strings.regex_replace(text, _WORD, "\\1\n")
+        text = tf.strings.regex_replace(text, rf"([^\n]{{{_LONGEST}}})", "\\1\n")
+        return tf.strings.split(text, "\n")[:, :-1]
+
+    def count_cut(self, strings) -> tf.Tensor:
+        """How many pieces of each text `max_length` cuts off, (B,) int32."""
+        lengths = tf.cast(self._tokenize(check_strings(strings)).row_lengths(), "int32")
+        if self.max_length is None:
+            return tf.zeros_like(lengths)
+        return tf.maximum(lengths - self._room, 0)
+
+    def call(self, strings):
+        strings = self._check_strings(strings)
+        if strings.shape.rank == 0:
+            return self.call(strings[None])[0]
+        ids = self._tokenize(strings)  # (B, pieces)
+        if self.max_length is not None:
+            ids = ids[:, : self._room]
+        ones = tf.ones_like(strings, tf.int32)[:, None]  # (B, 1)
+        parts = [
+            *([self.start_id * ones] if self.add_start else []),
+            ids,
+            *([self.end_id * ones] if self.add_end else []),
+        ]
+        ids = tf.concat(parts, 1).to_tensor(0)
+        # A batch of empty strings is one step of padding, not no step at all.
+        lacking = tf.maximum(1 - tf.shape(ids)[1], 0)
+        return tf.pad(ids, [[0, 0], [0, lacking]])  # (B, T)
+
+    def __call__(self, strings, *args, **kwargs):
+        # Keras would turn Python strings into tensors of its own backend.
+        return super().__call__(self._check_strings(strings), *args, **kwargs)
+
+    def detokenize(self, ids) -> tf.Tensor:
+        """The text of numbers (B, T), up to the first end token."""
+        self._check_vocabulary()
+        ids = tf.convert_to_tensor(ids)
+        ended = tf.cumsum(tf.cast(ids == self.end_id, tf.int32), axis=-1) > 0
+        pieces = tf.gather(tf.constant(self._pieces), ids)  # (B, T)
+        text = tf.strings.reduce_join(tf.where(ended, b"", pieces), axis=-1)
+        # A model may give bytes that are no text.
+        return tf.strings.strip(tf.strings.unicode_transcode(text, "UTF-8", "UTF-8"))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, None)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary": self._vocabulary and list(self._vocabulary),
+            "max_tokens": self.max_tokens,
+            "max_length": self.max_length,
+            "lowercase": self.lowercase,
+            "add_start": self.add_start,
+            "add_end": self.add_end,
+        }
+
+    @property
+    def _room(self):
+        """How many pieces there is room for, between start and end."""
+        return self.max_length - self.add_start - self.add_end
+
+    def _tokenize(self, strings):
+        """Numbers of the pieces of strings (B,), ragged (B, pieces)."""
+        words = self.split(strings)
+        unique, index = tf.unique(words.values)
+        ids = tf.gather(self._join_bytes(unique), index)  # (all words, pieces)
+        return words.with_values(ids).merge_dims(1, 2)
+
+    def _join_bytes(self, words):
+        """Numbers of the pieces of words (W,), ragged (W, pieces)."""
+        count = tf.size(words, tf.int64)
+        ids = tf.io.decode_raw(tf.strings.reduce_join(words), tf.uint8)
+        ids = tf.cast(ids, tf.int32) + FIRST_BYTE
+        lengths = tf.strings.length(words)
+        rows = tf.repeat(tf.range(tf.size(words)), lengths)
+
+        def join_once(ids, rows, _):
+            found = self._look_up(ids[:-1], ids[1:], rows[:-1] == rows[1:])
+            # In every word the earliest piece of the vocabulary is made first, ...
+            first = tf.math.unsorted_segment_min(found, rows[:-1], tf.size(words))
+            joins = (found == tf.gather(first, rows[:-1])) & (found != _NONE)
+            # ... where two places overlap, at the left one.
+            joins &= ~tf.concat([[False], joins[:-1]], 0)[: tf.size(joins)]
+            left = tf.concat([joins, [False]], 0)[: tf.size(ids)]
+            found = tf.concat([found, [_NONE]], 0)[: tf.size(ids)]
+            ids = tf.where(left, found, ids)
+            kept = ~tf.concat([[False], joins], 0)[: tf.size(ids)]
+            ids, rows = tf.boolean_mask(ids, kept), tf.boolean_mask(rows, kept)
+            return ids, rows, tf.reduce_any(joins)
+
+        ids, rows, _ = tf.while_loop(
+            lambda ids, rows, joined: joined,
+            join_once,
+            (ids, rows, tf.constant(True)),
+            shape_invariants=(*[tf.TensorShape([None])] * 2, tf.TensorShape([])),
+        )
+        return tf.RaggedTensor.from_value_rowids(ids, tf.cast(rows, tf.int64), count)
+
+    def _look_up(self, left, right, neighbours):
+        """The piece that each pair makes, or `_NONE`."""
+        if not len(self._pairs):
+            return tf.fill(tf.shape(left), _NONE)
+        key = pair_key(tf.cast(left, tf.int64), tf.cast(right, tf.int64))
+        index = tf.minimum(tf.searchsorted(self._pairs, key), len(self._pairs) - 1)
+        found = neighbours & (tf.gather(self._pairs, index) == key)
+        return tf.where(found, tf.gather(self._joined, index), _NONE)
+
+    def _check_vocabulary(self):
+        if self._vocabulary is None:
+            raise ValueError(
+                "The tokenizer has no vocabulary yet: call `adapt` with texts, or "
+                "pass `vocabulary`."
+            )
+
+    def _check_strings(self, strings):
+        self._check_vocabulary()
+        return check_strings(strings)
+
+
+def pair_key(left, right):
+    """One number for a pair of them, in the order of pairs."""
+    return left * 2**31 + right
