@@ -1,5 +1,6 @@
 """TFDS builders and what they give; importing it registers the builders with TFDS."""
 
+from kerasrnn.data.bible_en_es import BibleEnEs
 from kerasrnn.data.glove import load_glove
 from kerasrnn.data.movie_snippets import MovieSnippets
 from kerasrnn.data.package_file import FetchError
@@ -10,6 +11,7 @@ from kerasrnn.data.text_classification import (
 )
 
 __all__ = [
+    "BibleEnEs",
     "Examples",
     "FetchError",
     "MovieSnippets",

@@ -66,7 +66,7 @@ def fetch(file: PackageFile, directory=None) -> pathlib.Path:
     directory = pathlib.Path(directory or cache_directory())
     target = directory / file.filename
     if target.exists():
-        if _sha256(target) == file.sha256:
+        if sha256_of(target) == file.sha256:
             return target
         target.unlink()
     directory.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def fetch(file: PackageFile, directory=None) -> pathlib.Path:
             for source in _sources(settings):
                 try:
                     _fetch_from(source, file, part, session)
-                    found = _sha256(part)
+                    found = sha256_of(part)
                     if found != file.sha256:
                         raise FetchError(f"SHA-256 is {found}, not {file.sha256}")
                 except Exception as error:
@@ -249,6 +249,7 @@ def _reason(error):
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-def _sha256(path):
+def sha256_of(path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

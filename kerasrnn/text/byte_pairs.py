@@ -2,8 +2,8 @@
 
 import collections
 import heapq
-import re
 import itertools
+import re
 
 BYTES = [bytes([byte]) for byte in range(256)]
 SPACE = "▁"

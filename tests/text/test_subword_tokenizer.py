@@ -1,3 +1,4 @@
+import itertools
 import time
 import unicodedata
 
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 
 from kerasrnn.text import SubwordTokenizer
 from kerasrnn.text.byte_pairs import BYTES, all_joins, as_bytes, as_text, join
-import itertools
 
 TEXTS = [
     "In the beginning, God created the heavens and the earth.",
