@@ -2,6 +2,7 @@
 
 from kerasrnn.data.bible_en_es import BibleEnEs
 from kerasrnn.data.glove import load_glove
+from kerasrnn.data.length_bucketing import batches_by_length
 from kerasrnn.data.movie_snippets import MovieSnippets
 from kerasrnn.data.package_file import FetchError
 from kerasrnn.data.text_classification import (
@@ -9,13 +10,18 @@ from kerasrnn.data.text_classification import (
     load_text_classification,
     read_tsv,
 )
+from kerasrnn.data.translation import TextPairs, load_translation, read_pairs
 
 __all__ = [
     "BibleEnEs",
     "Examples",
     "FetchError",
     "MovieSnippets",
+    "TextPairs",
+    "batches_by_length",
     "load_glove",
     "load_text_classification",
+    "load_translation",
+    "read_pairs",
     "read_tsv",
 ]
