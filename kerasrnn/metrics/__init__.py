@@ -1,3 +1,4 @@
 from kerasrnn.metrics.classification import classification_scores, confusion_matrix
+from kerasrnn.metrics.token_metrics import MaskedAccuracy, Perplexity
 
-__all__ = ["classification_scores", "confusion_matrix"]
+__all__ = ["MaskedAccuracy", "Perplexity", "classification_scores", "confusion_matrix"]
