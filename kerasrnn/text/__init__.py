@@ -1,7 +1,8 @@
 """Tokenizers made of core TensorFlow operations."""
 
 from kerasrnn.text.normalize_nfc import normalize_nfc
+from kerasrnn.text.pair_tokenizer import PairTokenizer
 from kerasrnn.text.subword_tokenizer import SubwordTokenizer
 from kerasrnn.text.word_tokenizer import WordTokenizer
 
-__all__ = ["SubwordTokenizer", "WordTokenizer", "normalize_nfc"]
+__all__ = ["PairTokenizer", "SubwordTokenizer", "WordTokenizer", "normalize_nfc"]

@@ -1,0 +1,379 @@
+import keras
+from keras import ops
+
+from kerasrnn.decoding import beam_search, greedy_search, sample
+from kerasrnn.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    Bidirectional,
+    GRUCell,
+    LSTMCell,
+    SimpleRNN,
+    SimpleRNNCell,
+    StackedRNNCells,
+)
+from kerasrnn.metrics import MaskedAccuracy, Perplexity
+from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
+from kerasrnn.zoo.task import Task
+
+CELLS = {
+    "simple_rnn": (SimpleRNN, SimpleRNNCell),
+    "lstm": (LSTM, LSTMCell),
+    "gru": (GRU, GRUCell),
+}
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class Seq2Seq(Task):
+    """Reads a sequence to its end and writes another one from what it remembers.
+
+    h_s = [h⃗_s; h⃖_s]                  encoder, from both sides, `num_layers` of them
+    d_0 = tanh(W_d [h⃗_S; h⃖_1])        state handed over, for each layer
+    d_t = cell(E y_{t-1}, d_{t-1})     decoder
+    o_t = tanh(W_o d_t)
+    p(y_t) = softmax(E o_t + b)        with `tie_embeddings`
+
+    All that the decoder knows of the source is d_0: the bottleneck that
+    `Seq2SeqAttention` does away with.
+
+    Args:
+        source_vocabulary_size: How many token ids a source may hold; 0 is padding.
+        target_vocabulary_size: The same for targets.
+        start_id: The token that every target begins with.
+        end_id: The token that every target ends with.
+        cell: "simple_rnn", "lstm" or "gru".
+        num_layers: Layers of the encoder, and of the decoder.
+        units: Size of each of them, in each direction.
+        embedding_dim: Size of the token vectors.
+        dropout: Fraction to drop of the token vectors, between layers, and of o_t.
+        tie_embeddings: Whether the output's matrix is that of the target's vectors.
+        label_smoothing: ε of `MaskedCrossentropy`, in the default `compile()`.
+        preprocessor: A `kerasrnn.text.PairTokenizer`, to `fit` and `generate` with
+            strings, or None.
+
+    Call arguments:
+        inputs: `(source_ids, target_ids)`, (B, S) and (B, T); the target begins with
+            the start token.
+
+    Output shape:
+        Logits (B, T, V): at each step of the token that comes next.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasrnn.zoo import Seq2Seq
+    >>> model = Seq2Seq(20, 30, start_id=1, end_id=2, units=8, embedding_dim=8)
+    >>> model((np.ones((2, 5), int), np.ones((2, 4), int))).shape
+    TensorShape([2, 4, 30])
+
+    Reference: Sutskever et al. 2014, "Sequence to Sequence Learning with Neural
+    Networks"; Cho et al. 2014.
+    """
+
+    attends = False
+
+    def __init__(
+        self,
+        source_vocabulary_size,
+        target_vocabulary_size,
+        *,
+        start_id,
+        end_id,
+        cell="gru",
+        num_layers=1,
+        units=256,
+        embedding_dim=256,
+        dropout=0.2,
+        tie_embeddings=True,
+        label_smoothing=0.1,
+        preprocessor=None,
+        **kwargs,
+    ):
+        super().__init__(preprocessor=preprocessor, **kwargs)
+        if cell not in CELLS:
+            raise ValueError(f"`cell` must be one of {', '.join(CELLS)}; got {cell!r}.")
+        self.source_vocabulary_size = source_vocabulary_size
+        self.target_vocabulary_size = target_vocabulary_size
+        self.start_id = start_id
+        self.end_id = end_id
+        self.cell = cell
+        self.num_layers = num_layers
+        self.units = units
+        self.embedding_dim = embedding_dim
+        self.dropout = dropout
+        self.tie_embeddings = tie_embeddings
+        self.label_smoothing = label_smoothing
+        policy = self.dtype_policy
+        layer_class, cell_class = CELLS[cell]
+        self.source_embedding = keras.layers.Embedding(
+            source_vocabulary_size, embedding_dim, dtype=policy
+        )
+        self.target_embedding = keras.layers.Embedding(
+            target_vocabulary_size, embedding_dim, dtype=policy
+        )
+        self.encoder = [
+            Bidirectional(
+                layer_class(
+                    units, return_sequences=True, return_state=True, dtype=policy
+                ),
+                dtype=policy,
+            )
+            for _ in range(num_layers)
+        ]
+        self.states_of_a_layer = 2 if cell == "lstm" else 1
+        self.bridge = [
+            [
+                keras.layers.Dense(units, activation="tanh", dtype=policy)
+                for _ in range(self.states_of_a_layer)
+            ]
+            for _ in range(num_layers)
+        ]
+        cells = [
+            cell_class(units, dropout=dropout if k else 0.0, dtype=policy)
+            for k in range(num_layers)
+        ]
+        inner = StackedRNNCells(cells, dtype=policy) if num_layers > 1 else cells[0]
+        self.decoder = RNN(
+            self.make_decoder_cell(inner), return_sequences=True, dtype=policy
+        )
+        self.drop = keras.layers.Dropout(dropout, dtype=policy)
+        if not self.attends:
+            self.output_layer = keras.layers.Dense(
+                embedding_dim, activation="tanh", dtype=policy
+            )
+        if tie_embeddings:
+            self.output_bias = self.add_weight(
+                shape=(target_vocabulary_size,), name="output_bias", initializer="zeros"
+            )
+        else:
+            self.projection = keras.layers.Dense(target_vocabulary_size, dtype=policy)
+        one_token = ops.zeros((1, 1), "int32")
+        self((one_token, one_token))  # makes the weights
+        self.compile()
+
+    def make_decoder_cell(self, cell):
+        """The decoder's cell, round the recurrent `cell`."""
+        return cell
+
+    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
+        """As `keras.Model.compile`; by default Adam with clipped gradients."""
+        if isinstance(optimizer, str) and optimizer == "auto":
+            optimizer = keras.optimizers.Adam(1e-3, global_clipnorm=1.0)
+        if isinstance(loss, str) and loss == "auto":
+            loss = MaskedCrossentropy(self.label_smoothing)
+        if isinstance(metrics, str) and metrics == "auto":
+            metrics = [MaskedAccuracy(), Perplexity()]
+        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+
+    def call(self, inputs, training=False):
+        source_ids, target_ids = inputs
+        memory, states = self.encode(source_ids, training=training)
+        x = self.drop(self.target_embedding(target_ids), training=training)
+        arguments = {"initial_state": states, "training": training}
+        if self.attends:
+            arguments |= {"memory": memory, "memory_mask": source_ids != 0}
+        outputs = self.decoder(x, **arguments)
+        outputs = outputs[0] if self.attends else outputs
+        return self.logits(outputs, training=training)
+
+    def encode(self, source_ids, training=False):
+        """The encoder's outputs (B, S, 2U), and the decoder's first states."""
+        source_ids = ops.convert_to_tensor(source_ids)
+        mask = source_ids != 0
+        x, states = self.source_embedding(source_ids), []
+        for layer, bridge in zip(self.encoder, self.bridge, strict=True):
+            x = self.drop(x, training=training)
+            x, *final = layer(x, mask=mask, training=training)
+            ends = zip(final[: len(bridge)], final[len(bridge) :], strict=True)
+            states.append(
+                [
+                    dense(ops.concatenate(both, axis=-1))
+                    for dense, both in zip(bridge, ends, strict=True)
+                ]
+            )
+        states = states if self.num_layers > 1 else states[0]
+        if self.attends and self.decoder.cell.input_feeding:
+            size = self.decoder.cell.attention_layer_size
+            fed = ops.zeros((ops.shape(source_ids)[0], size), self.compute_dtype)
+            states = [*states, fed]
+        return x, states
+
+    def logits(self, outputs, training=False):
+        """Logits (..., V) of the decoder's outputs."""
+        if not self.attends:
+            outputs = self.output_layer(outputs)
+        outputs = self.drop(outputs, training=training)
+        if not self.tie_embeddings:
+            return self.projection(outputs)
+        vectors = ops.cast(self.target_embedding.embeddings, self.compute_dtype)
+        bias = ops.cast(self.output_bias, self.compute_dtype)
+        return ops.matmul(outputs, ops.transpose(vectors)) + bias
+
+    def decoding(self, source_ids):
+        """`(step, state)` for the searches of `kerasrnn.decoding`."""
+        memory, state = self.encode(source_ids)
+        cell = self.decoder.cell
+        if self.attends:
+            memory = cell.prepare_memory(memory, source_ids != 0)
+
+        def step(token_ids, state):
+            x = self.target_embedding(token_ids)
+            if not self.attends:
+                outputs, state = cell(x, state)
+                return self.logits(outputs), state
+            (outputs, alignments), state = cell(x, state, memory=memory)
+            return self.logits(outputs), state, alignments
+
+        return step, state
+
+    def generate_ids(self, source_ids, *, max_length=64, search="greedy", **options):
+        """Token ids of the translations of token ids (B, S).
+
+        Args:
+            source_ids: (B, S), 0 for padding on the right.
+            max_length: The most tokens of a translation.
+            search: "greedy", "sample" or "beam".
+            **options: Those of `greedy_search`, `sample` or `beam_search`.
+
+        Returns:
+            What that search returns.
+        """
+        searches = {"greedy": greedy_search, "sample": sample, "beam": beam_search}
+        if search not in searches:
+            raise ValueError(
+                f"`search` must be one of {', '.join(searches)}; got {search!r}."
+            )
+        source_ids = ops.convert_to_tensor(source_ids)
+        step, state = self.decoding(source_ids)
+        start_ids = ops.full((ops.shape(source_ids)[0],), self.start_id, "int32")
+        if options.get("coverage_penalty"):
+            options.setdefault("source_mask", source_ids != 0)
+        return searches[search](
+            step, state, start_ids, max_length=max_length, end_id=self.end_id, **options
+        )
+
+    def generate(
+        self, inputs, *, max_length=64, search="greedy", batch_size=32, **options
+    ):
+        """Translations of strings.
+
+        Args:
+            inputs: A string, or a list of them.
+            max_length: The most tokens of a translation.
+            search: "greedy", "sample" or "beam".
+            batch_size: How many are translated at a time.
+            **options: Those of the search; `n_best` of a beam gives a list for each.
+
+        Returns:
+            A string, or a list of strings, or of lists of strings.
+        """
+        if self.preprocessor is None:
+            raise ValueError(
+                f"This {type(self).__name__} has `preprocessor=None`; `generate_ids` "
+                "takes token ids."
+            )
+        import tensorflow as tf
+
+        if isinstance(inputs, (str, bytes)):
+            return self.generate(
+                [inputs], max_length=max_length, search=search, **options
+            )[0]
+        run = self._compiled_search(max_length, search, options)
+        results = []
+        for start in range(0, len(inputs), batch_size):
+            ids = self.preprocess(tf.constant(inputs[start : start + batch_size]))
+            found = ops.convert_to_numpy(run(ids.numpy()).token_ids)
+            rows = found.reshape(-1, found.shape[-1])  # (B or B · N, max_length)
+            texts = [t.decode() for t in self.preprocessor.detokenize(rows).numpy()]
+            n = len(texts) // len(found)
+            if options.get("n_best"):
+                texts = [texts[i : i + n] for i in range(0, len(texts), n)]
+            results += texts
+        return results
+
+    def _compiled_search(self, max_length, search, options):
+        """`generate_ids` with these options, in a graph where the backend has one."""
+
+        def run(source_ids):
+            return self.generate_ids(
+                source_ids, max_length=max_length, search=search, **options
+            )
+
+        if keras.backend.backend() != "tensorflow":
+            return run
+        import tensorflow as tf
+
+        return tf.function(run, input_signature=[tf.TensorSpec((None, None), tf.int32)])
+
+    def _as_dataset(self, x, y, sample_weight, batch_size, **kwargs):
+        dataset = super()._as_dataset(x, y, sample_weight, batch_size, **kwargs)
+        return dataset.map(teacher_forcing)
+
+    def _map_batch(self, strings, *targets_and_weights):
+        source_ids = super()._map_batch(strings)
+        if not targets_and_weights:
+            return source_ids
+        targets, *weights = targets_and_weights
+        return (source_ids, self.preprocessor.target_ids(targets), *weights)
+
+    def serving_signatures(self):
+        """What an exported model offers: name to (function, input specifications)."""
+        import tensorflow as tf
+
+        if self.preprocessor is None:
+            specification = tf.TensorSpec((None, None), tf.int32, name="token_ids")
+        else:
+            specification = tf.TensorSpec((None,), tf.string, name="text")
+        signatures = {"serving_default": self._serve, "beam": self._serve_beam}
+        if self.attends:
+            signatures["alignments"] = self._serve_alignments
+        return {name: (run, [specification]) for name, run in signatures.items()}
+
+    def _serve(self, text):
+        return self._answer(self.generate_ids(self._ids(text)))
+
+    def _serve_beam(self, text):
+        return self._answer(
+            self.generate_ids(
+                self._ids(text), search="beam", n_best=5, length_penalty=1.0
+            )
+        )
+
+    def _serve_alignments(self, text):
+        ids = self._ids(text)
+        found = self.generate_ids(ids, source_length=ops.shape(ids)[1])
+        return {**self._answer(found), "alignments": found.alignments}
+
+    def _ids(self, text):
+        return text if self.preprocessor is None else self.preprocessor(text)
+
+    def _answer(self, found):
+        answer = {"token_ids": found.token_ids, "scores": found.scores}
+        if self.preprocessor is not None:
+            answer["text"] = self.preprocessor.detokenize(found.token_ids)
+        return answer
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "source_vocabulary_size": self.source_vocabulary_size,
+            "target_vocabulary_size": self.target_vocabulary_size,
+            "start_id": self.start_id,
+            "end_id": self.end_id,
+            "cell": self.cell,
+            "num_layers": self.num_layers,
+            "units": self.units,
+            "embedding_dim": self.embedding_dim,
+            "dropout": self.dropout,
+            "tie_embeddings": self.tie_embeddings,
+            "label_smoothing": self.label_smoothing,
+        }
+
+
+def teacher_forcing(source_ids, *targets_and_weights):
+    """What the decoder is fed, and what it should say next, of targets (B, T)."""
+    if not targets_and_weights:
+        return source_ids
+    target_ids, *weights = targets_and_weights
+    return ((source_ids, target_ids[:, :-1]), target_ids[:, 1:], *weights)
