@@ -40,6 +40,7 @@ SWEEPS = (
     ("units", (16, 30, 31, 32, 33, 34, 48), (16, 32, 48)),
     ("batch", (16, 31, 32, 33, 48), (16, 32, 48)),
 )
+ONE = {"batch": "row", "steps": "step", "units": "unit"}
 MOST = 1.3  # times the line
 
 
@@ -79,7 +80,7 @@ def lines(values, times, line):
 
 def table(report, name, values, times, line):
     report.line()
-    heads = [name, "ours, ms", "keras, ms", f"ours, µs a {name.rstrip('s')}"]
+    heads = [name, "ours, ms", "keras, ms", f"ours, µs a {ONE[name]}"]
     report.head([*heads, *(["ours / straight line"] if line else [])])
     straight = lines(values, times["ours"], line) if line else None
     for index, value in enumerate(values):
@@ -112,14 +113,14 @@ def main():
     arguments = options.parse_args()
     report = Report("scaling", arguments.write)
     report.machine()
-    others = ", ".join(f"{value} {name}" for name, value in SIZES.items())
-    report.line(f"Training step of {arguments.family}; where not varied, {others}.")
+    others = ", ".join(f"{name} {value}" for name, value in SIZES.items())
+    report.line(f"Training step of {arguments.family}; otherwise {others}.")
     figure, axes = plt.subplots(2, 2, figsize=(9, 7), layout="constrained")
     for panel, (name, values, line) in zip(axes.flat, SWEEPS, strict=True):
         times = measure(arguments.family, name, values, arguments.runs)
         table(report, name, values, times, line)
         draw(panel, name, values, times, line)
-    figure.suptitle(f"{arguments.family}: {others}, but for what is varied")
+    figure.suptitle(f"{arguments.family}: otherwise {others}")
     FIGURE.parent.mkdir(exist_ok=True)
     figure.savefig(FIGURE, dpi=120)
     report.close()

@@ -50,20 +50,23 @@ def both_models(config, examples):
 def batches(model, examples, batch_size):
     """One epoch's token ids, targets and weights, in the recipe's order."""
     ids = np.asarray(model.preprocess(list(examples.texts)))
-    order = batch_order(
-        np.count_nonzero(ids, axis=1), batch_size=batch_size, seed=1, epoch=0
+    order = np.concatenate(
+        batch_order(
+            np.count_nonzero(ids, axis=1), batch_size=batch_size, seed=1, epoch=0
+        )
     )
-    columns = (ids, examples.targets, examples.weights)
-    parts = [tuple(column[rows] for column in columns) for rows in order]
-    # Columns in which the batch holds only padding are cut.
-    parts = [(i[:, : np.count_nonzero(i, axis=1).max()], *rest) for i, *rest in parts]
-    signature = tuple(
-        tf.TensorSpec((None, *[None] * (c.ndim - 1)), c.dtype) for c in columns
-    )
-    dataset = tf.data.Dataset.from_generator(
-        lambda: iter(parts), output_signature=signature
-    )
-    return dataset.apply(tf.data.experimental.assert_cardinality(len(parts))).cache()
+
+    def trim(ids, targets, weights):
+        steps = tf.reduce_max(tf.math.count_nonzero(ids, axis=1))
+        return ids[:, : tf.maximum(steps, 1)], targets, weights
+
+    columns = (ids[order], examples.targets[order], examples.weights[order])
+    data = tf.data.Dataset.from_tensor_slices(columns).batch(batch_size).map(trim)
+    # Where tf.data tunes itself, an epoch may end only when its tuner next wakes, up to
+    # seconds later.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return data.prefetch(2).with_options(options)
 
 
 def main():
