@@ -12,6 +12,7 @@ import pathlib
 import pickle
 import subprocess
 import sys
+from importlib.metadata import version
 
 from timing import FAMILIES, make_layer, milliseconds
 
@@ -137,8 +138,7 @@ def start(side):
         import torch
 
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-        return torch_call, f"torch {torch.__version__}"
-    import jax
+        return torch_call, f"torch {version('torch')}"
     import keras
 
     import kerasrnn.layers
@@ -146,7 +146,7 @@ def start(side):
     namespace = kerasrnn.layers if side == "jax-ours" else keras.layers
     return (
         lambda **request: jax_call(namespace, **request),
-        f"jax {jax.__version__} with keras {keras.__version__}",
+        f"jax {version('jax')} with keras {version('keras')}",
     )
 
 
@@ -158,8 +158,8 @@ def main():
         pickle.dump(value, answers)
         answers.flush()
 
-    prepare, version = start(sys.argv[1])
-    answer(version)
+    prepare, name = start(sys.argv[1])
+    answer(name)
     call = None
     while True:
         try:
