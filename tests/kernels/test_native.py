@@ -77,8 +77,8 @@ def random_case(seed):
 
 def results_of(layer, x, states, mask, training, seed=0):
     """Outputs, states, and the gradients of a random combination of them."""
-    x, states = tf.constant(x), [tf.constant(s) for s in states]
-    mask = None if mask is None else tf.constant(mask)
+    x, *states = (tf.convert_to_tensor(a) for a in (x, *states))
+    mask = None if mask is None else tf.convert_to_tensor(mask)
     rng = np.random.default_rng(seed)
     with tf.GradientTape() as tape:
         tape.watch([x, *states])
@@ -117,7 +117,7 @@ def test_equals_keras(seed, instructions):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 500))
+@pytest.mark.parametrize("seed", range(100, 250))
 def test_equals_keras_on_many_more(seed):
     theirs, ours, *arguments = random_case(seed)
     compute = tf.function(functools.partial(results_of, ours), autograph=False)
