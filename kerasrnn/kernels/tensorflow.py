@@ -301,7 +301,8 @@ class LSTM(SimpleRNN):
         i, f, n, o = tf.split(z, 4, axis=-1)
         i, f, n, o = self.g(i), self.g(f), self.f(n), self.g(o)
         c = f * c + i * n
-        a = self.f(c)
+        # As all that a sigmoid takes, c is halved for it.
+        a = self.f(c if self.scales[2] == 1.0 else self.scales[2] * c)
         return (o * a, c), (i, f, n, o, a)
 
     def backward(self, residuals, old, grads, w, u, *b):

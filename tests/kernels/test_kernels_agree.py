@@ -17,9 +17,11 @@ CONFIGURATIONS = [
     (SimpleRNN, {}),
     (SimpleRNN, {"activation": "relu"}),
     (LSTM, {}),
+    (LSTM, {"activation": "sigmoid", "recurrent_activation": "relu"}),
     (LSTM, {"use_bias": False, "activation": "linear"}),
     (GRU, {}),
     (GRU, {"reset_after": False}),
+    (GRU, {"reset_after": False, "activation": "sigmoid"}),
     (GRU, {"use_bias": False, "recurrent_activation": "tanh"}),
 ]
 tf = pytest.importorskip("tensorflow")
