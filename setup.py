@@ -8,8 +8,8 @@ failing build an error.
 """
 
 import os
-import platform
 import sys
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -27,17 +27,35 @@ FLAGS = [
     # a * b + c in one instruction where there is one; nothing else is reordered.
     "-ffp-contract=fast",
 ]
+# Symbols of TensorFlow are found when the library is loaded; a tenth of the file is
+# names that nobody reads.
+LINK_FLAGS = (
+    ["-Wl,-undefined,dynamic_lookup"] if sys.platform == "darwin" else ["-Wl,-s"]
+)
 # What only one source file is compiled with: it is called on a machine that has it.
 INSTRUCTION_SETS = {
     "isa_avx2": ["-mavx2", "-mfma"],
     "isa_avx512": ["-mavx2", "-mfma"]
     + [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw")],
 }
-IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
+# What is built for, which need not be what this machine is.
+IS_X86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
 
 
 class BuildNative(build_ext):
     """Compiles every source with its own flags, and links them as a plain library."""
+
+    def run(self):
+        super().run()
+        built = (self.get_ext_filename(one.name) for one in self.extensions)
+        if self.extensions and not any(
+            Path(self.build_lib, one).exists() for one in built
+        ):
+            # Without the library, the wheel is one for every machine.
+            self.distribution.ext_modules = []
+            wheel = self.distribution.get_command_obj("bdist_wheel", create=False)
+            if wheel is not None:
+                wheel.root_is_pure = True
 
     def build_extension(self, extension):
         def compile_one(source):
@@ -46,13 +64,15 @@ class BuildNative(build_ext):
                 [source], output_dir=self.build_temp, extra_postargs=flags
             )
 
+        # A failing build must not leave an older library behind.
+        target = Path(self.get_ext_fullpath(extension.name))
+        target.unlink(missing_ok=True)
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             objects = list(chain(*threads.map(compile_one, extension.sources)))
         self.compiler.link_shared_object(
             objects,
-            self.get_ext_fullpath(extension.name),
-            extra_postargs=["-pthread"]
-            + ["-Wl,-undefined,dynamic_lookup"] * (sys.platform == "darwin"),
+            str(target),
+            extra_postargs=["-pthread", *LINK_FLAGS],
             target_lang="c++",
         )
 

@@ -1,4 +1,8 @@
-"""The wheel: what is in it, and that a preset loads with no source beside it."""
+"""The wheel, with the compiled kernel and without: what is in it, and that it works.
+
+Everything is built from a copy, so that the tree gets no build folder, and installed
+where there is no source beside it.
+"""
 
 import ast
 import configparser
@@ -8,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -17,6 +22,11 @@ import pytest
 import kerasrnn
 
 ROOT = Path(__file__).parents[1]
+LIBRARY = "kerasrnn/kernels/native/operations.so"
+
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("g++", "c++"))), reason="there is no C++ compiler"
+)
 
 # Import name -> package name, where they differ.
 PACKAGE_OF = {
@@ -41,29 +51,52 @@ def run(*command, cwd, **variables):
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """A wheel built from a copy, so that the tree gets no build folder."""
+def source(tmp_path_factory):
     source = tmp_path_factory.mktemp("source")
     for name in ("kerasrnn", "zoo"):
         unwanted = shutil.ignore_patterns("__pycache__", "*.so")
         shutil.copytree(ROOT / name, source / name, ignore=unwanted)
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    out = tmp_path_factory.mktemp("dist")
+    return source
+
+
+@pytest.fixture(scope="module")
+def sdist(source, tmp_path_factory):
+    out = tmp_path_factory.mktemp("sdist")
+    code = "import sys, setuptools.build_meta as b; b.build_sdist(sys.argv[1])"
+    run(sys.executable, "-c", code, out, cwd=source)
+    (built,) = out.glob("*.tar.gz")
+    return built
+
+
+def wheel_from(project, out, **variables):
     pip = [sys.executable, "-m", "pip", "-q", "wheel", "--no-deps", "--no-index"]
-    run(*pip, "--no-build-isolation", "-w", out, ".", cwd=source)
+    arguments = ["--no-build-isolation", "-w", out, project]
+    run(*pip, *arguments, cwd=out, **variables)
     (built,) = out.glob("*.whl")
     return built
 
 
 @pytest.fixture(scope="module")
-def environment(wheel, tmp_path_factory):
+def wheel(sdist, tmp_path_factory):
+    """With the compiled kernel. From the sdist, which so is shown to be complete."""
+    return wheel_from(sdist, tmp_path_factory.mktemp("wheel"), KERASRNN_NATIVE="1")
+
+
+@pytest.fixture(scope="module")
+def wheel_without(source, tmp_path_factory):
+    """What an install makes whose compiler fails, or which has none."""
+    out = tmp_path_factory.mktemp("wheel_without")
+    return wheel_from(source, out, KERASRNN_NATIVE="", CC="false", CXX="false")
+
+
+def install(wheel, home):
     """An environment with the wheel, and the dependencies of the running one.
 
     Only paths are shared, not `.pth` files: an editable kerasrnn of the running
     environment is not seen. `.ci/run` does the same with nothing shared.
     """
-    home = tmp_path_factory.mktemp("environment")
     venv.create(home, symlinks=True)
     python = home / "bin" / "python"
     shared = [path for path in sys.path if Path(path).name == "site-packages"]
@@ -74,23 +107,90 @@ def environment(wheel, tmp_path_factory):
     return python
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel):
-    names = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n}
+@pytest.fixture(scope="module")
+def environment(wheel_without, tmp_path_factory):
+    return install(wheel_without, tmp_path_factory.mktemp("environment"))
+
+
+def contents(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    return {name for name in names if ".dist-info/" not in name}
+
+
+def expected_contents():
     expected = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "kerasrnn").rglob("*")
         if path.suffix in {".py", ".cc", ".h"}
     }
-    expected |= {
+    return expected | {
         "kerasrnn/zoo/recipes/" + path.relative_to(ROOT / "zoo").as_posix()
         for path in (ROOT / "zoo").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert names == expected
 
 
-def test_the_wheel_describes_itself(wheel):
-    with zipfile.ZipFile(wheel) as archive:
+@needs_compiler
+def test_the_wheel_holds_the_package_and_the_library(wheel):
+    assert contents(wheel) == expected_contents() | {LIBRARY}
+    # The library knows no Python: one wheel for every version from 3.11 on.
+    assert re.fullmatch(r"kerasrnn-[\d.]+-cp311-abi3-\w+", wheel.stem), wheel.name
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    assert sys.platform == "darwin" or wheel.stem.endswith(platform)
+
+
+def test_without_a_compiler_the_wheel_is_pure_python(wheel_without):
+    assert contents(wheel_without) == expected_contents()
+    assert wheel_without.stem.endswith("-py3-none-any"), wheel_without.name
+
+
+def test_the_library_can_be_left_out(source, tmp_path, wheel_without):
+    wheel = wheel_from(source, tmp_path, KERASRNN_NATIVE="0")
+    assert wheel.name == wheel_without.name
+    assert contents(wheel) == expected_contents()
+
+
+def test_a_failing_build_can_be_made_an_error(source, tmp_path):
+    wanted = {"KERASRNN_NATIVE": "1", "CC": "false", "CXX": "false"}
+    with pytest.raises(AssertionError, match="Failed to build"):
+        wheel_from(source, tmp_path, **wanted)
+
+
+def test_the_sdist_holds_all_that_is_built(sdist):
+    names = {name.split("/", 1)[-1] for name in tarfile.open(sdist).getnames()}
+    files = ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+    wanted = {
+        path.replace("kerasrnn/zoo/recipes", "zoo") for path in expected_contents()
+    }
+    assert wanted.union(files) <= names
+    assert not any(name.endswith(".so") for name in names)
+
+
+@needs_compiler
+def test_the_installed_kernel_is_right(wheel, tmp_path):
+    python = install(wheel, tmp_path / "environment")
+    script = shutil.copy(ROOT / "tests" / "installed_kernel.py", tmp_path)
+    output = run(python, script, cwd=tmp_path, KERAS_BACKEND="tensorflow")
+    assert "kernel: native" in output
+
+
+def test_without_the_library_layers_work_and_say_so(environment, tmp_path):
+    code = (
+        "import numpy as np\n"
+        "from kerasrnn.layers import LSTM\n"
+        "layer = LSTM(4)\n"
+        "print(layer(np.ones((2, 5, 3), 'float32')).shape)\n"
+        "print(layer.explain())"
+    )
+    output = run(environment, "-c", code, cwd=tmp_path, KERAS_BACKEND="tensorflow")
+    assert "(2, 4)" in output
+    assert "kernel: tensorflow" in output
+    reason = "there is no compiled kernel: it was not compiled when kerasrnn was"
+    assert reason in output
+
+
+def test_the_wheel_describes_itself(wheel_without):
+    with zipfile.ZipFile(wheel_without) as archive:
         (name,) = (n for n in archive.namelist() if n.endswith("dist-info/METADATA"))
         metadata = archive.read(name).decode("utf-8")
         entry_points = archive.read(name.replace("METADATA", "entry_points.txt"))

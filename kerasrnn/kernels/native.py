@@ -13,6 +13,7 @@ save, so that this fails with an error at export and not in production.
 """
 
 import ctypes
+import dataclasses
 import functools
 import os
 import pathlib
@@ -49,24 +50,11 @@ class _Library:
         self.forward = operations.kerasrnn_forward
         self.backward = operations.kerasrnn_backward
         self.input_gradient = operations.kerasrnn_input_gradient
-        for name in (
-            "KerasrnnForward",
-            "KerasrnnBackward",
-            "KerasrnnInputGradient",
-        ):
-            tf.RegisterGradient(name)(_second_order)
         with tf.init_scope(), tf.device("CPU:0"):
             self.guard = tf.raw_ops.OptionalNone()
             self.no_floats = tf.zeros((0,))
             self.no_state = tf.zeros((0, 0))
             self.no_mask = tf.zeros((0,), "bool")
-
-
-def _second_order(op, *gradients):
-    raise NotImplementedError(
-        "The compiled recurrent kernel has first-order gradients only. For "
-        'gradients of gradients use kernel="tensorflow" or kernel="reference".'
-    )
 
 
 @functools.cache
@@ -185,14 +173,12 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
         "threads": _threads(),
     }
     return_sequences = recurrence.return_sequences
-    if mask is None:
-        mask = library.no_mask
+    others = (library.no_mask if mask is None else mask, library.guard)
 
     def forward(arrays, keep_residuals):
         return library.forward(
             *arrays,
-            mask,
-            library.guard,
+            *others,
             return_sequences=return_sequences,
             keep_residuals=keep_residuals,
             **options,
@@ -201,27 +187,34 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
     @tf.custom_gradient
     def recur(*arrays):
         # arrays: x (B, T, D), h0, c0 (B, U), kernel, recurrent_kernel, bias
-        keep = recurrence.training
-        last, outputs, h, c, residuals = forward(arrays, keep)
+        last, outputs, h, c, residuals = forward(arrays, recurrence.training)
 
-        def gradient(d_last, d_outputs, d_h, d_c):
+        def gradient(*upstream):
             kept = outputs, residuals
-            if not keep:
+            if not recurrence.training:
                 _, again, _, _, records = forward(arrays, True)
                 kept = again, records
+            d_last, d_outputs, *d_states = upstream
+            if not return_sequences:
+                d_outputs = library.no_floats
             *d_arrays, records = library.backward(
-                *arrays,
-                mask,
-                library.guard,
-                *kept,
-                d_last,
-                d_outputs if return_sequences else library.no_floats,
-                d_h,
-                d_c,
-                **options,
+                *arrays, *others, *kept, d_last, d_outputs, *d_states, **options
             )
-            d_x = library.input_gradient(
-                *arrays, mask, library.guard, records, **options
+            # Apart, so that it is not computed where nobody asks for it.
+            d_x = library.input_gradient(*arrays, *others, records, **options)
+
+            def second_order(part):
+                def gradients(*d_part):
+                    return _second_order(
+                        recurrence, mask, arrays, upstream, part, d_part
+                    )
+
+                return gradients
+
+            x_part, other_parts = slice(0, 1), slice(1, None)
+            d_x = _with_gradient(d_x, second_order(x_part), *arrays, *upstream)
+            d_arrays = _with_gradient(
+                tuple(d_arrays), second_order(other_parts), *arrays, *upstream
             )
             return d_x, *d_arrays
 
@@ -243,3 +236,55 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
         else tf.convert_to_tensor(recurrence.bias),
     )
     return last, outputs if return_sequences else None, [h, c] if lstm else [h]
+
+
+def _with_gradient(values, gradients, *inputs):
+    """`values`, already computed of `inputs`, with gradients given by a function."""
+    import tensorflow as tf
+
+    return tf.custom_gradient(lambda *_: (values, gradients))(*inputs)
+
+
+def _second_order(recurrence, mask, arrays, upstream, part, d_part):
+    """Gradients of one part of the gradients, by the TensorFlow kernel.
+
+    Args:
+        recurrence: The recurrence.
+        mask: (B, T) or None.
+        arrays: What `recur` took: x, h0, c0, kernel, recurrent_kernel, bias.
+        upstream: The gradients of what it gave: last, outputs, h, c.
+        part: A slice of the gradients of `arrays`.
+        d_part: The gradients of those.
+    """
+    import tensorflow as tf
+
+    from kerasrnn.kernels import tensorflow as loop
+
+    count = 2 if recurrence.family == "lstm" else 1
+    has_bias = recurrence.bias is not None
+    with tf.GradientTape() as outer:
+        outer.watch([arrays, upstream])
+        with tf.GradientTape() as inner:
+            inner.watch(arrays)
+            x, h0, c0, kernel, recurrent_kernel, bias = arrays
+            weights = {
+                "kernel": kernel,
+                "recurrent_kernel": recurrent_kernel,
+                "bias": bias if has_bias else None,
+            }
+            last, outputs, states = loop.run(
+                dataclasses.replace(recurrence, training=True, **weights),
+                x,
+                [h0, c0][:count],
+                mask,
+            )
+        results = [last, *([] if outputs is None else [outputs]), *states]
+        d_last, d_outputs, *d_states = upstream
+        d_results = [
+            d_last,
+            *([] if outputs is None else [d_outputs]),
+            *d_states[:count],
+        ]
+        zeros = tf.UnconnectedGradients.ZERO
+        gradients = inner.gradient(results, arrays, d_results, zeros)[part]
+    return outer.gradient(list(gradients), [*arrays, *upstream], list(d_part), zeros)

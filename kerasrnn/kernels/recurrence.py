@@ -30,6 +30,8 @@ class Recurrence:
         reset_after: The GRU's variant.
         gate_dropout: Whether `step` multiplies what enters each gate by a dropout
             mask of its own.
+        dropout_masks: Those of x, (B, D) for each gate, or None.
+        recurrent_dropout_masks: Those of h, (B, U) for each gate, or None.
         go_backwards: Whether to start at the last step.
         return_sequences: Whether the outputs of all steps are wanted.
         unroll: Whether to lay the steps out one after the other in the graph.
@@ -48,6 +50,8 @@ class Recurrence:
     recurrent_activation: str = "linear"
     reset_after: bool = False
     gate_dropout: bool = False
+    dropout_masks: Any = None
+    recurrent_dropout_masks: Any = None
     go_backwards: bool = False
     return_sequences: bool = False
     unroll: bool = False

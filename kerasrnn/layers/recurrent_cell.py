@@ -173,6 +173,17 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
             )
         return self._recurrent_dropout_mask
 
+    def drawn_masks(self) -> dict:
+        """The masks as drawn, one for each gate, or None; for `Recurrence`."""
+        drawn = {
+            "dropout_masks": self._dropout_mask,
+            "recurrent_dropout_masks": self._recurrent_dropout_mask,
+        }
+        return {
+            name: masks if masks is None or isinstance(masks, list) else [masks]
+            for name, masks in drawn.items()
+        }
+
     def reset_dropout_mask(self):
         self._dropout_mask = None
 

@@ -370,7 +370,6 @@ class RNN(keras.layers.Layer):
             )
         if type(self.cell) in FAMILIES:  # other cells may take integers
             sequences = ops.cast(sequences, self.compute_dtype)
-        recurrence = self._recurrence(training, memory)
         if training:
             # Drawn before the loop: a seed generator cannot be drawn from inside it
             # on JAX, and every step of a sequence drops the same units.
@@ -378,6 +377,7 @@ class RNN(keras.layers.Layer):
             if self._hoists_dropout and self.cell.dropout:
                 dropout_mask = self.cell.get_dropout_mask(sequences[:, 0])
                 sequences = sequences * ops.expand_dims(dropout_mask, 1)
+        recurrence = self._recurrence(training, memory)
         kernel, _ = choose_kernel(recurrence, sequences, mask)
         results = kernel.run(recurrence, sequences, initial_state, mask)
         reset_dropout_masks(self.cell)
@@ -399,8 +399,9 @@ class RNN(keras.layers.Layer):
                 "activation": activation_name(cell.activation),
                 "recurrent_activation": activation_name(cell.recurrent_activation),
                 "reset_after": getattr(cell, "reset_after", False),
-                "gate_dropout": bool(training) and cell.has_gate_dropout,
             }
+            if training and cell.has_gate_dropout:
+                known |= {"gate_dropout": True, **cell.drawn_masks()}
             if cell.built:
                 known |= {
                     name: None if w is None else ops.cast(w, self.compute_dtype)

@@ -195,7 +195,11 @@ def _dataset(ids, examples, order, batch_size):
 
     columns = (ids[order], examples.targets[order], examples.weights[order])
     dataset = tf.data.Dataset.from_tensor_slices(columns)
-    return dataset.batch(batch_size).map(trim).prefetch(2)
+    # Nothing here is to be tuned, and the end of an epoch would wait, for seconds,
+    # for the tuner to wake.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.batch(batch_size).map(trim).prefetch(2).with_options(options)
 
 
 def _state_variables(model):

@@ -1,12 +1,14 @@
 // Runs the compiled kernel without TensorFlow, for the sanitizers: random
-// configurations, every array allocated at its exact size, every instruction
-// set that the machine has, one thread and several, and calls from several
-// threads at once. All must give the same numbers.
+// configurations, every array allocated at its exact size and full of NaN where
+// the kernel is to write, every instruction set that the machine has, one thread
+// and several, and calls from several threads at once. All must give the same
+// numbers.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
+#include <limits>
 #include <random>
 #include <thread>
 #include <vector>
@@ -18,11 +20,39 @@ namespace {
 using kerasrnn::Family;
 using Floats = std::vector<float>;
 
+// What is special about a case; each family meets all of them in turn.
+enum Kind {
+  kLarge,  // several blocks of pairs, and several slabs of columns
+  kOrdinary,
+  kOneUnit,
+  kOneFeature,
+  kNoRows,
+  kNoSteps,
+  kNoFeatures,
+  kAllMasked,
+  kMoreTasksThanRows,
+  kWholeBlocks,
+  kKinds
+};
+constexpr unsigned kFamilies = 5;
+
 struct Case {
-  Case(unsigned seed) : random(seed) {
+  explicit Case(unsigned seed) : random(seed) {
     auto up_to = [&](int most) { return 1 + static_cast<int>(random() % most); };
-    family = static_cast<Family>(seed % 5);
+    family = static_cast<Family>(seed % kFamilies);
+    const unsigned kind = seed / kFamilies % kKinds;
     batch = up_to(20), steps = up_to(9), features = up_to(40), units = up_to(80);
+    if (kind == kLarge) {
+      batch = 15 + up_to(8), steps = 15 + up_to(5);
+      features = 30 + up_to(40), units = 125 + up_to(25);
+    }
+    if (kind == kOneUnit) units = 1;
+    if (kind == kOneFeature) features = 1;
+    if (kind == kNoRows) batch = 0;
+    if (kind == kNoSteps) steps = 0;
+    if (kind == kNoFeatures) features = 0;
+    if (kind == kMoreTasksThanRows) batch = up_to(3);
+    if (kind == kWholeBlocks) features = 16 * up_to(3), units = 16 * up_to(5);
     const int64_t gates = family == Family::kLstm ? 4
                           : family < Family::kLstm ? 1
                                                    : 3;
@@ -31,31 +61,42 @@ struct Case {
     h0 = floats(batch * units);
     c0 = floats(batch * units);
     kernel = floats(features * gates * units);
-    recurrent = floats(units * gates * units);
+    // No larger, or rounding errors grow from step to step.
+    recurrent = floats(units * gates * units, 1.0f / std::sqrt(units));
     bias = floats(random() % 4 == 0 ? 0 : biases * gates * units);
     d_y = floats(batch * steps * units);
     mask.resize(random() % 3 == 0 ? 0 : batch * steps);
     for (auto& valid : mask) valid = random() % 3 != 0;
+    if (kind == kAllMasked) mask.assign(batch * steps, 0);
     go_backwards = random() % 2;
     zero_output_for_mask = random() % 2;
     sequences = random() % 2;
   }
 
-  Floats floats(int64_t count) {
-    std::normal_distribution<float> normal(0.0f, 0.5f);
-    Floats values(count);
+  Floats floats(int64_t count, float deviation = 0.5f) {
+    std::normal_distribution<float> normal(0.0f, deviation);
+    Floats values = unwritten(count);
     for (float& value : values) value = normal(random);
     return values;
   }
 
+  // For the kernel to write: what it leaves out stays NaN and equals nothing.
+  // An empty array has an address too.
+  static Floats unwritten(int64_t count) {
+    Floats values;
+    values.reserve(std::max<int64_t>(count, 1));
+    values.resize(count, std::numeric_limits<float>::quiet_NaN());
+    return values;
+  }
+
   // Everything that forward and backward give, one after the other.
-  Floats run(const kerasrnn::Kernels& kernels, int threads) const {
+  Floats run(const kerasrnn::Kernels& kernels, int threads, int tasks) const {
     std::vector<int64_t> rows(batch), begin;
     for (int64_t b = 0; b < batch; ++b) rows[b] = (b * 7 + 3) % batch;
     if (batch % 7 == 0)
       for (int64_t b = 0; b < batch; ++b) rows[b] = b;
-    for (int64_t task = 0; task <= threads; ++task)
-      begin.push_back(batch * task / threads);
+    for (int64_t task = 0; task <= tasks; ++task)
+      begin.push_back(batch * task / tasks);
     kerasrnn::Problem p{};
     p.family = family;
     p.batch = batch, p.steps = steps, p.features = features, p.units = units;
@@ -67,12 +108,13 @@ struct Case {
     p.go_backwards = go_backwards;
     p.zero_output_for_mask = zero_output_for_mask;
     p.threads = threads;
-    p.rows = rows.data(), p.begin = begin.data(), p.tasks = threads;
+    p.rows = rows.data(), p.begin = begin.data(), p.tasks = tasks;
 
     const bool lstm = family == Family::kLstm;
-    Floats last(batch * units), outputs(batch * steps * units);
-    Floats h(batch * units), c(lstm ? batch * units : 0), inference = last;
-    Floats records(batch * steps * kernels.record_floats(p));
+    Floats last = unwritten(batch * units), inference = last, h = last;
+    Floats c = unwritten(lstm ? batch * units : 0);
+    Floats outputs = unwritten(batch * steps * units);
+    Floats records = unwritten(batch * steps * kernels.record_floats(p));
     kerasrnn::Forward f{inference.data(), nullptr, h.data(),
                         lstm ? c.data() : nullptr, nullptr};
     bool done = kernels.forward(p, f);
@@ -80,9 +122,11 @@ struct Case {
     f.residuals = records.data();
     done = done && kernels.forward(p, f) && last == inference;
 
-    Floats d_x(x.size()), d_h0(h0.size()), d_c0(lstm ? c0.size() : 0);
-    Floats d_kernel(kernel.size()), d_recurrent(recurrent.size());
-    Floats d_bias(bias.size());
+    Floats d_x = unwritten(x.size()), d_h0 = unwritten(h0.size());
+    Floats d_c0 = unwritten(lstm ? c0.size() : 0);
+    Floats d_kernel = unwritten(kernel.size());
+    Floats d_recurrent = unwritten(recurrent.size());
+    Floats d_bias = unwritten(bias.size());
     kerasrnn::Backward g{};
     g.outputs = outputs.data(), g.d_last = h0.data();
     g.d_outputs = sequences ? d_y.data() : nullptr;
@@ -130,31 +174,43 @@ std::vector<const kerasrnn::Kernels*> kernels_here() {
   return all;
 }
 
-void check(unsigned seed) {
-  Case one(seed);
+void check_alone(unsigned seed) {
+  const Case one(seed);
   Floats first;
   for (const kerasrnn::Kernels* kernels : kernels_here()) {
-    Floats values = one.run(*kernels, 1);
-    expect(values == one.run(*kernels, 3), seed, "three threads");
+    const Floats values = one.run(*kernels, 1, 1);
+    expect(values == one.run(*kernels, 3, 3), seed, "three threads");
+    expect(values == one.run(*kernels, 2, 7), seed, "two threads, seven tasks");
     if (first.empty()) first = values;
     float largest = 0.0f, difference = 0.0f;
     for (size_t i = 0; i < values.size(); ++i) {
-      largest = std::fmax(largest, std::fabs(first[i]));
-      difference = std::fmax(difference, std::fabs(values[i] - first[i]));
+      largest = std::max(largest, std::fabs(first[i]));
+      difference = std::max(difference, std::fabs(values[i] - first[i]));
     }
     expect(difference <= 2e-5f * largest, seed, kernels->name);
   }
+  // The kernel takes subnormal numbers for zero; its caller must not.
+  volatile float subnormal = std::numeric_limits<float>::denorm_min();
+  expect(subnormal * 3.0f > 0.0f, seed, "the caller's arithmetic");
+}
+
+void check_beside_others(unsigned seed) {
+  const Case one(seed);
+  const auto all = kernels_here();
+  const kerasrnn::Kernels& kernels = *all[seed % all.size()];
+  expect(one.run(kernels, 1, 1) == one.run(kernels, 3, 4), seed,
+         "a call beside others");
 }
 
 }  // namespace
 
 int main(int, char** arguments) {
   const unsigned cases = std::atoi(arguments[1]);
-  for (unsigned seed = 0; seed < cases; ++seed) check(seed);
+  for (unsigned seed = 0; seed < cases; ++seed) check_alone(seed);
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < 4; ++i)
     threads.emplace_back([=] {
-      for (unsigned seed = i; seed < cases; seed += 4) check(seed);
+      for (unsigned seed = i; seed < cases; seed += 4) check_beside_others(seed);
     });
   for (std::thread& thread : threads) thread.join();
   std::printf("no difference in %u cases\n", cases);

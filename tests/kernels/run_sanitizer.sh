@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The compiled kernel under a sanitizer: run_sanitizer.sh address,undefined|thread FOLDER
+# The compiled kernel under a sanitizer: run_sanitizer.sh address,undefined|thread FOLDER [CASES]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 native=$here/../../kerasrnn/kernels/native
@@ -17,4 +17,4 @@ for source in "${sources[@]}"; do
 done
 wait
 "${CXX:-g++}" "${flags[@]}" "${objects[@]}" -pthread -o "$2/driver"
-UBSAN_OPTIONS=print_stacktrace=1 "$2/driver" 60
+UBSAN_OPTIONS=print_stacktrace=1 "$2/driver" "${3:-100}"

@@ -17,9 +17,11 @@ CONFIGURATIONS = [
     (SimpleRNN, {}),
     (SimpleRNN, {"activation": "relu"}),
     (LSTM, {}),
+    (LSTM, {"activation": "sigmoid", "recurrent_activation": "relu"}),
     (LSTM, {"use_bias": False, "activation": "linear"}),
     (GRU, {}),
     (GRU, {"reset_after": False}),
+    (GRU, {"reset_after": False, "activation": "sigmoid"}),
     (GRU, {"use_bias": False, "recurrent_activation": "tanh"}),
 ]
 tf = pytest.importorskip("tensorflow")
@@ -71,6 +73,45 @@ def test_the_kernel_equals_the_definition(
     expected = results(layer, "reference", mask, training)
     found = results(layer, kernel, mask, training)
     for a, b in zip(found, expected, strict=True):
+        b = b.numpy()
+        assert np.abs(a.numpy() - b).max() <= 1e-10 * max(np.abs(b).max(), 1e-3)
+
+
+@needs_gradients
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("dropouts", [(0.3, 0.4), (0.0, 0.4), (0.4, 0.0)])
+@pytest.mark.parametrize(
+    "layer_class, arguments",
+    [
+        (SimpleRNN, {}),
+        (LSTM, {}),
+        (LSTM, {"use_bias": False}),
+        (GRU, {}),
+        (GRU, {"reset_after": False}),
+    ],
+)
+def test_dropout_at_every_gate_equals_the_definition(
+    layer_class, arguments, dropouts, masked
+):
+    def run(kernel):
+        layer = layer_class(
+            5,
+            dropout=dropouts[0],
+            recurrent_dropout=dropouts[1],
+            implementation=1,
+            seed=7,
+            kernel_initializer=keras.initializers.RandomNormal(seed=1),
+            recurrent_initializer=keras.initializers.RandomNormal(seed=2),
+            return_sequences=True,
+            return_state=True,
+            dtype="float64",
+            **arguments,
+        )
+        layer.build(X.shape)
+        assert "backward pass of its own" in layer.explain()
+        return results(layer, kernel, MASK if masked else None, training=True)
+
+    for a, b in zip(run("tensorflow"), run("reference"), strict=True):
         b = b.numpy()
         assert np.abs(a.numpy() - b).max() <= 1e-10 * max(np.abs(b).max(), 1e-3)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kerasrnn.kernels import KERNELS, use_kernel
+from kerasrnn.kernels import KERNELS, native, use_kernel
 from kerasrnn.layers import (
     GRU,
     LSTM,
@@ -20,6 +20,7 @@ from kerasrnn.layers import (
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((3, 6, 4)).astype("float32")
 FAMILIES = [SimpleRNN, LSTM, GRU]
+KERNELS_HERE = [k for k in KERNELS if k != "native" or native.available()]
 only_on_tensorflow = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="a trap of TensorFlow's"
 )
@@ -30,7 +31,7 @@ def array(x):
 
 
 @pytest.mark.parametrize("layer_class", FAMILIES)
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", KERNELS_HERE)
 def test_masked_steps_count_as_if_they_were_cut_out(layer_class, kernel):
     mask = np.array([[0, 0, 1, 1, 1, 1], [1, 0, 1, 0, 1, 0], [0, 0, 0, 0, 0, 0]], bool)
     layer = layer_class(5, return_sequences=True, return_state=True)
@@ -82,7 +83,7 @@ def test_masks_go_on_to_the_next_layer():
 
 
 @pytest.mark.parametrize("layer_class", FAMILIES)
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", KERNELS_HERE)
 def test_step_gives_bit_by_bit_what_the_sequence_gives(layer_class, kernel):
     if keras.backend.backend() == "jax":
         pytest.skip("XLA fuses a scan of one step otherwise than one of many")
@@ -347,7 +348,12 @@ def test_nan_passes_through():
 def test_explain_names_the_kernel_and_the_reason():
     text = LSTM(4).explain()
     if keras.backend.backend() == "tensorflow":
-        assert "kernel: tensorflow" in text and "backward pass of its own" in text
+        with use_kernel("tensorflow"):
+            assert "backward pass of its own" in LSTM(4).explain()
+        if native.available():
+            assert "kernel: native" in text
+        else:
+            assert "kernel: tensorflow" in text and "no compiled kernel" in text
         assert "not one of SimpleRNNCell" in RNN([LSTMCell(4)]).explain()
         assert "activation is not one of" in LSTM(4, activation="elu").explain()
         assert "not tensorflow: unroll=True" in LSTM(4, unroll=True).explain()

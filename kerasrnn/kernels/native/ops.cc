@@ -177,13 +177,17 @@ class Call {
                                   count * sizeof(float), status_));
   }
 
-  // An output of `count` elements that may take over the memory of an input
-  // which nobody else needs.
-  float* output_in_place(int index, int input, int64_t count) {
+  // An output of `count` elements that begins as a copy of an input, or takes
+  // over its memory if nobody else needs it. Nothing may hold the input before.
+  float* output_in_place(int index, int input, const char* name, int64_t count) {
     if (!ok()) return nullptr;
-    int forwarded;
-    return keep(TF_ForwardInputOrAllocateOutput(
+    int forwarded = -1;
+    float* data = keep(TF_ForwardInputOrAllocateOutput(
         context_, &input, 1, index, &count, 1, &forwarded, status_));
+    if (!ok() || forwarded == input) return data;
+    const float* from = this->input(input, name, {count});
+    if (ok() && count > 0) memcpy(data, from, count * sizeof(float));
+    return data;
   }
 
   bool ok() const { return status_.ok(); }
@@ -363,7 +367,6 @@ void compute_backward(void* kernel, TF_OpKernelContext* context) {
       p.batch * p.steps * attributes.kernels->record_floats(p);
   Backward g{};
   g.outputs = call.input(8, "outputs", {p.batch, p.steps, p.units});
-  const float* residuals = call.input(9, "residuals", {count});
   g.d_last = call.input(10, "d_last_output", {p.batch, p.units});
   TF_Tensor* d_outputs = call.input(11);
   if (d_outputs != nullptr && TF_NumDims(d_outputs) == 3)
@@ -381,10 +384,8 @@ void compute_backward(void* kernel, TF_OpKernelContext* context) {
   } else {
     g.d_bias = call.output(4, {width});
   }
-  g.records = call.output_in_place(5, 9, count);
+  g.records = call.output_in_place(5, 9, "residuals", count);
   if (!call.ok()) return;
-  if (g.records != residuals && count > 0)
-    memcpy(g.records, residuals, count * sizeof(float));
   if (!attributes.kernels->backward(p, g)) call.out_of_memory();
 }
 

@@ -79,10 +79,10 @@ int64_t record_floats(const Problem& p) {
 }
 
 inline void copy(float* to, const float* from, int64_t count) {
-  memcpy(to, from, count * sizeof(float));
+  if (count > 0) memcpy(to, from, count * sizeof(float));
 }
 inline void clear(float* to, int64_t count) {
-  memset(to, 0, count * sizeof(float));
+  if (count > 0) memset(to, 0, count * sizeof(float));
 }
 
 // ---------------------------------------------------------------- forward
