@@ -614,6 +614,8 @@ class OwnBackward:
 
 def number_of_chains(batch, recurrence):
     """Two where half a step is work enough for a core, else one."""
+    if tf.executing_eagerly():  # one operation after the other, whatever is asked for
+        return 1
     if batch is None:  # one row may well be all that inference gets
         batch = 32 if recurrence.training else 1
     return 2 if batch > 1 and batch * recurrence.output_size >= 4096 else 1

@@ -79,6 +79,44 @@ def test_the_kernel_equals_the_definition(
 
 @needs_gradients
 @pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("options", [{}, {"recurrent_dropout": 0.4, "seed": 7}])
+@pytest.mark.parametrize("layer_class, arguments", CONFIGURATIONS)
+def test_two_halves_of_a_batch_equal_the_definition(
+    layer_class, arguments, options, masked, monkeypatch
+):
+    from kerasrnn.kernels import tensorflow
+
+    halves = []
+
+    def two(batch, recurrence):
+        halves.append(batch)
+        return 2
+
+    monkeypatch.setattr(tensorflow, "number_of_chains", two)
+
+    def run(kernel):
+        layer = layer_class(
+            5,
+            kernel_initializer=keras.initializers.RandomNormal(seed=1),
+            recurrent_initializer=keras.initializers.RandomNormal(seed=2),
+            return_sequences=masked,
+            return_state=True,
+            dtype="float64",
+            **arguments,
+            **options,
+        )
+        layer.build(X.shape)
+        mask = MASK if masked else None
+        return results(layer, kernel, mask, training=True)
+
+    for a, b in zip(run("tensorflow"), run("reference"), strict=True):
+        b = b.numpy()
+        assert np.abs(a.numpy() - b).max() <= 1e-10 * max(np.abs(b).max(), 1e-3)
+    assert halves
+
+
+@needs_gradients
+@pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("dropouts", [(0.3, 0.4), (0.0, 0.4), (0.4, 0.0)])
 @pytest.mark.parametrize(
     "layer_class, arguments",
