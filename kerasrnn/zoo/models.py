@@ -1,7 +1,17 @@
 """The classes that a recipe or a preset may name."""
 
-from kerasrnn.text import WordTokenizer
+from kerasrnn.text import PairTokenizer, SubwordTokenizer, WordTokenizer
 from kerasrnn.zoo.sentiment_classifier import SentimentClassifier
+from kerasrnn.zoo.seq2seq import Seq2Seq
+from kerasrnn.zoo.seq2seq_attention import Seq2SeqAttention
 
-MODELS = {"SentimentClassifier": SentimentClassifier}
-PREPROCESSORS = {"WordTokenizer": WordTokenizer}
+MODELS = {
+    "SentimentClassifier": SentimentClassifier,
+    "Seq2Seq": Seq2Seq,
+    "Seq2SeqAttention": Seq2SeqAttention,
+}
+PREPROCESSORS = {
+    "PairTokenizer": PairTokenizer,
+    "SubwordTokenizer": SubwordTokenizer,
+    "WordTokenizer": WordTokenizer,
+}

@@ -1,8 +1,9 @@
 """A trained model as a folder: readable, small, and nothing in it can execute.
 
-config.json       class and arguments of the model and of its preprocessor
-vocabulary.txt    one word a line, in the order of their ids
-model.weights.h5  Keras's own weights file, floats stored in half precision
+config.json            class and arguments of the model and of its preprocessor
+vocabulary.txt         one word a line, in the order of their ids
+target_vocabulary.txt  the same of what a translator writes, where it is another
+model.weights.h5       Keras's own weights file, floats stored in half precision
 """
 
 import json
@@ -15,7 +16,7 @@ import numpy as np
 
 from kerasrnn.version import __version__
 from kerasrnn.zoo.catalogue import PRESET_FILE as CONFIG_FILE
-from kerasrnn.zoo.catalogue import find_preset
+from kerasrnn.zoo.catalogue import find_preset, unknown_name
 
 VOCABULARY_FILE = "vocabulary.txt"
 WEIGHTS_FILE = "model.weights.h5"
@@ -32,22 +33,21 @@ def save_preset(model, folder):
     folder.mkdir(parents=True, exist_ok=True)
     arguments = model.get_config()
     arguments.pop("preprocessor")
-    preprocessor = model.preprocessor.get_config()
-    for key in ("vocabulary", "name", "trainable", "dtype"):
-        preprocessor.pop(key, None)
+    vocabularies = {}
     config = {
         "kerasrnn_version": __version__,
         "task": type(model).__name__,
         "parameters": model.count_params(),
         "model": arguments,
-        "preprocessor": {"class": type(model.preprocessor).__name__, **preprocessor},
+        "preprocessor": _describe(model.preprocessor, vocabularies),
     }
+    for file, words in vocabularies.items():
+        _write_vocabulary(folder / file, words)
+    _save_half_precision(model, folder / WEIGHTS_FILE)
+    # Last, since it is what makes the folder a preset.
     (folder / CONFIG_FILE).write_text(
         json.dumps(config, indent=2) + "\n", encoding="utf-8"
     )
-    words = model.preprocessor.get_vocabulary()
-    (folder / VOCABULARY_FILE).write_text("\n".join(words) + "\n", encoding="utf-8")
-    _save_half_precision(model, folder / WEIGHTS_FILE)
 
 
 def read_preset(name_or_folder):
@@ -60,11 +60,17 @@ def read_preset(name_or_folder):
     return folder, config
 
 
-def read_vocabulary(folder) -> list[str]:
-    """The words of a preset, in the order of their ids."""
-    text = (pathlib.Path(folder) / VOCABULARY_FILE).read_text(encoding="utf-8")
-    # Only the line feed ends a line: a word may hold any other separator.
-    return text.removesuffix("\n").split("\n")
+def read_preprocessor(folder, description, role="source"):
+    """Make the preprocessor that a section of `config.json` describes."""
+    options = dict(description)
+    preprocessor_class = _preprocessor_class(options.pop("class"))
+    for key, value in options.items():
+        if isinstance(value, dict):
+            options[key] = read_preprocessor(folder, value, role=key)
+    if hasattr(preprocessor_class, "get_vocabulary"):
+        path = pathlib.Path(folder) / _vocabulary_file(role)
+        options["vocabulary"] = _read_vocabulary(path)
+    return preprocessor_class(**options)
 
 
 def load_weights(model, folder):
@@ -76,6 +82,50 @@ def load_weights(model, folder):
         raise ValueError(
             f"The weights in {path} do not fit this {type(model).__name__}: {error}"
         ) from error
+
+
+def _describe(preprocessor, vocabularies, role="source"):
+    """Class and options of a preprocessor; its words go to `vocabularies`, by file."""
+    name = type(preprocessor).__name__
+    _preprocessor_class(name)  # What could not be read again is not written.
+    options = preprocessor.get_config()
+    for key in ("vocabulary", "name", "trainable", "dtype"):
+        options.pop(key, None)
+    for key, value in options.items():
+        if isinstance(value, dict):  # A preprocessor inside it, as Keras writes it.
+            options[key] = _describe(getattr(preprocessor, key), vocabularies, key)
+    if hasattr(preprocessor, "get_vocabulary"):
+        vocabularies[_vocabulary_file(role)] = preprocessor.get_vocabulary()
+    return {"class": name, **options}
+
+
+def _preprocessor_class(name):
+    from kerasrnn.zoo.models import PREPROCESSORS
+
+    if name not in PREPROCESSORS:
+        raise ValueError(unknown_name("preprocessor", name, [*PREPROCESSORS]))
+    return PREPROCESSORS[name]
+
+
+def _vocabulary_file(role):
+    """Where the words of a preprocessor lie; one that is alone reads the source."""
+    return VOCABULARY_FILE if role == "source" else f"{role}_{VOCABULARY_FILE}"
+
+
+def _write_vocabulary(path, words):
+    for number, word in enumerate(words):
+        if "\n" in word:
+            raise ValueError(
+                "A preset's vocabulary has a word on each line, so no word may hold a "
+                f"line feed; word {number} is {word!r}."
+            )
+    path.write_text("\n".join(words) + "\n", encoding="utf-8", newline="\n")
+
+
+def _read_vocabulary(path):
+    # Only the line feed ends a line: a word may hold any other separator.
+    text = path.read_bytes().decode("utf-8")
+    return text.removesuffix("\n").split("\n")
 
 
 def _save_half_precision(model, path):

@@ -202,7 +202,7 @@ class Task(keras.Model):
         Args:
             preset_name: A name in `cls.presets`, or a folder that `save_to_preset`
                 or `kerasrnn train` wrote.
-            load_weights: False gives the architecture and the vocabulary with new
+            load_weights: False gives the architecture and the vocabularies with new
                 weights.
             **kwargs: Arguments of the class that replace those of the preset.
 
@@ -210,7 +210,7 @@ class Task(keras.Model):
             ValueError: There is no such preset, it holds another class, or its
                 weights do not fit.
         """
-        from kerasrnn.zoo.models import MODELS, PREPROCESSORS
+        from kerasrnn.zoo.models import MODELS
 
         folder, config = preset.read_preset(preset_name)
         model_class = MODELS.get(config["task"])
@@ -223,10 +223,8 @@ class Task(keras.Model):
             )
         arguments = preset.architecture_of(config)
         if "preprocessor" not in kwargs:
-            options = dict(config["preprocessor"])
-            preprocessor_class = PREPROCESSORS[options.pop("class")]
-            arguments["preprocessor"] = preprocessor_class(
-                vocabulary=preset.read_vocabulary(folder), **options
+            arguments["preprocessor"] = preset.read_preprocessor(
+                folder, config["preprocessor"]
             )
         model = model_class(**{**arguments, **kwargs})
         if load_weights:
@@ -234,7 +232,7 @@ class Task(keras.Model):
         return model
 
     def save_to_preset(self, folder):
-        """Write architecture, vocabulary and half-precision weights to a folder."""
+        """Write architecture, vocabularies and half-precision weights to a folder."""
         preset.save_preset(self, folder)
 
     def export(self, filepath, *, version: int | None = None):
