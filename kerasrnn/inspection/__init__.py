@@ -1,5 +1,21 @@
+from kerasrnn.inspection.alignments import (
+    Alignments,
+    distance_from_diagonal,
+    translation_attention,
+)
+from kerasrnn.inspection.attention_map import attention_maps_figure
+from kerasrnn.inspection.bleu_by_length import bleu_by_length_figure
 from kerasrnn.inspection.confusion_matrix import confusion_matrix_figure
 from kerasrnn.inspection.figure_style import require_matplotlib
 from kerasrnn.inspection.learning_curve import learning_curve_figure
 
-__all__ = ["confusion_matrix_figure", "learning_curve_figure", "require_matplotlib"]
+__all__ = [
+    "Alignments",
+    "attention_maps_figure",
+    "bleu_by_length_figure",
+    "confusion_matrix_figure",
+    "distance_from_diagonal",
+    "learning_curve_figure",
+    "require_matplotlib",
+    "translation_attention",
+]

@@ -8,6 +8,8 @@ INK = "#1f2933"
 QUIET = "#7b8794"
 BLUE = "#2563a8"
 ORANGE = "#d9822b"
+PALE = "#eff3f8"
+DARK = "#0b2a55"
 
 STYLE = {
     "font.size": 10,
@@ -39,16 +41,23 @@ def require_matplotlib():
 
 
 @contextlib.contextmanager
-def new_figure(width: float, height: float, columns: int = 1):
-    """A figure and its axes; needs no screen, and leaves no figure open."""
+def empty_figure(width: float, height: float, fonts=("DejaVu Sans",), **options):
+    """A figure without axes; needs no screen, and leaves no figure open."""
     require_matplotlib()
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
+    with matplotlib.rc_context({**STYLE, "font.family": list(fonts)}):
+        figure = Figure(figsize=(width, height), **options)
         FigureCanvasAgg(figure)
+        yield figure
+
+
+@contextlib.contextmanager
+def new_figure(width: float, height: float, columns: int = 1):
+    """A figure and its axes, side by side."""
+    with empty_figure(width, height, layout="constrained") as figure:
         yield figure, figure.subplots(1, columns)
 
 
@@ -58,3 +67,37 @@ def save(figure, path) -> pathlib.Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     return path
+
+
+def sequential_colours():
+    """A colour map from pale to dark blue, in steps that are equal to the eye.
+
+    The steps are equal in Oklab, where distances are differences that are seen.
+
+    Reference: Ottosson 2020, "A perceptual color space for image processing".
+    """
+    import numpy as np
+    from matplotlib.colors import ListedColormap, to_rgb
+
+    to_cones = np.array(
+        [
+            [0.4122214708, 0.5363325363, 0.0514459929],
+            [0.2119034982, 0.6806995451, 0.1073969566],
+            [0.0883024619, 0.2817188376, 0.6299787005],
+        ]
+    )
+
+    def seen(colour):
+        rgb = np.array(to_rgb(colour))
+        linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
+        # One more matrix makes Oklab of it, in which a straight line in equal steps
+        # is one here as well.
+        return np.cbrt(to_cones @ linear)
+
+    share = np.linspace(0, 1, 256)[:, None]
+    steps = (1 - share) * seen(PALE) + share * seen(DARK)
+    linear = np.clip(steps**3 @ np.linalg.inv(to_cones).T, 0, 1)
+    rgb = np.where(
+        linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear
+    )
+    return ListedColormap(rgb, name="pale_to_dark")
