@@ -1,4 +1,5 @@
 import inspect
+import math
 
 import keras
 from keras import ops, tree
@@ -235,29 +236,55 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
                 inputs = ops.concatenate([inputs, fed], axis=-1)
             h, states = self._step(inputs, states, training)
             context, alignments = self._look(h, memory)
-        output = ops.concatenate([context, h], axis=-1)  # (B, M + U)
-        if self.attention_layer_size is not None:
-            output = ops.tanh(ops.matmul(output, self.kernel))
+        output = self._attentional(context, h)
         if self.input_feeding:
             states = [*states, output]
         return ([output, alignments] if self.return_alignments else output), states
 
+    @property
+    def looks_at_once(self) -> bool:
+        """Whether all steps can be run before the first look at the memory."""
+        return self.attend == "after" and not self.input_feeding
+
+    def attend_to(self, outputs, memory):
+        """What `call` makes of the inner cell's outputs, of all steps at once.
+
+        Args:
+            outputs: (B, T, U), the inner cell's.
+            memory: What `prepare_memory` gave.
+
+        Returns:
+            a (B, T, ·), or `[a, alignments]` with alignments (B, T, S).
+        """
+        outputs = ops.cast(outputs, self.compute_dtype)
+        context, alignments = self._look(outputs, memory)
+        output = self._attentional(context, outputs)
+        return [output, alignments] if self.return_alignments else output
+
+    def _attentional(self, context, h):
+        """a = tanh(W_c [c; h]), or [c; h]."""
+        output = ops.concatenate([context, h], axis=-1)  # (..., M + U)
+        if self.attention_layer_size is None:
+            return output
+        return ops.tanh(ops.matmul(output, self.kernel))
+
     def _look(self, query, memory):
-        """Context (B, M) and alignments (B, S) of `query` (B, U)."""
-        rows, size = ops.shape(query)[0], query.shape[-1]
+        """Context (B, ..., M) and alignments (B, ..., S) of `query` (B, ..., U)."""
+        rows, size = ops.shape(query)[:-1], query.shape[-1]
         batch, places, features = ops.shape(memory["memory"])
-        # Beams of one sentence are queries of one row of the memory.
-        beams = rows // (max if isinstance(batch, int) else ops.maximum)(batch, 1)
+        # Steps, and beams of one sentence, are queries of one row of the memory.
+        queries = math.prod(rows)
+        queries = queries // (max if isinstance(batch, int) else ops.maximum)(batch, 1)
         context, alignments = self.attention(
-            ops.reshape(query, (batch, beams, size)),
+            ops.reshape(query, (batch, queries, size)),
             memory["memory"],
             memory_mask=memory.get("mask"),
             keys=memory["keys"],
         )
-        context = ops.reshape(context, (rows, features))
+        context = ops.reshape(context, (*rows, features))
         return (
             ops.cast(context, self.compute_dtype),
-            ops.cast(ops.reshape(alignments, (rows, places)), self.compute_dtype),
+            ops.cast(ops.reshape(alignments, (*rows, places)), self.compute_dtype),
         )
 
     def _query(self, states):

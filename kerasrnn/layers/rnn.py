@@ -6,6 +6,7 @@ import keras
 from keras import ops, tree
 
 from kerasrnn.kernels import Recurrence, choose_kernel
+from kerasrnn.layers.attention_cell import AttentionCell
 from kerasrnn.layers.call_checks import (
     check_initial_state,
     check_not_inside_sequential,
@@ -17,6 +18,7 @@ from kerasrnn.layers.lstm_cell import LSTMCell
 from kerasrnn.layers.simple_rnn_cell import SimpleRNNCell
 from kerasrnn.layers.stacked_rnn_cells import (
     StackedRNNCells,
+    cell_output_size,
     draw_dropout_masks,
     reset_dropout_masks,
 )
@@ -326,13 +328,15 @@ class RNN(keras.layers.Layer):
         >>> print(LSTM(4, activation="softplus").explain().splitlines()[0])
         kernel: tensorflow
         """
-        recurrence = self._recurrence(training)
-        kernel, declined = choose_kernel(recurrence, None, None)
-        lines = [
-            f"kernel: {kernel.__name__.rpartition('.')[2]}",
-            f"how: {kernel.describe(recurrence)}",
-        ]
-        lines += [f"not {name}: {reason}" for name, reason in declined.items()]
+        lines = []
+        for cell in run_in_turn(self.cell, None):
+            recurrence = self._recurrence(cell, training)
+            kernel, declined = choose_kernel(recurrence, None, None)
+            lines += [
+                f"kernel: {kernel.__name__.rpartition('.')[2]}",
+                f"how: {kernel.describe(recurrence)}",
+            ]
+            lines += [f"not {name}: {reason}" for name, reason in declined.items()]
         return "\n".join(lines)
 
     def _prepare_memory(self, memory, memory_mask):
@@ -368,31 +372,65 @@ class RNN(keras.layers.Layer):
                 "layer configuration with this backend. Pass use_cudnn='auto' to "
                 "fallback to a non-cuDNN implementation."
             )
-        if type(self.cell) in FAMILIES:  # other cells may take integers
-            sequences = ops.cast(sequences, self.compute_dtype)
         if training:
             # Drawn before the loop: a seed generator cannot be drawn from inside it
             # on JAX, and every step of a sequence drops the same units.
             draw_dropout_masks(self.cell, sequences[:, 0])
-            if self._hoists_dropout and self.cell.dropout:
-                dropout_mask = self.cell.get_dropout_mask(sequences[:, 0])
-                sequences = sequences * ops.expand_dims(dropout_mask, 1)
-        recurrence = self._recurrence(training, memory)
-        kernel, _ = choose_kernel(recurrence, sequences, mask)
-        results = kernel.run(recurrence, sequences, initial_state, mask)
+        changes = {}
+        if self.go_backwards and run_in_turn(self.cell, mask) != [self.cell]:
+            # Only the first of several loops would find the last step at the end.
+            sequences = ops.flip(sequences, axis=1)
+            mask = None if mask is None else ops.flip(mask, axis=1)
+            changes = {"go_backwards": False}
+        results = self._run_cell(
+            self.cell, sequences, initial_state, mask, training, memory, **changes
+        )
         reset_dropout_masks(self.cell)
         return tree.map_structure(
             lambda a: None if a is None else ops.cast(a, self.compute_dtype), results
         )
 
-    @property
-    def _hoists_dropout(self):
-        """Whether all that `step` would drop are inputs, dropped before the loop."""
-        return type(self.cell) in FAMILIES and not self.cell.has_gate_dropout
+    def _run_cell(self, cell, sequences, states, mask, training, memory, **changes):
+        """Last output, outputs and states of a cell, by the fastest way there is.
 
-    def _recurrence(self, training, memory=None) -> Recurrence:
+        A stack is run cell by cell, each over all steps, and an attention that
+        nothing feeds back looks with the queries of all steps at once.
+        """
+        if run_in_turn(cell, mask) == [cell]:
+            return self._run_kernel(
+                cell, sequences, states, mask, training, memory, **changes
+            )
+        all_steps = {**changes, "return_sequences": True}
+        if isinstance(cell, AttentionCell):
+            _, queries, states = self._run_cell(
+                cell.cell, sequences, states, mask, training, None, **all_steps
+            )
+            outputs = cell.attend_to(queries, memory)
+            outputs = side_by_side(outputs) if cell.return_alignments else outputs
+            return outputs[:, -1], outputs, states
+        new_states = []
+        for inner, state in zip(cell.cells, states, strict=True):
+            options = changes if inner is cell.cells[-1] else all_steps
+            last_output, outputs, new = self._run_cell(
+                inner, sequences, tree.flatten(state), mask, training, None, **options
+            )
+            new_states.append(tree.pack_sequence_as(state, tree.flatten(new)))
+            sequences = outputs
+        return last_output, outputs, new_states
+
+    def _run_kernel(self, cell, sequences, states, mask, training, memory, **changes):
+        if type(cell) in FAMILIES:  # other cells may take integers
+            sequences = ops.cast(sequences, self.compute_dtype)
+        if training and hoists_dropout(cell) and cell.dropout:
+            dropout_mask = cell.get_dropout_mask(sequences[:, 0])
+            sequences = sequences * ops.expand_dims(dropout_mask, 1)
+        recurrence = self._recurrence(cell, training, memory, **changes)
+        kernel, _ = choose_kernel(recurrence, sequences, mask)
+        return kernel.run(recurrence, sequences, states, mask)
+
+    def _recurrence(self, cell, training, memory=None, **changes) -> Recurrence:
         """What a kernel has to run."""
-        cell, known = self.cell, {}
+        known = {}
         if type(cell) in FAMILIES:
             known = {
                 "family": FAMILIES[type(cell)],
@@ -409,32 +447,36 @@ class RNN(keras.layers.Layer):
                 }
         step_arguments = {}
         if "training" in inspect.signature(cell.call).parameters:
-            step_arguments["training"] = training and not self._hoists_dropout
-        output_size = self.output_size
+            step_arguments["training"] = training and not hoists_dropout(cell)
+        output_size = self.output_size if cell is self.cell else cell_output_size(cell)
+        returns_alignments = getattr(cell, "return_alignments", False)
         if memory is not None:
             # Held by `step`, not carried by the loop, which would copy it.
             step_arguments["memory"] = memory
-            if self.returns_alignments:
+            if returns_alignments:
                 output_size += ops.shape(memory["memory"])[1]
         call_cell = cell if callable(cell) else cell.call
 
         def step(inputs, states):
             output, new_states = call_cell(inputs, states, **step_arguments)
-            if self.returns_alignments:  # side by side, and parted after the loop
-                output = ops.concatenate(output, axis=-1)
+            if returns_alignments:
+                output = side_by_side(output)
             dtype = self.state_dtype
             flat = [ops.cast(s, dtype) for s in tree.flatten(new_states)]
             return ops.cast(output, dtype), tree.pack_sequence_as(states, flat)
 
+        options = {
+            "go_backwards": self.go_backwards,
+            "return_sequences": self.return_sequences,
+            "unroll": self.unroll,
+            "zero_output_for_mask": self.zero_output_for_mask,
+        }
         return Recurrence(
             step=step,
             output_size=output_size,
-            go_backwards=self.go_backwards,
-            return_sequences=self.return_sequences,
-            unroll=self.unroll,
-            zero_output_for_mask=self.zero_output_for_mask,
             training=bool(training),
             dtype=self.compute_dtype,
+            **{**options, **changes},
             **known,
         )
 
@@ -481,6 +523,32 @@ def is_traced(x) -> bool:
 
         return isinstance(x, jax.core.Tracer)
     return True
+
+
+def run_in_turn(cell, mask) -> list:
+    """The cells that one loop each over all steps can run, one after the other.
+
+    Only `[cell]` where the loop cannot be parted.
+    """
+    if isinstance(cell, StackedRNNCells):
+        parts = [run_in_turn(inner, mask) for inner in cell.cells]
+        # A stack of cells that no fast kernel knows is one loop as well as several.
+        if all(type(c) in FAMILIES for part in parts for c in part):
+            return [c for part in parts for c in part]
+    # A masked step would repeat the output of the step before.
+    if isinstance(cell, AttentionCell) and cell.looks_at_once and mask is None:
+        return run_in_turn(cell.cell, mask)
+    return [cell]
+
+
+def hoists_dropout(cell) -> bool:
+    """Whether all that `step` would drop are inputs, dropped before the loop."""
+    return type(cell) in FAMILIES and not cell.has_gate_dropout
+
+
+def side_by_side(output_and_alignments):
+    """Both in one tensor, to be parted after the loop."""
+    return ops.concatenate(output_and_alignments, axis=-1)
 
 
 FAMILIES = {SimpleRNNCell: "simple_rnn", LSTMCell: "lstm", GRUCell: "gru"}

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from keras import ops, tree
 
 from kerasrnn.layers import (
     RNN,
@@ -291,6 +291,25 @@ CELLS_INSIDE = {
         [keras.layers.GRUCell(3), keras.layers.LSTMCell(Q)]
     ),
 }
+
+
+@pytest.mark.parametrize("inside", ["lstm", "stack of LSTM", "keras stack"])
+def test_all_steps_look_at_once_as_one_by_one(inside):
+    cell = AttentionCell(
+        CELLS_INSIDE[inside](), BahdanauAttention(U), attention_layer_size=9
+    )
+    layer = RNN(cell, return_sequences=True, return_state=True)
+    at_once, *states = layer(X, memory=MEMORY, memory_mask=MASK)
+    memory, state = cell.prepare_memory(MEMORY, MASK), None
+    for t in range(T):
+        y, state = layer.step(X[:, t], state, memory=memory)
+        np.testing.assert_allclose(array(y), array(at_once)[:, t], atol=1e-6)
+    for found, expected in zip(tree.flatten(state), tree.flatten(states), strict=True):
+        np.testing.assert_allclose(array(found), array(expected), atol=1e-6)
+    # A masked target is a loop again, with the same numbers where nothing is masked.
+    nothing = np.ones((B, T), bool)
+    looped = layer(X, memory=MEMORY, memory_mask=MASK, mask=nothing)[0]
+    np.testing.assert_allclose(array(looped), array(at_once), atol=1e-6)
 
 
 @pytest.mark.parametrize("inside", CELLS_INSIDE)

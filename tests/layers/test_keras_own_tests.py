@@ -32,7 +32,7 @@ def our_classes(monkeypatch, request):
         and request.node.name == "test_stateful_batch_size_mismatch_raises"
     ):
         pytest.skip("on torch a direct call and the last batch of fit look the same")
-    for name in kerasrnn.layers.__all__:
+    for name in {*kerasrnn.layers.__all__} & {*dir(keras_namespace)}:
         monkeypatch.setattr(keras_namespace, name, getattr(kerasrnn.layers, name))
     # By these names Keras's Bidirectional knows what could be fused.
     # (Not in Keras 3.12.)

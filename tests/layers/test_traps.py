@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from keras import ops, tree
 
 from kerasrnn.kernels import KERNELS, native, use_kernel
 from kerasrnn.layers import (
@@ -345,6 +345,35 @@ def test_nan_passes_through():
     assert np.isfinite(found[[0, 2]]).all() and np.isfinite(found[1, :2]).all()
 
 
+@pytest.mark.parametrize("zero_output_for_mask", [False, True])
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_a_stack_is_run_cell_by_cell(zero_output_for_mask, go_backwards):
+    options = {
+        "return_sequences": True,
+        "return_state": True,
+        "zero_output_for_mask": zero_output_for_mask,
+        "go_backwards": go_backwards,
+    }
+    layer = RNN([LSTMCell(4), GRUCell(3), LSTMCell(5, dropout=0.3)], **options)
+    mask = np.array([[1, 1, 0, 1, 0, 1], [0, 0, 1, 1, 1, 0], [0] * 6], bool)
+    found = layer(X, mask=mask)
+    assert layer.explain().count("kernel: ") == 3
+    cells = [keras.layers.LSTMCell(4), keras.layers.GRUCell(3)]
+    cells = keras.layers.StackedRNNCells([*cells, keras.layers.LSTMCell(5)])
+    peer = keras.layers.RNN(cells, **options)
+    peer.build(X.shape)
+    peer.set_weights(layer.get_weights())
+    expected = tree.flatten(peer(X, mask=mask))
+    for ours, theirs in zip(tree.flatten(found), expected, strict=True):
+        np.testing.assert_allclose(array(ours), array(theirs), atol=1e-6)
+    # Dropped are whole sequences' inputs of the third cell, at all steps alike.
+    cell = layer.cell.cells[2]
+    cell.kernel.assign(np.ones_like(array(cell.kernel)))
+    cell.recurrent_kernel.assign(np.zeros_like(array(cell.recurrent_kernel)))
+    dropped = array(layer(X, training=True)[0])
+    assert np.abs(dropped - array(layer(X)[0])).max() > 1e-3
+
+
 def test_explain_names_the_kernel_and_the_reason():
     text = LSTM(4).explain()
     if keras.backend.backend() == "tensorflow":
@@ -354,7 +383,8 @@ def test_explain_names_the_kernel_and_the_reason():
             assert "kernel: native" in text
         else:
             assert "kernel: tensorflow" in text and "no compiled kernel" in text
-        assert "not one of SimpleRNNCell" in RNN([LSTMCell(4)]).explain()
+        a_cell_of_keras = RNN(keras.layers.LSTMCell(4)).explain()
+        assert "not one of SimpleRNNCell" in a_cell_of_keras
         assert "activation is not one of" in LSTM(4, activation="elu").explain()
         assert "not tensorflow: unroll=True" in LSTM(4, unroll=True).explain()
     else:
