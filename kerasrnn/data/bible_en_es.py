@@ -108,7 +108,7 @@ def read_package(path) -> dict[tuple[str, int, int], str]:
     except ImportError as error:
         raise ImportError(
             "bible_en_es is read with pysword, which is not installed: "
-            "pip install 'kerasrnn[bible]'."
+            "pip install 'kerasrnn[translate]'."
         ) from error
 
     with tempfile.TemporaryDirectory() as folder, open_debian(path) as files:

@@ -4,9 +4,12 @@ from kerasrnn.inspection.figure_style import BLUE, ORANGE, QUIET, new_figure, sa
 def learning_curve_figure(history, path, *, kept_epoch: int | None = None):
     """Draw loss and accuracy over the epochs, for training and validation data.
 
+    Where there is BLEU, which is of validation data only, it takes the place of
+    accuracy.
+
     Args:
         history: One dict an epoch, with `loss`, `accuracy`, `val_loss` and
-            `val_accuracy`.
+            `val_accuracy`; or with `val_bleu`, from 0 to 100.
         path: The PNG file to write.
         kept_epoch: Number, from 0, of the epoch whose weights were kept; marked.
 
@@ -17,13 +20,16 @@ def learning_curve_figure(history, path, *, kept_epoch: int | None = None):
         raise ValueError("`history` must hold the metrics of one epoch or more.")
     epochs = range(1, len(history) + 1)
     with new_figure(8, 3.2, columns=2) as (figure, panels):
-        for axes, metric in zip(panels, ("loss", "accuracy"), strict=True):
-            last = history[-1]
-            training_above = last[metric] > last[f"val_{metric}"]
+        last = history[-1]
+        score = "bleu" if "val_bleu" in last else "accuracy"
+        for axes, metric in zip(panels, ("loss", score), strict=True):
+            training_above = last.get(metric, -1) > last[f"val_{metric}"]
             for key, label, colour, above in (
                 (metric, "training", QUIET, training_above),
                 (f"val_{metric}", "validation", BLUE, not training_above),
             ):
+                if key not in last:
+                    continue
                 values = [epoch[key] for epoch in history]
                 axes.plot(
                     epochs,
@@ -45,11 +51,14 @@ def learning_curve_figure(history, path, *, kept_epoch: int | None = None):
                 best = history[kept_epoch][f"val_{metric}"]
                 axes.axvline(kept_epoch + 1, color=ORANGE, linewidth=1, linestyle=":")
                 axes.plot(kept_epoch + 1, best, "o", color=ORANGE, markersize=7)
-                number = f"{best:.1%}" if metric == "accuracy" else f"{best:.3f}"
+                form = {"accuracy": ".1%", "bleu": ".1f", "loss": ".3f"}[metric]
                 axes.set_title(
-                    f"kept: {number}", loc="right", color=ORANGE, fontweight="normal"
+                    f"kept: {best:{form}}",
+                    loc="right",
+                    color=ORANGE,
+                    fontweight="normal",
                 )
-            axes.set_title(metric)
+            axes.set_title("BLEU" if metric == "bleu" else metric)
             axes.set_xlabel("epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.margins(x=0.06, y=0.15)

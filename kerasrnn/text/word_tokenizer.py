@@ -182,6 +182,13 @@ class WordTokenizer(keras.layers.Layer):
             text = tf.strings.regex_replace(text, pattern, replacement)
         return tf.strings.split(text)
 
+    def count_cut(self, strings) -> tf.Tensor:
+        """How many words of each text `max_length` cuts off, (B,) int32."""
+        lengths = tf.cast(self.split(check_strings(strings)).row_lengths(), "int32")
+        if self.max_length is None:
+            return tf.zeros_like(lengths)
+        return tf.maximum(lengths - self.max_length, 0)
+
     def call(self, strings):
         strings = self._check_strings(strings)
         if strings.shape.rank == 0:

@@ -1,20 +1,41 @@
 from kerasrnn.training.batch_order import batch_order
 from kerasrnn.training.checkpoints import Checkpoints
 from kerasrnn.training.confusion_text import confusion_text
-from kerasrnn.training.progress import ProgressLine
+from kerasrnn.training.evaluate import evaluate
+from kerasrnn.training.progress import CountLine, ProgressLine
 from kerasrnn.training.provenance import provenance
-from kerasrnn.training.recipe_data import evaluation_examples, load_splits
-from kerasrnn.training.resumable_fit import resumable_fit
+from kerasrnn.training.recipe_data import (
+    evaluation_examples,
+    evaluation_pairs,
+    load_pair_splits,
+    load_splits,
+)
+from kerasrnn.training.recipe_optimizer import recipe_optimizer
+from kerasrnn.training.resumable_fit import Fitted, resumable_fit
 from kerasrnn.training.train import train
+from kerasrnn.training.translate_texts import translate_texts
+from kerasrnn.training.translation_samples import TranslationSamples
+from kerasrnn.training.translation_scores import TranslationScores
+from kerasrnn.training.warm_up import WarmUp
 
 __all__ = [
     "Checkpoints",
+    "CountLine",
+    "Fitted",
     "ProgressLine",
+    "TranslationSamples",
+    "TranslationScores",
+    "WarmUp",
     "batch_order",
     "confusion_text",
+    "evaluate",
     "evaluation_examples",
+    "evaluation_pairs",
+    "load_pair_splits",
     "load_splits",
     "provenance",
+    "recipe_optimizer",
     "resumable_fit",
     "train",
+    "translate_texts",
 ]

@@ -39,26 +39,65 @@ class ProgressLine(keras.callbacks.Callback):
         self.stream.write("\n")
         self.stream.flush()
 
-    def _draw(self, done, text):
-        filled = round(16 * done / self.steps)
-        bar = "━" * filled + "┈" * (16 - filled)
-        line = f"epoch {self.epoch + 1:2d}/{self.epochs} {bar} {text}"
+    def validating(self):
+        """Say that the steps are done and the validation data has its turn."""
         if self.stream.isatty():
-            line = "\r\033[K" + line
-        self.stream.write(line)
-        self.stream.flush()
+            self._draw(self.steps, "validation")
+
+    def _draw(self, done, text):
+        line = f"epoch {self.epoch + 1:2d}/{self.epochs} {_bar(done, self.steps)}"
+        _draw(self.stream, f"{line} {text}")
+
+
+class CountLine:
+    """One line for work that is counted: a bar that fills, then what it took.
+
+    On a screen the line is redrawn in place; into a file only the finished line goes.
+
+    Args:
+        label: What is done.
+        total: How many there are.
+        stream: Where to print. None: standard output.
+    """
+
+    def __init__(self, label: str, total: int, stream=None):
+        self.label, self.total = label, total
+        self.stream = stream or sys.stdout
+        self.begin = time.monotonic()
+
+    def update(self, done: int):
+        """So many are done, of which the last finishes the line."""
+        finished = done >= self.total
+        if not finished and not self.stream.isatty():
+            return
+        seconds = time.monotonic() - self.begin
+        text = f"{self.label} {_bar(done, self.total)} {done:,} of {self.total:,}"
+        _draw(self.stream, f"{text}  {seconds:4.1f} s" + "\n" * finished)
+
+
+def _bar(done, total):
+    filled = round(16 * done / total)
+    return "━" * filled + "┈" * (16 - filled)
+
+
+def _draw(stream, line):
+    stream.write("\r\033[K" + line if stream.isatty() else line)
+    stream.flush()
 
 
 def _numbers(logs):
     names = {
-        "loss": "loss",
-        "accuracy": "accuracy",
-        "val_loss": "validation loss",
-        "val_accuracy": "accuracy",
+        "loss": "loss {:.3f}",
+        "accuracy": "accuracy {:.3f}",
+        "val_loss": "validation loss {:.3f}",
+        "val_accuracy": "accuracy {:.3f}",
+        "val_perplexity": "perplexity {:.2f}",
+        "val_bleu": "BLEU {:.1f}",
+        "val_chrf": "chrF {:.1f}",
     }
     parts = []
     for key, label in names.items():
         if key in (logs or {}):
             comma = " · " if key == "val_loss" else "  "
-            parts.append(f"{comma if parts else ''}{label} {logs[key]:.3f}")
+            parts.append((comma if parts else "") + label.format(logs[key]))
     return "".join(parts)

@@ -6,7 +6,14 @@ import pathlib
 
 import numpy as np
 
-from kerasrnn.data import Examples, load_text_classification, read_tsv
+from kerasrnn.data import (
+    Examples,
+    TextPairs,
+    load_text_classification,
+    load_translation,
+    read_pairs,
+    read_tsv,
+)
 from kerasrnn.zoo import list_recipes, load_recipe
 
 PARTS = ("train", "validation", "test")
@@ -44,6 +51,48 @@ def load_splits(data: dict, path=None) -> dict[str, Examples]:
     return {"train": train, **splits}
 
 
+def load_pair_splits(data: dict, path=None) -> dict[str, TextPairs]:
+    """Training, validation and test pairs of texts.
+
+    Args:
+        data: The `data` section of a recipe: `name` of a TFDS data set; `languages`,
+            from which to which; `splits`, what it calls `train`, `validation` and
+            `test`; `max_words`, longer pairs are left out; and `train_max_words`, in
+            its place for training.
+        path: A file of source<tab>target in place of the data set.
+    """
+    if path is not None:
+        return read_pairs(path)
+    return {part: _pairs(data, part) for part in PARTS}
+
+
+def _pairs(data, part):
+    limit = data.get("max_words")
+    if part == "train":
+        limit = data.get("train_max_words", limit)
+    languages = data.get("languages")
+    return load_translation(
+        data["name"],
+        data.get("splits", {}).get(part, part),
+        languages=None if languages is None else tuple(languages),
+        max_words=limit,
+    )
+
+
+def evaluation_pairs(model: str, path=None) -> TextPairs:
+    """What to judge a trained translator on.
+
+    Args:
+        model: Name of a recipe with a preset, or the folder of a run.
+        path: A file of source<tab>target, all of which is used. None: the test split
+            of the data that the model was trained on.
+    """
+    if path is None:
+        return _pairs(_data_of(model, "source<tab>target"), "test")
+    parts = read_pairs(path)
+    return parts["train"] + parts["validation"] + parts["test"]
+
+
 def evaluation_examples(model: str, labels, path=None) -> Examples:
     """What to judge a trained model on.
 
@@ -55,7 +104,7 @@ def evaluation_examples(model: str, labels, path=None) -> Examples:
             model was trained on.
     """
     if path is None:
-        data = _data_of(model)
+        data = _data_of(model, "label<tab>text")
         return load_text_classification(
             data["name"], data.get("splits", {}).get("test", "test")
         )
@@ -79,7 +128,7 @@ def evaluation_examples(model: str, labels, path=None) -> Examples:
     )
 
 
-def _data_of(model):
+def _data_of(model, columns):
     """The `data` section that a preset of the catalogue, or a run, was trained on."""
     if model in list_recipes():
         return load_recipe(model).config["data"]
@@ -90,6 +139,6 @@ def _data_of(model):
     if "file" in run:
         raise ValueError(
             f"What {model} was trained on is not a data set of the catalogue: say what "
-            "to judge it on, with a file of label<tab>text (--data)."
+            f"to judge it on, with a file of {columns} (--data)."
         )
     return run["data"]

@@ -1,205 +1,245 @@
+import dataclasses
+import time
+
 import keras
 import numpy as np
 
-from kerasrnn.training.batch_order import batch_order
-
 # Validation losses are better when lower, everything else when higher.
-LOWER_IS_BETTER = ("val_loss", "loss")
+LOWER_IS_BETTER = ("val_loss", "loss", "val_perplexity")
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """What came of a `resumable_fit`.
+
+    Args:
+        history: The metrics of every epoch.
+        kept_epochs: Numbers, from 0, of the epochs whose weights the model ends with,
+            the best first; of several it has the mean.
+        metrics: The validation metrics of the weights that the model ends with.
+        averages_tried: The validation metrics of the mean of the weights of the best
+            epochs, or None where none was asked for.
+        seconds: Time that the training steps took, not counting validation.
+    """
+
+    history: list[dict[str, float]]
+    kept_epochs: list[int]
+    metrics: dict[str, float]
+    averages_tried: dict[str, float] | None
+    seconds: float
 
 
 def resumable_fit(
     model,
-    train,
-    validation,
+    data,
     *,
     checkpoints,
     epochs: int,
-    batch_size: int,
     seed: int,
     patience: int | None = 3,
     monitor: str = "val_accuracy",
+    average_checkpoints: int = 1,
     checkpoint_every: int = 200,
     progress=None,
     log=print,
     callbacks=(),
-    on_epoch_end=None,
-):
+    on_epoch_end=(),
+) -> Fitted:
     """Train to the same weights, bit for bit, however often the process is killed.
 
-    The order of the data is `batch_order(seed, epoch)`; a checkpoint holds all else
-    that the next step depends on: weights, optimizer, state of every random seed, and
-    the record of the best epoch so far, whose weights the model ends with.
+    The order of the data is a pure function of seed and epoch; a checkpoint holds all
+    else that the next step depends on: weights, optimizer, state of every random seed,
+    the running metrics, and the weights of the best epochs so far, with which the
+    model ends.
 
     Args:
-        model: A compiled `kerasrnn.zoo.Task` with a preprocessor.
-        train: `kerasrnn.data.Examples`; their targets and weights are learned from.
-        validation: The same, to decide when to stop.
+        model: A compiled `keras.Model`.
+        data: What to learn from, with three methods: `order(seed, epoch)` is a list of
+            what each step of an epoch learns from, `dataset(order)` a
+            `tf.data.Dataset` of such a list's batches, and `validate(model)` a dict
+            of `val_*` metrics.
         checkpoints: A `Checkpoints`; the run goes on from the newest.
         epochs: How many at most.
-        batch_size: Examples in a step.
         seed: Seed of the order of the data.
         patience: Epochs without a better `monitor` before it stops; the weights of the
             best epoch are then kept. None: all epochs, and the weights of the last.
-        monitor: `"val_accuracy"` or `"val_loss"`.
+        monitor: The metric that says which epoch is best, such as `"val_accuracy"`,
+            `"val_loss"` or `"val_bleu"`.
+        average_checkpoints: The model ends with the mean of the weights after so many
+            of the best epochs, unless the best epoch alone is better.
         checkpoint_every: Steps between checkpoints; one is also made each epoch.
         progress: A `ProgressLine`, or None.
         log: Called with the lines for the user.
         callbacks: More Keras callbacks.
-        on_epoch_end: Called with the epoch's number and its metrics.
+        on_epoch_end: Functions that are called with the epoch's number and its metrics.
 
-    Returns:
-        List of the metrics of every epoch.
+    Reference: averaging: Junczys-Dowmunt et al. 2016, "The AMU-UEDIN Submission to the
+    WMT16 News Translation Task", section 4.
     """
+    if average_checkpoints < 1:
+        raise ValueError(
+            "`average_checkpoints` must be a positive integer; got "
+            f"{average_checkpoints!r}."
+        )
     model.optimizer.build(model.trainable_variables)
     state = {
         "epoch": 0,
         "step": 0,
-        "best": None,
-        "best_epoch": None,
         "waited": 0,
         "history": [],
-        "sums": {},
-        "examples": 0,
+        "best_epochs": [],
+        "seconds": 0.0,
     }
-    best_weights, torch_states = None, []
+    # Of the epochs in state["best_epochs"], the best first.
+    best_weights = []
+    # The weights of the last epoch are kept where nothing says which are better.
+    kept = average_checkpoints
+    if patience is None and average_checkpoints == 1:
+        kept = 0
+    saver = _Saver(checkpoint_every)
     saved = checkpoints.load()
     for skipped in checkpoints.skipped:
         log(f"Skipped a damaged checkpoint, {skipped}.")
     if saved is not None:
         arrays, state = saved
-        _restore(_state_variables(model), arrays, "model")
-        _restore(model.optimizer.variables, arrays, "optimizer")
-        torch_states = _collect(arrays, "torch")
-        if state["best"] is not None and patience is not None:
-            best_weights = _collect(arrays, "best")
+        variables = _state_variables(model)
+        _restore(variables, _collect(arrays, "model"), "model")
+        _restore(model.optimizer.variables, _collect(arrays, "optimizer"), "optimizer")
+        saver.torch_states = _collect(arrays, "torch")
+        saver.metrics = _collect(arrays, "metrics")
+        flat = _collect(arrays, "best")
+        width = len(variables)
+        best_weights = [flat[i : i + width] for i in range(0, len(flat), width)]
         log(f"Going on from epoch {state['epoch'] + 1}, step {state['step']}.")
 
-    def save(model=model):
+    def save(model, metrics=()):
         arrays = {
             **_named(_state_variables(model), "model"),
             **_named(model.optimizer.variables, "optimizer"),
-            **_named(best_weights or [], "best"),
+            **_named(metrics, "metrics"),
+            **_named([array for arrays in best_weights for array in arrays], "best"),
             **_named(_torch_random_states(), "torch"),
         }
         checkpoints.save(int(model.optimizer.iterations), arrays, state)
 
-    train_ids = _token_ids(model, train.texts)  # (N, T)
-    validation_ids = _token_ids(model, validation.texts)
-    lengths = np.count_nonzero(train_ids, axis=1)
-    batches_an_epoch = -(-len(train.texts) // batch_size)
-    saver = _Saver(state, save, checkpoint_every, batches_an_epoch, batch_size)
-    everything = np.arange(len(validation))
-    validation_set = _dataset(validation_ids, validation, everything, 256)
+    def value(epoch):
+        return state["history"][epoch][monitor]
 
-    def stop(waited):
-        return patience is not None and waited >= patience
+    def better(one, other):
+        return one < other if monitor in LOWER_IS_BETTER else one > other
 
-    while state["epoch"] < epochs and not stop(state["waited"]):
+    def stop():
+        return patience is not None and state["waited"] >= patience
+
+    while state["epoch"] < epochs and not stop():
         epoch, first_step = state["epoch"], state["step"]
-        order = batch_order(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
-        rest = np.concatenate(order[first_step:] or [np.array([], int)])
+        order = data.order(seed, epoch)
         if progress is not None:
-            progress.start(epoch, batches_an_epoch, first_step)
-        if len(rest):
-            saver.start(first_step, len(train.texts), torch_states)
-            torch_states = []
-            model.fit(
-                _dataset(train_ids, train, rest, batch_size),
-                verbose=0,
-                callbacks=[saver, *([progress] if progress else []), *callbacks],
-            )
-        metrics = {k: v / state["examples"] for k, v in state["sums"].items()}
-        scores = model.evaluate(validation_set, verbose=0, return_dict=True)
-        metrics |= {f"val_{name}": float(value) for name, value in scores.items()}
+            progress.start(epoch, len(order), first_step)
+        if saver.metrics:
+            # Makes the variables of the metrics, which are to be filled.
+            model.evaluate(data.dataset(order[:1]), verbose=0)
+        saver.start(state, save, steps=len(order))
+        fitted = model.fit(
+            data.dataset(order[first_step:]),
+            verbose=0,
+            callbacks=[saver, *([progress] if progress else []), *callbacks],
+        )
+        saver.count_seconds()
+        metrics = {name: float(values[-1]) for name, values in fitted.history.items()}
+        if progress is not None:
+            progress.validating()
+        metrics |= data.validate(model)
         if monitor not in metrics:
             raise ValueError(
                 f"`monitor` must be one of {', '.join(metrics)}; got {monitor!r}."
             )
-        better = state["best"] is None or (
-            metrics[monitor] < state["best"]
-            if monitor in LOWER_IS_BETTER
-            else metrics[monitor] > state["best"]
-        )
-        if better:
-            state |= {"best": metrics[monitor], "best_epoch": epoch, "waited": 0}
-            if patience is not None:
-                best_weights = [_array(v) for v in _state_variables(model)]
-        else:
-            state["waited"] += 1
+        best = state["best_epochs"]
+        is_best = not best or better(metrics[monitor], value(best[0]))
+        state["waited"] = 0 if is_best else state["waited"] + 1
         state["history"].append(metrics)
-        state |= {"epoch": epoch + 1, "step": 0, "sums": {}, "examples": 0}
-        save()
+        # Of two that are as good, the earlier one comes first.
+        place = sum(not better(metrics[monitor], value(other)) for other in best)
+        best.insert(place, epoch)
+        if kept:
+            if place < kept:
+                weights = [_array(v) for v in _state_variables(model)]
+                best_weights.insert(place, weights)
+            del best_weights[kept:]
+        del best[max(kept, 1) :]
+        state |= {"epoch": epoch + 1, "step": 0}
+        save(model)
         if progress is not None:
-            progress.finish(metrics, "  best" if better else "")
-        if on_epoch_end is not None:
-            on_epoch_end(epoch, metrics)
-    if patience is not None:
-        for variable, value in zip(_state_variables(model), best_weights, strict=True):
-            variable.assign(value)
-    return state["history"]
+            progress.finish(metrics, "  best" if is_best else "")
+        for function in on_epoch_end:
+            function(epoch, metrics)
+
+    history, best = state["history"], state["best_epochs"]
+    if not kept:
+        last = len(history) - 1
+        return Fitted(history, [last], history[last], None, state["seconds"])
+    variables = _state_variables(model)
+    tried = None
+    if len(best_weights) > 1:
+        _restore(variables, _mean(best_weights), "mean")
+        tried = data.validate(model)
+        log(
+            f"The mean of {len(best)} epochs has {monitor} {tried[monitor]:.4g}, the "
+            f"best of them {value(best[0]):.4g}."
+        )
+        if not better(value(best[0]), tried[monitor]):
+            return Fitted(history, list(best), tried, tried, state["seconds"])
+    _restore(variables, best_weights[0], "best")
+    return Fitted(history, best[:1], history[best[0]], tried, state["seconds"])
 
 
 class _Saver(keras.callbacks.Callback):
-    """Keeps the running means of the epoch, and saves every so many steps."""
+    """Saves every so many steps, and puts back what beginning an epoch changes."""
 
-    def __init__(self, state, save, every, batches, batch_size):
+    def __init__(self, every):
         super().__init__()
-        self.state, self.save, self.every = state, save, every
-        self.batches, self.batch_size = batches, batch_size
+        self.every = every
+        self.torch_states, self.metrics = [], []
 
-    def start(self, first_step, examples, torch_states):
+    def start(self, state, save, steps):
+        self.state, self.save, self.steps = state, save, steps
+        self.first_step = state["step"]
+        self.clock = time.monotonic()
         # Beginning an epoch draws from PyTorch's generator: in the middle of one, its
         # state is put back after that, and between two, before.
-        self.torch_states = torch_states if first_step else []
-        _restore_torch_random_states(torch_states)
-        self.first_step, self.examples = first_step, examples
-        self.sums, self.seen = dict(self.state["sums"]), self.state["examples"]
+        _restore_torch_random_states(self.torch_states)
+        if not self.first_step:
+            self.torch_states = []
 
     def on_train_batch_begin(self, batch, logs=None):
         _restore_torch_random_states(self.torch_states)
-        self.torch_states = []
+        if self.metrics:
+            # Keras set them to zero when `fit` began, in the middle of the epoch.
+            _restore(self.model.metrics_variables, self.metrics, "metrics")
+        self.torch_states, self.metrics = [], []
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.first_step + batch + 1
-        total = min(step * self.batch_size, self.examples)
-        # Keras gives means since `fit` began; an epoch may have begun before that.
-        self.state["examples"] = total
-        self.state["sums"] = {
-            name: self.sums.get(name, 0.0) + float(mean) * (total - self.seen)
-            for name, mean in logs.items()
-        }
         self.state["step"] = step
-        if step % self.every == 0 and step < self.batches:
+        if step % self.every == 0 and step < self.steps:
+            self.count_seconds()
             # Reading `self.model` brings the variables up to date on JAX.
-            self.save(self.model)
+            self.save(self.model, self.model.metrics_variables)
+
+    def count_seconds(self):
+        now = time.monotonic()
+        self.state["seconds"] += now - self.clock
+        self.clock = now
 
 
-def _token_ids(model, texts):
-    """All texts as token ids, once: cutting them again in every epoch takes longer."""
-    parts = [
-        np.asarray(model.preprocess(list(texts[start : start + 1024])))
-        for start in range(0, len(texts), 1024)
+def _mean(weights):
+    """The mean of sets of arrays; of those that hold no floats, the first set's."""
+    return [
+        np.mean(arrays, axis=0, dtype="float64").astype(arrays[0].dtype)
+        if np.issubdtype(arrays[0].dtype, np.floating)
+        else arrays[0]
+        for arrays in zip(*weights, strict=True)
     ]
-    width = max(part.shape[1] for part in parts)
-    return np.concatenate(
-        [np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts]
-    )
-
-
-def _dataset(ids, examples, order, batch_size):
-    import tensorflow as tf
-
-    def trim(ids, targets, weights):
-        steps = tf.reduce_max(tf.math.count_nonzero(ids, axis=1))
-        return ids[:, : tf.maximum(steps, 1)], targets, weights
-
-    columns = (ids[order], examples.targets[order], examples.weights[order])
-    dataset = tf.data.Dataset.from_tensor_slices(columns)
-    # Nothing here is to be tuned, and the end of an epoch would wait, for seconds,
-    # for the tuner to wake.
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.batch(batch_size).map(trim).prefetch(2).with_options(options)
 
 
 def _state_variables(model):
@@ -234,19 +274,18 @@ def _array(variable):
 
 def _named(values, prefix):
     arrays = [v if isinstance(v, np.ndarray) else _array(v) for v in values]
-    return {f"{prefix}/{i:04d}": array for i, array in enumerate(arrays)}
+    return {f"{prefix}/{i:06d}": array for i, array in enumerate(arrays)}
 
 
 def _collect(arrays, prefix):
     return [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}/")]
 
 
-def _restore(variables, arrays, prefix):
-    values = _collect(arrays, prefix)
+def _restore(variables, values, what):
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in values]:
         raise ValueError(
-            f"The checkpoint holds {len(values)} {prefix} arrays of other shapes than "
+            f"The checkpoint holds {len(values)} {what} arrays of other shapes than "
             f"the {len(shapes)} of this run. Train into another folder, or start anew."
         )
     for variable, value in zip(variables, values, strict=True):

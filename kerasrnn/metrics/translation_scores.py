@@ -1,0 +1,58 @@
+import importlib.util
+
+
+def translation_scores(hypotheses, references) -> dict:
+    """BLEU and chrF of translations, as sacreBLEU counts them, from 0 to 100.
+
+    Args:
+        hypotheses: What the model made of each source.
+        references: The right translation of each.
+
+    Returns:
+        `bleu` and `chrf`; `bleu_signature` and `chrf_signature`, which say how they
+        were counted; `brevity_penalty` of BLEU; and `length_ratio`, how long the
+        hypotheses are beside the references.
+
+    Raises:
+        ImportError: sacreBLEU is not installed.
+        ValueError: There are none, or one list is longer.
+
+    Example:
+
+    >>> scores = translation_scores(["the cat sat there"], ["the cat sat there"])
+    >>> round(scores["bleu"], 1), round(scores["chrf"], 1)
+    (100.0, 100.0)
+
+    Reference: Papineni et al. 2002 (BLEU); Popović 2015 (chrF); Post 2018, "A Call for
+    Clarity in Reporting BLEU Scores".
+    """
+    require_sacrebleu()
+    from sacrebleu.metrics import BLEU, CHRF
+
+    hypotheses, references = list(hypotheses), list(references)
+    if not hypotheses or len(hypotheses) != len(references):
+        raise ValueError(
+            "`references` must hold one text for each hypothesis, of which there must "
+            f"be one or more; got {len(hypotheses)} hypotheses and {len(references)} "
+            "references."
+        )
+    bleu, chrf = BLEU(), CHRF()
+    of_bleu = bleu.corpus_score(hypotheses, [references])
+    of_chrf = chrf.corpus_score(hypotheses, [references])
+    return {
+        "bleu": of_bleu.score,
+        "chrf": of_chrf.score,
+        "bleu_signature": str(bleu.get_signature()),
+        "chrf_signature": str(chrf.get_signature()),
+        "brevity_penalty": of_bleu.bp,
+        "length_ratio": of_bleu.ratio,
+    }
+
+
+def require_sacrebleu():
+    """Say at once, not after hours of training, that nothing can be scored."""
+    if importlib.util.find_spec("sacrebleu") is None:
+        raise ImportError(
+            "Translations are scored with sacreBLEU, which comes with the extra "
+            "`translate`: pip install 'kerasrnn[translate]'."
+        )

@@ -1,0 +1,39 @@
+import json
+import pathlib
+
+from kerasrnn.training.recipe_data import evaluation_examples, evaluation_pairs
+from kerasrnn.training.text_classification import report_classification
+from kerasrnn.training.translation import report_translation
+from kerasrnn.zoo import SentimentClassifier, Task, list_recipes, load_recipe
+
+
+def evaluate(model_name: str, data=None, log=print) -> dict:
+    """Judge a trained model, and tell the user how good it is.
+
+    Args:
+        model_name: Name of a recipe with a preset, or the folder of a run.
+        data: A file to judge it on, all of which is used: label<tab>text for a
+            classifier, source<tab>target for a translator. None: the test split of
+            the data that the model was trained on.
+        log: Called with every line for the user.
+
+    Returns:
+        The scores, by name.
+    """
+    model = Task.from_preset(model_name)
+    if isinstance(model, SentimentClassifier):
+        examples = evaluation_examples(model_name, model.labels, data)
+        return report_classification(model, examples, log)
+    pairs = evaluation_pairs(model_name, data)
+    return report_translation(model, pairs, _search(model_name), log)
+
+
+def _search(model_name):
+    """The search with which a translator of the catalogue, or of a run, is judged."""
+    if model_name in list_recipes():
+        return load_recipe(model_name).config.get("evaluation", {})
+    results_file = pathlib.Path(model_name, "results.json")
+    if not results_file.is_file():
+        return {}
+    results = json.loads(results_file.read_text(encoding="utf-8"))
+    return results["runs"][0]["evaluation"]

@@ -1,0 +1,51 @@
+"""The optimizer that the `training` section of a recipe describes."""
+
+import keras
+
+from kerasrnn.training.warm_up import WarmUp
+
+OPTIONS = ("weight_decay", "clipnorm", "global_clipnorm", "beta_2")
+
+
+def recipe_optimizer(training: dict, steps: int):
+    """The optimizer with its learning rate, which changes over the steps of a run.
+
+    Args:
+        training: `optimizer`, the name of one of Keras's; its `learning_rate`,
+            `weight_decay`, `clipnorm`, `global_clipnorm` and `beta_2`; `schedule`,
+            `"constant"`, or `"linear"` or `"cosine"` to zero at the last step; and
+            `warmup_steps`, in which the rate first rises in a straight line.
+        steps: How many steps the run has at most.
+    """
+    rate = training.get("learning_rate", 1e-3)
+    warmup = int(training.get("warmup_steps", 0))
+    if not 0 <= warmup < steps:
+        raise ValueError(
+            f"`warmup_steps` must be less than the {steps} steps of the run; got "
+            f"{warmup}."
+        )
+    optimizer = keras.optimizers.get(training.get("optimizer", "adam"))
+    return type(optimizer)(
+        learning_rate=_schedule(
+            training.get("schedule", "constant"), rate, steps - warmup, warmup
+        ),
+        **{key: training[key] for key in OPTIONS if key in training},
+    )
+
+
+def _schedule(name, rate, steps, warmup):
+    schedules = keras.optimizers.schedules
+    if name == "linear":
+        schedule = schedules.PolynomialDecay(rate, steps, 0.0)
+    elif name == "cosine":
+        schedule = schedules.CosineDecay(rate, steps)
+    elif name != "constant":
+        raise ValueError(
+            "`schedule` must be 'constant', or 'linear' or 'cosine' (to zero at the "
+            f"last step); got {name!r}."
+        )
+    elif not warmup:
+        return rate
+    else:
+        schedule = schedules.PolynomialDecay(rate, steps, rate)
+    return WarmUp(schedule, warmup) if warmup else schedule
