@@ -84,11 +84,13 @@ class Translation:
         """How many texts of each split are longer than the tokenizer's `max_length`."""
         tokenizer, counts = self.tokenizer, {}
         for name, part in self.splits.items():
-            sides = (tokenizer.source, part.sources), (tokenizer.target, part.targets)
-            for side, (of_side, texts) in zip(
-                ("sources", "targets"), sides, strict=True
-            ):
-                counts[f"{name}_{side}"] = _count_cut(of_side, texts)
+            sources, targets = self.token_ids[name]
+            counts[f"{name}_sources"] = _count_cut(
+                tokenizer.source, part.sources, sources
+            )
+            counts[f"{name}_targets"] = _count_cut(
+                tokenizer.target, part.targets, targets
+            )
         return counts
 
     def build_model(self, seed: int):
@@ -251,13 +253,13 @@ def spread(count: int, wanted: int) -> np.ndarray:
     return np.linspace(0, count - 1, min(count, wanted)).astype(int)
 
 
-def _count_cut(tokenizer, texts):
-    import tensorflow as tf
-
-    return sum(
-        int(np.count_nonzero(tokenizer.count_cut(tf.constant(texts[i : i + 1024]))))
-        for i in range(0, len(texts), 1024)
-    )
+def _count_cut(tokenizer, texts, ids):
+    """How many of the texts do not fit into the tokenizer's `max_length`."""
+    if tokenizer.max_length is None:
+        return 0
+    # The others are not full; to cut all texts into tokens again takes long.
+    full = texts[ids.row_lengths().numpy() > tokenizer.max_length]
+    return int(np.count_nonzero(tokenizer.count_cut(list(full)))) if len(full) else 0
 
 
 def _write_tsv(path, rows):
