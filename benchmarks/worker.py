@@ -2,9 +2,10 @@
 
     python benchmarks/worker.py torch|jax-keras|jax-ours
 
-`Worker` starts it under any Python. Requests and answers are pickles through pipes:
-"prepare" builds a layer with given weights and returns what it computes, "run" makes n
-calls and returns their milliseconds. In between the process sleeps.
+`Worker` starts it, or another script that ends in `serve`, under any Python. Requests
+and answers are pickles through pipes: "prepare" builds a layer with given weights and
+returns what it computes, "run" makes n calls and returns their milliseconds. In between
+the process sleeps.
 """
 
 import os
@@ -22,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 class Worker:
     """The other end of the pipes."""
 
-    def __init__(self, side, python, threads):
+    def __init__(self, side, python, threads, script=__file__):
         environment = {
             **os.environ,
             "KERAS_BACKEND": "jax",
@@ -30,7 +31,7 @@ class Worker:
             "PYTHONPATH": str(ROOT),
         }
         self.process = subprocess.Popen(
-            [python, __file__, side],
+            [python, script, side],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -150,7 +151,8 @@ def start(side):
     )
 
 
-def main():
+def serve(start):
+    """Answers until the pipe is closed; `start()` prepares calls, and has a version."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # What libraries print must not get between the answers.
 
@@ -158,7 +160,7 @@ def main():
         pickle.dump(value, answers)
         answers.flush()
 
-    prepare, name = start(sys.argv[1])
+    prepare, name = start()
     answer(name)
     call = None
     while True:
@@ -174,4 +176,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    serve(lambda: start(sys.argv[1]))
