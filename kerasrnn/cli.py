@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import importlib.util
 import logging
 import os
@@ -113,9 +114,12 @@ def _parser():
         "Train a recipe on its data, or on your own.",
         """
         Downloads the data once, trains until the validation data gets no better, and
-        ends with the accuracy on the test data, a confusion matrix and three texts
-        with their scores. The output folder then holds the preset (the trained model),
+        ends with the scores on the test data and three texts with what the model makes
+        of them. The output folder then holds the preset (the trained model),
         results.json and the figures.
+
+        A file of your own has an example on each line: label<tab>text for a recipe
+        that classifies, source<tab>target for one that translates.
 
         If it is stopped, by Ctrl-C or a power cut, the same command goes on where it
         was and ends in the very same weights.
@@ -124,6 +128,7 @@ def _parser():
         kerasrnn train sentiment-movies
         kerasrnn train sentiment-movies --seed 1 2 3       mean of three runs
         kerasrnn train sentiment-movies --data my.tsv      label<tab>text on each line
+        kerasrnn train translate-en-es --data pairs.tsv    source<tab>target
         """,
     )
     train.set_defaults(when_stopped=" The same command goes on from where it was.")
@@ -131,7 +136,8 @@ def _parser():
     train.add_argument(
         "--data",
         metavar="FILE",
-        help="learn from this text file instead: label<tab>text on each line",
+        help="learn from this text file instead: label<tab>text on each line, or "
+        "source<tab>target for a translation recipe",
     )
     train.add_argument(
         "--output", metavar="FOLDER", help="where to put it all (runs/RECIPE)"
@@ -164,7 +170,8 @@ def _parser():
     evaluate.add_argument(
         "--data",
         metavar="FILE",
-        help="a text file with label<tab>text on each line; all of it is used",
+        help="a text file with label<tab>text on each line, or source<tab>target for "
+        "a translator; all of it is used",
     )
 
     predict = command(
@@ -172,16 +179,37 @@ def _parser():
         _predict,
         "Say what a trained model makes of texts.",
         """
-        Prints a line for each text: label, probability, text, with tabs between.
+        Prints a line for each text. Of a classifier: label, probability, text, with
+        tabs between. Of a translator: the translation; with --n-best N as many lines
+        for each text, the best first.
         Without a text, reads one a line from standard input.
         """,
         """
         kerasrnn predict sentiment-movies "a gripping, funny film" "what a bore"
         cut -f2 reviews.tsv | kerasrnn predict sentiment-movies
+        kerasrnn predict translate-en-es "In the beginning was the word."
+        kerasrnn predict translate-en-es --n-best 3 --scores "Let there be light."
         """,
     )
     _add_model(predict)
     predict.add_argument("text", nargs="*", help="texts; none: lines of standard input")
+    predict.add_argument(
+        "--beam",
+        type=_positive,
+        metavar="N",
+        help="of a translator: search with N beams; 1 is greedy search (5)",
+    )
+    predict.add_argument(
+        "--n-best",
+        type=_positive,
+        metavar="N",
+        help="of a translator: the N best translations, at most as many as beams (1)",
+    )
+    predict.add_argument(
+        "--scores",
+        action="store_true",
+        help="of a translator: the search's score and a tab before each translation",
+    )
 
     export = command(
         "export",
@@ -189,8 +217,8 @@ def _parser():
         "Write a trained model for production.",
         """
         Writes a TensorFlow SavedModel that takes raw strings and returns label and
-        probabilities. It needs TensorFlow and neither Keras nor kerasrnn, and lies as
-        TensorFlow Serving expects it: OUTPUT/VERSION.
+        probabilities, or translations. It needs TensorFlow and neither Keras nor
+        kerasrnn, and lies as TensorFlow Serving expects it: OUTPUT/VERSION.
         """,
         """
         kerasrnn export sentiment-movies
@@ -225,7 +253,6 @@ def _positive(text):
 
 
 def _list(options):
-
     catalogue = _catalogue()
     recipes = [catalogue.load_recipe(name) for name in catalogue.list_recipes()]
     width = max((len(recipe.name) for recipe in recipes), default=0)
@@ -233,8 +260,10 @@ def _list(options):
         print(f"{recipe.name:{width}}  {recipe.summary}")
         notes = []
         if recipe.results is not None:
-            accuracy = recipe.results["metrics"]["test_accuracy"]
-            notes.append(f"test accuracy {accuracy:.1%}")
+            name = recipe.headline
+            value = {name: recipe.results["metrics"][name]}  # without its spread
+            label = catalogue.metric_label(name)
+            notes.append(f"{label} {catalogue.metric_text(value, name)}")
         notes.append("trained preset" if recipe.preset else "to be trained")
         print(f"{'':{width}}  {', '.join(notes)}")
 
@@ -244,9 +273,8 @@ def _show(options):
 
 
 def _train(options):
-    _catalogue().load_recipe(
-        options.recipe
-    )  # A wrong name is told before TensorFlow is loaded.
+    # A wrong name is told before TensorFlow is loaded.
+    _catalogue().load_recipe(options.recipe)
     _require_file(options.data)
     with quiet_tensorflow(options.debug):
         from kerasrnn.training import train
@@ -270,46 +298,81 @@ def _command_line():
 
 def _evaluate(options):
     _require_file(options.data)
-    model = _load(options)
-    from kerasrnn.metrics import classification_scores
-    from kerasrnn.training import confusion_text, evaluation_examples
-
-    test = evaluation_examples(options.model, model.labels, options.data)
-    verbose = 1 if sys.stdout.isatty() else 0
-    probabilities = model.predict(list(test.texts), batch_size=256, verbose=verbose)
-    scores = classification_scores(test.labels, probabilities)
-    print(f"{len(test):,} examples")
-    for name in ("accuracy", "macro_f1", "loss"):
-        print(f"  {name.replace('_', ' '):10} {scores[name]:.4f}")
-    print()
-    print(confusion_text(scores["confusion_matrix"], model.labels))
+    # A wrong name is told before TensorFlow is loaded.
+    _catalogue().find_preset(options.model)
+    with quiet_tensorflow(options.debug):
+        from kerasrnn.training import evaluate
+    evaluate(options.model, options.data)
 
 
 def _predict(options):
     if not options.text and sys.stdin.isatty():
         print("Type texts, one a line; Ctrl-D ends.", file=sys.stderr)
     model = _load(options)
+    lines = _lines_of(model, options)
     if options.text:
-        _print_predictions(model, options.text)
+        _print_lines(lines(options.text))
         return
     # Bytes, since a line that is not UTF-8 is no reason to stop.
-    lines = []
-    for line in sys.stdin.buffer:
-        lines.append(line.rstrip(b"\r\n"))
-        if len(lines) == 256:
-            _print_predictions(model, lines)
-            lines = []
-    if lines:
-        _print_predictions(model, lines)
+    texts = []
+    for text in sys.stdin.buffer:
+        texts.append(text.rstrip(b"\r\n"))
+        if len(texts) == 256:
+            _print_lines(lines(texts))
+            texts = []
+    if texts:
+        _print_lines(lines(texts))
 
 
-def _print_predictions(model, texts):
+def _lines_of(model, options):
+    """A function from texts to the lines that say what the model makes of them."""
+    from kerasrnn.zoo import Seq2Seq
+
+    if isinstance(model, Seq2Seq):
+        n_best = options.n_best or 1
+        beam_width = options.beam or max(5, n_best)
+        if n_best > beam_width:
+            raise UsageError(
+                f"--n-best must be at most --beam, {beam_width}; got {n_best}."
+            )
+        search = {"beam_width": beam_width, "n_best": n_best, "length_penalty": 1.0}
+        return functools.partial(_translations, model, search, options.scores)
+    for name in ("beam", "n_best", "scores"):
+        if getattr(options, name):
+            raise UsageError(
+                f"--{name.replace('_', '-')} is for translators; {options.model} is a "
+                f"{type(model).__name__}."
+            )
+    return functools.partial(_classes, model)
+
+
+def _translations(model, search, with_scores, texts):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        found, scores = model.generate(
+            texts, search="beam", return_scores=True, verbose=0, **search
+        )
+    for warning in told:  # Such as what was cut off.
+        print(f"note: {warning.message}", file=sys.stderr)
+    for best, of_best in zip(found, scores, strict=True):
+        for text, score in zip(best, of_best, strict=True):
+            # A translation is one line, whatever the model writes.
+            text = " ".join(text.splitlines())
+            yield f"{score:.3f}\t{text}" if with_scores else text
+
+
+def _classes(model, texts):
     rows = model.predict(texts, batch_size=256, verbose=0)
     for text, row in zip(texts, rows, strict=True):
         if isinstance(text, bytes):
             text = text.decode("utf-8", errors="replace")
         best = int(row.argmax())
-        print(f"{model.labels[best]}\t{row[best]:.3f}\t{text}", flush=True)
+        yield f"{model.labels[best]}\t{row[best]:.3f}\t{text}"
+
+
+def _print_lines(lines):
+    for line in lines:
+        print(line, flush=True)
 
 
 def _export(options):
@@ -323,15 +386,19 @@ def _export(options):
         )
     folder = model.export(output, version=options.version)
     print(f"Written to {folder}. To use it, with nothing but TensorFlow:\n")
-    print(
-        textwrap.indent(
-            "import tensorflow as tf\n"
-            f'model = tf.saved_model.load("{folder}")\n'
-            'answer = model.signatures["serving_default"]\n'
-            'print(answer(text=tf.constant(["a text of your own"])))',
-            "    ",
-        )
+    print(textwrap.indent(_served_example(model, folder), "    "))
+
+
+def _served_example(model, folder):
+    example = (
+        "import tensorflow as tf\n"
+        f'model = tf.saved_model.load("{folder}")\n'
+        'answer = model.signatures["serving_default"]\n'
     )
+    call = 'answer(text=tf.constant(["a text of your own"]))'
+    if hasattr(model, "generate"):
+        return f'{example}print({call}["text"].numpy()[0].decode())'
+    return f"{example}print({call})"
 
 
 def _catalogue():
@@ -353,9 +420,8 @@ def _require_file(path):
 
 def _load(options):
     """The trained model, loaded without a word from TensorFlow."""
-    _catalogue().find_preset(
-        options.model
-    )  # A wrong name is told before TensorFlow is loaded.
+    # A wrong name is told before TensorFlow is loaded.
+    _catalogue().find_preset(options.model)
     with quiet_tensorflow(options.debug):
         from kerasrnn.zoo import Task
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 from tiny_run import write_recipe, write_tsv
 from tiny_translator import ENGLISH, translator
@@ -132,7 +133,7 @@ def test_predict_prints_translations(translating, capsys):
         ENGLISH[:2], return_scores=True, beam_width=3, n_best=2, **options
     )
     rows = [line.split("\t", 1) for line in capsys.readouterr().out.splitlines()]
-    assert [text for _, text in rows] == one_line_each(sum(found, []))
+    assert [text for _, text in rows] == one_line_each(np.ravel(found))
     assert [float(score) for score, _ in rows] == pytest.approx(
         scores.ravel().tolist(), abs=6e-4
     )

@@ -45,6 +45,10 @@ def write(model, path, *, version: int | None = None) -> pathlib.Path:
     served.preprocessor = model.preprocessor
     signatures = {}
     for name, (function, specifications) in model.serving_signatures().items():
-        signatures[name] = tf.function(function, input_signature=specifications)
+        # Without AutoGraph, for which any `if` on a tensor's shape would be one more
+        # branch of the graph: models are made of Keras's operations.
+        signatures[name] = tf.function(
+            function, input_signature=specifications, autograph=False
+        )
     tf.saved_model.save(served, str(folder), signatures=signatures)
     return folder

@@ -69,6 +69,10 @@ class PairTokenizer(keras.layers.Layer):
         # Keras would turn Python strings into tensors of its own backend.
         return super().__call__(tf.convert_to_tensor(strings), *args, **kwargs)
 
+    def count_cut(self, strings) -> tf.Tensor:
+        """How many tokens of each source its tokenizer cuts off, (B,) int32."""
+        return self.source.count_cut(strings)
+
     def target_ids(self, strings) -> tf.Tensor:
         """Numbers of translations (B,), start and end included: (B, T)."""
         ids = self.target.call(tf.convert_to_tensor(strings))
@@ -82,6 +86,14 @@ class PairTokenizer(keras.layers.Layer):
         return self.target.detokenize(
             tf.where(ended | (ids == self.start_id), tf.zeros_like(ids), ids)
         )
+
+    def source_tokens(self, ids) -> tf.Tensor:
+        """The token of each number of sources (B, S), "" for padding."""
+        return tf.gather(tf.constant(tokens_with_marks(self.source)), ids)
+
+    def target_tokens(self, ids) -> tf.Tensor:
+        """The token of each number of targets (B, T), "" for padding."""
+        return tf.gather(tf.constant(tokens_with_marks(self.target)), ids)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, None)
@@ -114,6 +126,12 @@ def marks(tokenizer) -> tuple[int, int]:
 def size_with_marks(tokenizer) -> int:
     """How many numbers there are, start and end tokens included."""
     return max(tokenizer.vocabulary_size, marks(tokenizer)[1] + 1)
+
+
+def tokens_with_marks(tokenizer) -> list[str]:
+    """All tokens in the order of their numbers, start and end tokens included."""
+    tokens = tokenizer.get_vocabulary()
+    return tokens if hasattr(tokenizer, "end_id") else [*tokens, "[START]", "[END]"]
 
 
 def with_end(ids, end_id):

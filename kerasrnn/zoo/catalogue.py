@@ -13,6 +13,27 @@ from typing import Any
 
 PRESET_FILE = "config.json"
 
+# What models are compared by: the first of these that their results hold. The accuracy
+# of a translator is that of single words, and says less.
+HEADLINES = ("test_bleu", "test_accuracy")
+
+# What metrics are called and how their values are written, by their names in
+# `results.json` without the split.
+METRICS = {
+    "accuracy": ("accuracy", ".1%"),
+    "macro_f1": ("macro F1", ".1%"),
+    "loss": ("loss", ".3f"),
+    "perplexity": ("perplexity", ".2f"),
+    "bleu": ("BLEU", ".1f"),
+    "bleu_500": ("BLEU, first 500 examples", ".1f"),
+    "bleu_greedy": ("BLEU, greedy search", ".1f"),
+    "bleu_shuffled_sources": ("BLEU, shuffled sources", ".1f"),
+    "chrf": ("chrF", ".1f"),
+    "brevity_penalty": ("brevity penalty", ".3f"),
+    "length_ratio": ("length ratio", ".3f"),
+    "tokens_per_second": ("tokens per second", ",.0f"),
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -36,6 +57,11 @@ class Recipe:
         return " ".join(self.config.get("summary", "").split())
 
     @property
+    def headline(self) -> str | None:
+        """Name of the metric that the model is compared by; None: not trained yet."""
+        return None if self.results is None else headline_metric(self.results)
+
+    @property
     def preset(self) -> pathlib.Path | None:
         """The folder with the trained model, or None where none ships."""
         folder = self.folder / "preset"
@@ -51,20 +77,57 @@ class Recipe:
             return "\n".join(lines)
         results = self.results
         runs, metrics = results["runs"], results["metrics"]
-        lines += ["", f"results ({len(runs)} seeds, {results['date']})"]
-        for name, value in metrics.items():
+        seeds = f"{len(runs)} seed{'s' if len(runs) > 1 else ''}"
+        lines += ["", f"results ({seeds}, {results['date']})"]
+        for name in metrics:
             if not name.endswith("_std"):
-                spread = metrics.get(f"{name}_std")
-                note = "" if spread is None else f" ± {spread:.4f}"
-                lines.append(f"  {name.replace('_', ' '):20} {value:.4f}{note}")
+                text = metric_text(metrics, name)
+                lines.append(f"  {metric_label(name):29} {text}")
         seconds = sum(run["wall_time_s"] for run in runs) / len(runs)
         machine = results["hardware"]["processor"]
-        lines.append(f"  {'training time':20} {seconds:.0f} s on {machine}")
-        lines.append(f"  {'parameters':20} {results['parameters']:,}")
+        lines.append(f"  {'training time':29} {seconds:.0f} s on {machine}")
+        lines.append(f"  {'parameters':29} {results['parameters']:,}")
         if self.preset:
             command = f'kerasrnn predict {self.name} "a text of your own"'
             lines += ["", f"Use it: {command}"]
         return "\n".join(lines)
+
+
+def headline_metric(results: dict[str, Any]) -> str:
+    """Name of the metric that the model of these results is compared by."""
+    known = [name for name in HEADLINES if name in results["metrics"]]
+    if not known:
+        raise ValueError(
+            f"The `metrics` of results must hold one of {', '.join(HEADLINES)}; got "
+            f"{', '.join(results['metrics']) or 'none'}."
+        )
+    return known[0]
+
+
+def metric_label(name: str) -> str:
+    """What people call a metric.
+
+    Example:
+
+    >>> metric_label("test_bleu_greedy")
+    'test BLEU, greedy search'
+    """
+    split, _, metric = name.partition("_")
+    label, _ = METRICS.get(metric, (metric.replace("_", " "), ""))
+    return f"{split} {label}".rstrip()
+
+
+def metric_text(metrics: dict[str, float], name: str) -> str:
+    """A metric's value, with its standard deviation over the seeds where there is one.
+
+    Example:
+
+    >>> metric_text({"test_bleu": 31.26, "test_bleu_std": 0.44}, "test_bleu")
+    '31.3 ± 0.4'
+    """
+    _, layout = METRICS.get(name.partition("_")[2], ("", ".3f"))
+    values = [metrics[key] for key in (name, f"{name}_std") if key in metrics]
+    return " ± ".join(format(value, layout) for value in values)
 
 
 def _section_lines(name, value):

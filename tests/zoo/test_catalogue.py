@@ -1,11 +1,14 @@
+import json
+
 import pytest
 from tiny_run import CONFIG, write_recipe
 
 from kerasrnn.zoo import SentimentClassifier, list_recipes, load_recipe
+from kerasrnn.zoo.catalogue import headline_metric, metric_label, metric_text
 
 
 def test_recipes_are_listed_and_read():
-    assert list_recipes() == ["sentiment-imdb", "sentiment-movies"]
+    assert {"sentiment-imdb", "sentiment-movies"} <= set(list_recipes())
     recipe = load_recipe("sentiment-movies")
     assert recipe.config["data"]["name"] == "movie_snippets"
     SentimentClassifier(10, **recipe.config["model"])
@@ -26,7 +29,7 @@ def test_an_unknown_name_is_told_with_the_closest():
         ValueError, match=r"Did you mean .sentiment-movies.\?"
     ) as caught:
         load_recipe("sentiment_movies")
-    assert "Known recipes: sentiment-imdb, sentiment-movies." in str(caught.value)
+    assert "Known recipes: sentiment-imdb, sentiment-movies" in str(caught.value)
 
 
 def test_a_config_that_is_no_recipe_is_told(tmp_path):
@@ -41,3 +44,58 @@ def test_a_config_that_is_no_recipe_is_told(tmp_path):
     (folder / "config.yaml").write_text("a: !!python/object/apply:os.getcwd []")
     with pytest.raises(ValueError, match="is not valid YAML"):
         load_recipe(str(folder))
+
+
+# As a translator is judged: its accuracy is that of single words.
+METRICS = {
+    "test_accuracy": 0.61,
+    "test_bleu": 31.26,
+    "test_bleu_std": 0.44,
+    "test_bleu_shuffled_sources": 1.28,
+    "test_chrf": 54.04,
+    "test_perplexity": 7.125,
+    "test_length_ratio": 0.9876,
+    "train_tokens_per_second": 12345.6,
+    "validation_loss": 2.3456,
+    "test_novelty": 0.12345,
+}
+
+
+def test_metrics_are_told_as_they_are_meant():
+    assert {metric_label(name): metric_text(METRICS, name) for name in METRICS} == {
+        "test accuracy": "61.0%",
+        "test BLEU": "31.3 ± 0.4",
+        "test bleu std": "0.440",
+        "test BLEU, shuffled sources": "1.3",
+        "test chrF": "54.0",
+        "test perplexity": "7.12",
+        "test length ratio": "0.988",
+        "train tokens per second": "12,346",
+        "validation loss": "2.346",
+        "test novelty": "0.123",
+    }
+    assert headline_metric({"metrics": METRICS}) == "test_bleu"
+    assert headline_metric({"metrics": {"test_accuracy": 0.5}}) == "test_accuracy"
+    with pytest.raises(ValueError, match="one of test_bleu, test_accuracy; got none"):
+        headline_metric({"metrics": {}})
+
+
+def test_results_are_described(tmp_path):
+    folder = write_recipe(tmp_path / "mine", task="Seq2SeqAttention")
+    assert load_recipe(str(folder)).headline is None
+    results = {
+        "metrics": METRICS,
+        "runs": [{"wall_time_s": 60.4}],
+        "parameters": 12345,
+        "date": "2026-01-02",
+        "hardware": {"processor": "A Processor"},
+    }
+    (folder / "results.json").write_text(json.dumps(results))
+    recipe = load_recipe(str(folder))
+    assert recipe.headline == "test_bleu"
+    lines = [" ".join(line.split()) for line in recipe.describe().splitlines()]
+    assert "results (1 seed, 2026-01-02)" in lines
+    assert "test BLEU 31.3 ± 0.4" in lines
+    assert "test BLEU, shuffled sources 1.3" in lines
+    assert "training time 60 s on A Processor" in lines
+    assert not any("std" in line for line in lines)

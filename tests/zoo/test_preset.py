@@ -2,51 +2,24 @@
 
 import json
 
-import keras
 import numpy as np
 import pytest
+from tiny_translator import ENGLISH, SPANISH, subwords, translator
 
-from kerasrnn.text import PairTokenizer, SubwordTokenizer, WordTokenizer
+from kerasrnn.text import PairTokenizer, WordTokenizer
 from kerasrnn.zoo import SentimentClassifier, Seq2Seq, Seq2SeqAttention, Task
-
-SOURCES = ["one two", "two two three", "three", "one", ""]
-SPANISH = ["¿qué?", "uno dos\u2028tres", "el\x85niño", "a▁b <0x0A>", "ñandú ñandú 한국"]
-
-
-def subwords(texts=SPANISH, **options):
-    tokenizer = SubwordTokenizer(max_tokens=300, **options)
-    tokenizer.adapt(texts)
-    return tokenizer
-
-
-def translator(tokenizer, model_class=Seq2SeqAttention, **options):
-    """One with random weights, exact in half precision, that tells sources apart."""
-    keras.utils.set_random_seed(0)
-    model = model_class(
-        tokenizer.source_vocabulary_size,
-        tokenizer.target_vocabulary_size,
-        start_id=tokenizer.start_id,
-        end_id=tokenizer.end_id,
-        preprocessor=tokenizer,
-        units=6,
-        embedding_dim=6,
-        **options,
-    )
-    larger = [4 * weight for weight in model.get_weights()]
-    model.set_weights([weight.astype("float16") for weight in larger])
-    return model
 
 
 @pytest.mark.parametrize(
     ("tokenizer", "model_class", "files"),
     [
         (
-            lambda: PairTokenizer(subwords(SOURCES), subwords(lowercase=True)),
+            lambda: PairTokenizer(subwords(ENGLISH), subwords(lowercase=True)),
             Seq2SeqAttention,
             {"vocabulary.txt", "target_vocabulary.txt"},
         ),
         (
-            lambda: PairTokenizer(subwords(SOURCES + SPANISH, max_length=9)),
+            lambda: PairTokenizer(subwords(ENGLISH + SPANISH, max_length=9)),
             Seq2Seq,
             {"vocabulary.txt"},
         ),
@@ -72,9 +45,9 @@ def test_a_translator_comes_back_the_same(tokenizer, model_class, files, tmp_pat
     for one, other in ((before.source, after.source), (before.target, after.target)):
         assert other.get_vocabulary() == one.get_vocabulary()
         assert {**other.get_config(), "name": one.name} == one.get_config()
-    expected = model.generate(SOURCES, max_length=8)
+    expected = model.generate(ENGLISH, max_length=8)
     assert len(set(expected)) > 2  # Or any model would do.
-    assert loaded.generate(SOURCES, max_length=8) == expected
+    assert loaded.generate(ENGLISH, max_length=8) == expected
 
 
 def test_config_describes_both_tokenizers(tmp_path):
