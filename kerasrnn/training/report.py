@@ -15,9 +15,23 @@ import shutil
 import sys
 
 from kerasrnn.training.confusion_text import confusion_text
-from kerasrnn.zoo.catalogue import Recipe, list_recipes, load_recipe
+from kerasrnn.zoo.catalogue import (
+    Recipe,
+    list_recipes,
+    load_recipe,
+    metric_label,
+    metric_text,
+)
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+
+# What a card shows of a recipe's folder `figures`, where it is there.
+FIGURES = {
+    "confusion_matrix.png": "Confusion matrix",
+    "bleu_by_length.png": "BLEU by the length of the source",
+    "attention_maps.png": "Attention maps",
+    "learning_curve.png": "Learning curve",
+}
 
 
 def results_table(recipes=None) -> str:
@@ -28,19 +42,20 @@ def results_table(recipes=None) -> str:
     """
     recipes = recipes or [load_recipe(name) for name in list_recipes()]
     lines = [
-        "| recipe | what it does | test accuracy | parameters | training | preset |",
+        "| recipe | what it does | test score | parameters | training | preset |",
         "|---|---|---|---|---|---|",
     ]
     for recipe in recipes:
-        accuracy = parameters = training = "not trained yet"
+        score = parameters = training = "not trained yet"
         if recipe.results is not None:
-            accuracy = _with_spread(recipe.results, "test_accuracy")
+            label = metric_label(recipe.headline).removeprefix("test ")
+            score = f"{_with_spread(recipe.results, recipe.headline)} {label}"
             parameters = f"{recipe.results['parameters']:,}"
             training = _training_time(recipe.results)
         preset = "yes" if recipe.preset else "no"
         lines.append(
             f"| [`{recipe.name}`](zoo/{recipe.name}/CARD.md) | {recipe.summary} "
-            f"| {accuracy} | {parameters} | {training} | {preset} |"
+            f"| {score} | {parameters} | {training} | {preset} |"
         )
     return "\n".join(lines)
 
@@ -106,13 +121,14 @@ def publish(run, *, force: bool = False) -> Recipe:
             f"{run} was trained with another {' and '.join(changed)} than the recipe "
             f"{recipe.name} has now."
         )
-    new = results["metrics"]["test_accuracy"]
-    old = recipe.results["metrics"]["test_accuracy"] if recipe.results else 0.0
-    if new < old and not force:
-        raise ValueError(
-            f"{recipe.name} has {old:.1%} test accuracy already; this run has "
-            f"{new:.1%}."
-        )
+    if recipe.results is not None and not force:
+        name = recipe.headline
+        new, old = ({name: r["metrics"][name]} for r in (results, recipe.results))
+        if new[name] < old[name]:
+            raise ValueError(
+                f"{recipe.name} has {metric_text(old, name)} {metric_label(name)} "
+                f"already; this run has {metric_text(new, name)}."
+            )
     for name in ("preset", "figures"):
         shutil.rmtree(recipe.folder / name, ignore_errors=True)
         shutil.copytree(run / name, recipe.folder / name)
@@ -151,10 +167,9 @@ def main(arguments=None) -> int:
 
 
 def _with_spread(results, metric):
-    metrics = results["metrics"]
-    text = f"{metrics[metric]:.1%}"
-    if f"{metric}_std" in metrics:
-        text += f" ± {metrics[f'{metric}_std']:.1%} ({len(results['runs'])} seeds)"
+    text = metric_text(results["metrics"], metric)
+    if f"{metric}_std" in results["metrics"]:
+        text += f" ({len(results['runs'])} seeds)"
     return text
 
 
@@ -170,11 +185,19 @@ def _usage(recipe):
     if recipe.preset is None:
         return f"No trained preset ships. To train it:\n\n```sh\n{command}\n```"
     example = (recipe.config.get("examples") or ["a text of your own"])[0]
+    task, text = recipe.config["task"], json.dumps(example, ensure_ascii=False)
+    call = f"model.predict([{text}])"
+    if "test_bleu" in recipe.results["metrics"]:
+        options = "".join(
+            f", {name}={json.dumps(value) if isinstance(value, str) else value}"
+            for name, value in recipe.config.get("evaluation", {}).items()
+        )
+        call = f"model.generate([{text}]{options})"
     return (
         "```python\n"
-        f"from kerasrnn.zoo import {recipe.config['task']}\n\n"
-        f'model = {recipe.config["task"]}.from_preset("{recipe.name}")\n'
-        f"model.predict([{json.dumps(example, ensure_ascii=False)}])\n"
+        f"from kerasrnn.zoo import {task}\n\n"
+        f'model = {task}.from_preset("{recipe.name}")\n'
+        f"{call}\n"
         f"```\n\nTrained with `{command}`."
     )
 
@@ -189,35 +212,69 @@ def _results(recipe):
     results = recipe.results
     if results is None:
         return "Not trained yet."
-    rows = ["| metric | value |", "|---|---|"]
-    for name in results["metrics"]:
-        if name.endswith("_std"):
-            continue
-        if name.endswith("loss"):
-            value = f"{results['metrics'][name]:.3f}"
-        else:
-            value = _with_spread(results, name)
-        rows.append(f"| {name.replace('_', ' ')} | {value} |")
+    names = [name for name in results["metrics"] if not name.endswith("_std")]
+    rows = [(metric_label(name), _with_spread(results, name)) for name in names]
     kept = next(run for run in results["runs"] if run["seed"] == results["preset_seed"])
-    counts = confusion_text(kept["confusion_matrix"], results["data"]["labels"])
-    versions = results["versions"]
-    parts = ["\n".join(rows)]
+    parts = [_table(("metric", "value"), rows)]
     if len(results["runs"]) > 1:
+        label = metric_label(recipe.headline)
         parts.append(
             "Mean ± standard deviation over the seeds. The preset is seed "
             f"{kept['seed']}, the best of them on the validation data; it has "
-            f"{kept['metrics']['test_accuracy']:.1%} test accuracy."
+            f"{metric_text(kept['metrics'], recipe.headline)} {label}."
         )
+    if "confusion_matrix" in kept:
+        counts = confusion_text(kept["confusion_matrix"], results["data"]["labels"])
+        parts.append(f"```text\n{counts}\n```")
+    if "bleu_by_length" in kept:
+        parts += _of_translations(results, kept)
     parts += [
-        f"```text\n{counts}\n```",
-        "![Confusion matrix](figures/confusion_matrix.png)",
-        "![Learning curve](figures/learning_curve.png)",
+        f"![{title}](figures/{name})"
+        for name, title in FIGURES.items()
+        if (recipe.folder / "figures" / name).is_file()
+    ]
+    versions = results["versions"]
+    parts.append(
         f"Measured on {results['date']} by `{results['command']}` at commit "
         f"`{results['commit']}`, with TensorFlow {versions['tensorflow']} and Keras "
         f"{versions['keras']} on {results['hardware']['processor']}; "
-        f"{_training_time(results)} for one seed.",
-    ]
+        f"{_training_time(results)} for one seed."
+    )
     return "\n\n".join(parts)
+
+
+def _of_translations(results, run):
+    """How the scores were counted, what they are without the source, and by length."""
+    parts = [
+        "BLEU and chrF go from 0 to 100, as sacreBLEU counts them: "
+        f"`{run['bleu_signature']}` and `{run['chrf_signature']}`. Accuracy, loss and "
+        "perplexity are those of single tokens, told the right ones before them."
+    ]
+    names = ("test_bleu_greedy", "test_bleu_shuffled_sources")
+    if all(name in results["metrics"] for name in names):
+        score, control = (_with_spread(results, name) for name in names)
+        parts.append(
+            f"By greedy search it has a BLEU of {score}; given the sources of other "
+            f"sentences, {control}: so much comes from what it knows of the language "
+            "alone."
+        )
+    rows = [
+        (
+            f"{row['low']} to {row['high']}",
+            f"{row['sentences']:,}",
+            f"{row['bleu']:.1f}",
+        )
+        for row in run["bleu_by_length"]
+    ]
+    parts.append(_table(("words of the source", "sentences", "test BLEU"), rows))
+    return parts
+
+
+def _table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines).replace(
+        " --- ", "---"
+    )
 
 
 def _paragraph(text):

@@ -51,7 +51,7 @@ def folder(tmp_path, monkeypatch):
 def test_table_and_card_take_their_numbers_from_the_results(folder):
     rows = report.results_table().splitlines()
     assert rows[2] == (
-        "| [`tiny`](zoo/tiny/CARD.md) | A tiny one. | 81.2% ± 0.4% (2 seeds) "
+        "| [`tiny`](zoo/tiny/CARD.md) | A tiny one. | 81.2% ± 0.4% (2 seeds) accuracy "
         "| 12,345 | 42 s, 2 CPU cores | no |"
     )
     assert "| An untrained one. | not trained yet |" in rows[3]
@@ -59,7 +59,7 @@ def test_table_and_card_take_their_numbers_from_the_results(folder):
     for expected in (
         "Examples: 8,214 for train, 1,034 for validation, 1,001 for test.",
         "| test accuracy | 81.2% ± 0.4% (2 seeds) |",
-        "| test loss | 0.432 |",
+        "| test loss | 0.432 ± 0.010 (2 seeds) |",
         "The preset is seed 2",
         "it has 82.0% test accuracy",
         "        negative       400       100",
@@ -108,3 +108,96 @@ def test_only_a_better_run_is_published(folder):
         report.publish(run)
     with pytest.raises(ValueError, match="holds no finished run"):
         report.publish(folder)
+
+
+TRANSLATING = {
+    **RESULTS,
+    "recipe": "translating",
+    "task": "Seq2SeqAttention",
+    "data": {
+        "name": "bible_en_es",
+        "languages": ["en", "es"],
+        "examples": {"train": 20000, "validation": 900, "test": 901},
+    },
+    "metrics": {
+        "test_bleu": 31.26,
+        "test_bleu_std": 0.44,
+        "test_chrf": 54.04,
+        "test_bleu_500": 30.0,
+        "test_bleu_greedy": 29.5,
+        "test_bleu_shuffled_sources": 1.28,
+        "test_bleu_shuffled_sources_std": 0.11,
+        "test_accuracy": 0.5,
+        "validation_bleu": 33.0,
+    },
+    "runs": [
+        {
+            "seed": seed,
+            "metrics": {"test_bleu": 31 + seed / 10, "test_accuracy": 0.5},
+            "wall_time_s": 40.0,
+            "bleu_by_length": [
+                {"low": 1, "high": 10, "sentences": 1200, "bleu": 40 + seed / 10},
+                {"low": 11, "high": 83, "sentences": 30, "bleu": 17.25},
+            ],
+            "bleu_signature": "nrefs:1|tok:13a|version:2",
+            "chrf_signature": "nrefs:1|nc:6|version:2",
+        }
+        for seed in (1, 2)
+    ],
+}
+
+
+@pytest.fixture
+def translating(folder):
+    evaluation = {"search": "beam", "beam_width": 5}
+    recipe = write_recipe(
+        folder / "zoo" / "translating",
+        task="Seq2SeqAttention",
+        evaluation=evaluation,
+        examples=["Don't be afraid, ¿no?"],
+    )
+    (recipe / "results.json").write_text(json.dumps(TRANSLATING))
+    for file in ("figures/attention_maps.png", "preset/config.json"):
+        (recipe / file).parent.mkdir()
+        (recipe / file).write_text("{}")
+    return folder
+
+
+def test_translators_are_told_by_their_bleu(translating):
+    rows = report.results_table([load_recipe("translating")]).splitlines()
+    assert rows[2].split(" | ")[2] == "31.3 ± 0.4 (2 seeds) BLEU"
+    card = report.model_card(load_recipe("translating"))
+    for expected in (
+        'model.generate(["Don\'t be afraid, ¿no?"], beam_width=5, search="beam")',
+        "Examples: 20,000 for train, 900 for validation, 901 for test.",
+        "| test BLEU | 31.3 ± 0.4 (2 seeds) |",
+        "| test BLEU, greedy search | 29.5 |",
+        "| test chrF | 54.0 |",
+        "it has 31.2 test BLEU",
+        "`nrefs:1|tok:13a|version:2` and `nrefs:1|nc:6|version:2`",
+        "a BLEU of 29.5; given the sources of other sentences, 1.3 ± 0.1 (2 seeds):",
+        "| words of the source | sentences | test BLEU |\n|---|---|---|\n"
+        "| 1 to 10 | 1,200 | 40.2 |\n| 11 to 83 | 30 | 17.2 |",
+        "![Attention maps](figures/attention_maps.png)",
+    ):
+        assert expected in card
+    assert "confusion" not in card
+    assert "learning_curve" not in card
+    assert "predict" not in card.split("## Data")[0]
+
+
+def test_a_better_translator_is_published(translating):
+    run = translating / "run"
+    for name in ("preset", "figures"):
+        (run / name).mkdir(parents=True)
+    (run / "run.json").write_text("{}")
+    # Its accuracy does not count.
+    metrics = TRANSLATING["metrics"] | {"test_bleu": 31.0, "test_accuracy": 0.9}
+    (run / "results.json").write_text(json.dumps(TRANSLATING | {"metrics": metrics}))
+    with pytest.raises(
+        ValueError, match=r"translating has 31\.3 test BLEU .* this run has 31\.0"
+    ):
+        report.publish(run)
+    metrics["test_bleu"] = 31.5
+    (run / "results.json").write_text(json.dumps(TRANSLATING | {"metrics": metrics}))
+    assert report.publish(run).results["metrics"]["test_bleu"] == 31.5
