@@ -32,9 +32,13 @@ def font_files() -> dict[str, str]:
     """The files of this machine's upright fonts of common weight, by family."""
     from matplotlib import font_manager
 
+    # Of one family the last is kept, a condensed one where there is no other.
+    fonts = sorted(
+        font_manager.fontManager.ttflist, key=lambda f: f.stretch == "normal"
+    )
     return {
         font.name: font.fname
-        for font in font_manager.fontManager.ttflist
+        for font in fonts
         if font.style == "normal"
         and font.weight in (400, "normal", "regular")
         and not font.name.startswith(UNFIT)
