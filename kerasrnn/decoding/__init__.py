@@ -2,7 +2,15 @@
 
 from kerasrnn.decoding.beam_search import Hypotheses, beam_search
 from kerasrnn.decoding.greedy import greedy_search
+from kerasrnn.decoding.kerashub_search import KerasHubSearch
 from kerasrnn.decoding.sampling import sample
 from kerasrnn.decoding.token_loop import Decoded
 
-__all__ = ["Decoded", "Hypotheses", "beam_search", "greedy_search", "sample"]
+__all__ = [
+    "Decoded",
+    "Hypotheses",
+    "KerasHubSearch",
+    "beam_search",
+    "greedy_search",
+    "sample",
+]

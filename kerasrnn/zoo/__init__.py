@@ -2,6 +2,7 @@ from kerasrnn.zoo.catalogue import Recipe, list_recipes, load_recipe
 from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.masked_pooling import MaskedPooling
 from kerasrnn.zoo.models import MODELS, PREPROCESSORS
+from kerasrnn.zoo.scheduled_sampling import ScheduledSampling
 from kerasrnn.zoo.sentiment_classifier import SentimentClassifier
 from kerasrnn.zoo.seq2seq import Seq2Seq
 from kerasrnn.zoo.seq2seq_attention import Seq2SeqAttention
@@ -14,6 +15,7 @@ __all__ = [
     "MaskedCrossentropy",
     "MaskedPooling",
     "Recipe",
+    "ScheduledSampling",
     "SentimentClassifier",
     "Seq2Seq",
     "Seq2SeqAttention",

@@ -1,7 +1,8 @@
+from functools import partial
+
 import keras
 from keras import ops
 
-from kerasrnn.decoding import beam_search, greedy_search, sample
 from kerasrnn.layers import (
     GRU,
     LSTM,
@@ -14,8 +15,12 @@ from kerasrnn.layers import (
     StackedRNNCells,
 )
 from kerasrnn.metrics import MaskedAccuracy, Perplexity
+from kerasrnn.zoo import seq2seq_checks as checks
 from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
-from kerasrnn.zoo.task import Task
+from kerasrnn.zoo.scheduled_sampling import mix_in_predictions
+from kerasrnn.zoo.task import Task, _Untracked
+from kerasrnn.zoo.teacher_forcing import teacher_forcing
+from kerasrnn.zoo.text_generation import default_max_length, generate_texts
 
 CELLS = {
     "simple_rnn": (SimpleRNN, SimpleRNNCell),
@@ -49,6 +54,9 @@ class Seq2Seq(Task):
         dropout: Fraction to drop of the token vectors, between layers, and of o_t.
         tie_embeddings: Whether the output's matrix is that of the target's vectors.
         label_smoothing: ε of `MaskedCrossentropy`, in the default `compile()`.
+        scheduled_sampling: How often, from 0 to 1, training feeds the decoder its own
+            prediction instead of the true token; kept in `sampling_probability`, which
+            the callback `ScheduledSampling` raises. None: never, at no cost.
         preprocessor: A `kerasrnn.text.PairTokenizer`, to `fit` and `generate` with
             strings, or None.
 
@@ -87,6 +95,7 @@ class Seq2Seq(Task):
         dropout=0.2,
         tie_embeddings=True,
         label_smoothing=0.1,
+        scheduled_sampling=None,
         preprocessor=None,
         **kwargs,
     ):
@@ -104,6 +113,9 @@ class Seq2Seq(Task):
         self.dropout = dropout
         self.tie_embeddings = tie_embeddings
         self.label_smoothing = label_smoothing
+        self.scheduled_sampling = scheduled_sampling
+        checks.check_model(self)
+        self.compiled_searches = _Untracked({})
         policy = self.dtype_policy
         layer_class, cell_class = CELLS[cell]
         self.source_embedding = keras.layers.Embedding(
@@ -148,6 +160,12 @@ class Seq2Seq(Task):
             )
         else:
             self.projection = keras.layers.Dense(target_vocabulary_size, dtype=policy)
+        if scheduled_sampling is not None:
+            # Not from the global seed, so that all else is drawn as without it.
+            self.sampling_seed = keras.random.SeedGenerator(0)
+            self.sampling_probability = keras.Variable(
+                scheduled_sampling, dtype="float32", trainable=False
+            )
         one_token = ops.zeros((1, 1), "int32")
         self((one_token, one_token))  # makes the weights
         self.compile()
@@ -167,15 +185,24 @@ class Seq2Seq(Task):
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
     def call(self, inputs, training=False):
-        source_ids, target_ids = inputs
+        source_ids, target_ids = checks.check_call(inputs)
+        source_ids = checks.at_least_one_place(source_ids)
         memory, states = self.encode(source_ids, training=training)
-        x = self.drop(self.target_embedding(target_ids), training=training)
-        arguments = {"initial_state": states, "training": training}
-        if self.attends:
-            arguments |= {"memory": memory, "memory_mask": source_ids != 0}
-        outputs = self.decoder(x, **arguments)
-        outputs = outputs[0] if self.attends else outputs
-        return self.logits(outputs, training=training)
+
+        def decode(target_ids, training):
+            x = self.drop(self.target_embedding(target_ids), training=training)
+            arguments = {"initial_state": states, "training": training}
+            if self.attends:
+                arguments |= {"memory": memory, "memory_mask": source_ids != 0}
+            outputs = self.decoder(x, **arguments)
+            outputs = outputs[0] if self.attends else outputs
+            return self.logits(outputs, training=training)
+
+        if training and self.scheduled_sampling is not None:
+            first_pass = partial(decode, target_ids, training=False)
+            p, seed = self.sampling_probability.value, self.sampling_seed
+            target_ids = mix_in_predictions(target_ids, first_pass, p, seed)
+        return decode(target_ids, training)
 
     def encode(self, source_ids, training=False):
         """The encoder's outputs (B, S, 2U), and the decoder's first states."""
@@ -212,6 +239,7 @@ class Seq2Seq(Task):
 
     def decoding(self, source_ids):
         """`(step, state)` for the searches of `kerasrnn.decoding`."""
+        source_ids = checks.at_least_one_place(source_ids)
         memory, state = self.encode(source_ids)
         cell = self.decoder.cell
         if self.attends:
@@ -227,86 +255,80 @@ class Seq2Seq(Task):
 
         return step, state
 
-    def generate_ids(self, source_ids, *, max_length=64, search="greedy", **options):
+    def generate_ids(self, source_ids, *, max_length=None, search="greedy", **options):
         """Token ids of the translations of token ids (B, S).
 
         Args:
             source_ids: (B, S), 0 for padding on the right.
-            max_length: The most tokens of a translation.
-            search: "greedy", "sample" or "beam".
-            **options: Those of `greedy_search`, `sample` or `beam_search`.
+            max_length: The most tokens of a translation. None: 2 w + 10, at most 512,
+                with w the number S rounded up to 16, 32, 64, 128 or 256.
+            search: "greedy", "sample" or "beam", or a sampler of KerasHub.
+            **options: Those of `greedy_search`, `sample`, `beam_search` or
+                `KerasHubSearch`.
 
         Returns:
             What that search returns.
         """
-        searches = {"greedy": greedy_search, "sample": sample, "beam": beam_search}
-        if search not in searches:
-            raise ValueError(
-                f"`search` must be one of {', '.join(searches)}; got {search!r}."
-            )
-        source_ids = ops.convert_to_tensor(source_ids)
+        run = checks.check_search(self, search, max_length, options)
+        source_ids = checks.check_source(self, source_ids)
+        if max_length is None:
+            max_length = default_max_length(ops.shape(source_ids)[1])
         step, state = self.decoding(source_ids)
         start_ids = ops.full((ops.shape(source_ids)[0],), self.start_id, "int32")
         if options.get("coverage_penalty"):
             options.setdefault("source_mask", source_ids != 0)
-        return searches[search](
+        return run(
             step, state, start_ids, max_length=max_length, end_id=self.end_id, **options
         )
 
     def generate(
-        self, inputs, *, max_length=64, search="greedy", batch_size=32, **options
+        self,
+        inputs,
+        *,
+        max_length=None,
+        search="greedy",
+        batch_size=32,
+        return_scores=False,
+        verbose="auto",
+        **options,
     ):
         """Translations of strings.
 
+        They are translated in batches of like length, and returned in the order in
+        which they came. What a text becomes does not depend on the others. Texts of
+        which the tokenizer cuts something off are told in a warning.
+
         Args:
-            inputs: A string, or a list of them.
-            max_length: The most tokens of a translation.
-            search: "greedy", "sample" or "beam".
+            inputs: A string; or a list, an array or a `tf.data.Dataset` of them.
+            max_length: As in `generate_ids`, where S is each text's own.
+            search: As there.
             batch_size: How many are translated at a time.
+            return_scores: Whether to return the log-probabilities too, or of a beam
+                its scores.
+            verbose: 1 shows a progress bar, 0 none, "auto" one for more than 10
+                batches.
             **options: Those of the search; `n_best` of a beam gives a list for each.
 
         Returns:
-            A string, or a list of strings, or of lists of strings.
+            A string, or a list of strings, or of lists of strings; with
+            `return_scores` a tuple of that and the scores, a float or an array.
         """
-        if self.preprocessor is None:
-            raise ValueError(
-                f"This {type(self).__name__} has `preprocessor=None`; `generate_ids` "
-                "takes token ids."
-            )
-        import tensorflow as tf
-
-        if isinstance(inputs, (str, bytes)):
-            return self.generate(
-                [inputs], max_length=max_length, search=search, **options
-            )[0]
-        run = self._compiled_search(max_length, search, options)
-        results = []
-        for start in range(0, len(inputs), batch_size):
-            ids = self.preprocess(tf.constant(inputs[start : start + batch_size]))
-            found = ops.convert_to_numpy(run(ids.numpy()).token_ids)
-            rows = found.reshape(-1, found.shape[-1])  # (B or B · N, max_length)
-            texts = [t.decode() for t in self.preprocessor.detokenize(rows).numpy()]
-            n = len(texts) // len(found)
-            if options.get("n_best"):
-                texts = [texts[i : i + n] for i in range(0, len(texts), n)]
-            results += texts
-        return results
-
-    def _compiled_search(self, max_length, search, options):
-        """`generate_ids` with these options, in a graph where the backend has one."""
-
-        def run(source_ids):
-            return self.generate_ids(
-                source_ids, max_length=max_length, search=search, **options
-            )
-
-        if keras.backend.backend() != "tensorflow":
-            return run
-        import tensorflow as tf
-
-        return tf.function(run, input_signature=[tf.TensorSpec((None, None), tf.int32)])
+        return generate_texts(
+            self,
+            inputs,
+            max_length=max_length,
+            search=search,
+            batch_size=batch_size,
+            return_scores=return_scores,
+            verbose=verbose,
+            options=options,
+        )
 
     def _as_dataset(self, x, y, sample_weight, batch_size, **kwargs):
+        specification = getattr(x, "element_spec", None)
+        if isinstance(specification, tuple) and isinstance(specification[0], tuple):
+            return x  # Made here before: Keras's `fit` evaluates its validation data.
+        x, y = checks.check_pairs(self, x, y)
         dataset = super()._as_dataset(x, y, sample_weight, batch_size, **kwargs)
         return dataset.map(teacher_forcing)
 
@@ -341,9 +363,14 @@ class Seq2Seq(Task):
         )
 
     def _serve_alignments(self, text):
-        ids = self._ids(text)
+        ids = self._ids(text)  # (B, S)
         found = self.generate_ids(ids, source_length=ops.shape(ids)[1])
-        return {**self._answer(found), "alignments": found.alignments}
+        answer = {**self._answer(found), "alignments": found.alignments}
+        if self.preprocessor is not None:
+            # What the places of the alignments stand for; "" for padding.
+            answer["source_tokens"] = self.preprocessor.source_tokens(ids)
+            answer["target_tokens"] = self.preprocessor.target_tokens(found.token_ids)
+        return answer
 
     def _ids(self, text):
         return text if self.preprocessor is None else self.preprocessor(text)
@@ -368,12 +395,5 @@ class Seq2Seq(Task):
             "dropout": self.dropout,
             "tie_embeddings": self.tie_embeddings,
             "label_smoothing": self.label_smoothing,
+            "scheduled_sampling": self.scheduled_sampling,
         }
-
-
-def teacher_forcing(source_ids, *targets_and_weights):
-    """What the decoder is fed, and what it should say next, of targets (B, T)."""
-    if not targets_and_weights:
-        return source_ids
-    target_ids, *weights = targets_and_weights
-    return ((source_ids, target_ids[:, :-1]), target_ids[:, 1:], *weights)

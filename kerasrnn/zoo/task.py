@@ -115,6 +115,8 @@ class Task(keras.Model):
             validation_data = self._as_dataset(
                 *(*validation_data, None, None)[:3], batch_size, name="validation_data"
             )
+        if not self.optimizer.built:  # Or TensorFlow traces the first step twice.
+            self.optimizer.build(self.trainable_variables)
         return super().fit(
             dataset,
             epochs=epochs,

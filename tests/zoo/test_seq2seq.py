@@ -4,42 +4,12 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from translators import make, pairs
 
-from kerasrnn.text import PairTokenizer, SubwordTokenizer, WordTokenizer
+from kerasrnn.text import PairTokenizer, SubwordTokenizer
 from kerasrnn.zoo import Seq2Seq, Seq2SeqAttention
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
-WORDS = "one two three four five six".split()
-TRANSLATION = dict(zip(WORDS, "uno dos tres cuatro cinco seis".split(), strict=True))
-
-
-def pairs(count, longest=5, seed=0):
-    generator = np.random.default_rng(seed)
-    sources, targets = [], []
-    for _ in range(count):
-        words = generator.choice(WORDS, generator.integers(1, longest + 1))
-        sources.append(" ".join(words))
-        targets.append(" ".join(TRANSLATION[w] for w in words[::-1]))
-    return sources, targets
-
-
-def word_tokenizers():
-    return PairTokenizer(WordTokenizer(WORDS), WordTokenizer([*TRANSLATION.values()]))
-
-
-def make(model_class=Seq2SeqAttention, tokenizer=None, **options):
-    keras.utils.set_random_seed(0)
-    tokenizer = tokenizer or word_tokenizers()
-    options = {"units": 32, "embedding_dim": 32, "dropout": 0.0, **options}
-    return model_class(
-        tokenizer.source_vocabulary_size,
-        tokenizer.target_vocabulary_size,
-        start_id=tokenizer.start_id,
-        end_id=tokenizer.end_id,
-        preprocessor=tokenizer,
-        label_smoothing=0.0,
-        **options,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -77,23 +47,6 @@ def test_it_reads_its_input(trained):
     # Whom it shares a batch with changes nothing.
     alone = [trained.generate(text, max_length=8) for text in x[:3]]
     assert alone == trained.generate(x, max_length=8)[:3]
-
-
-def test_odd_inputs(trained):
-    long, empty, unknown = trained.generate(
-        ["one " * 300, "", "한국어 電影"], max_length=6
-    )
-    assert all(isinstance(text, str) for text in (long, empty, unknown))
-    assert trained.generate([], max_length=6) == []
-    assert trained.generate_ids(
-        np.zeros((0, 3), int), max_length=6
-    ).token_ids.shape == (
-        0,
-        6,
-    )
-    masked = trained.generate_ids(np.zeros((2, 3), int), max_length=6, source_length=3)
-    assert not ops.convert_to_numpy(masked.alignments).any()
-    assert np.isfinite(ops.convert_to_numpy(masked.scores)).all()
 
 
 def test_decoding_is_the_forward_pass(trained):
@@ -155,6 +108,7 @@ def test_all_shapes_give_finite_logits_and_come_from_their_config(model_class, o
 
 def test_ids_and_strings_give_the_same_loss():
     model, (x, y) = make(), pairs(40)
+    model.compile(run_eagerly=True)  # Quicker than tracing a model this small.
     tokenizer = model.preprocessor
     strings = model.evaluate(x, y, batch_size=40, verbose=0)
     ids = tokenizer(x).numpy(), tokenizer.target_ids(y).numpy()
@@ -196,26 +150,5 @@ def test_exported_answers_are_the_same(trained, tmp_path):
     expected = trained.generate(x, search="beam", n_best=5, length_penalty=1.0)
     assert [[t.decode() for t in row] for row in beam["text"].numpy()] == expected
     aligned = served["alignments"](text=tf.constant(x))
-    assert aligned["alignments"].shape[:2] == (9, 64)
+    assert aligned["alignments"].shape[:2] == (9, 42)
     np.testing.assert_array_equal(aligned["text"], found["text"])
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        ({"cell": "rnn"}, "`cell` must be one of simple_rnn, lstm, gru; got 'rnn'"),
-        ({"attention": "dot"}, "`attention` must be 'bahdanau' or 'luong'; got 'dot'"),
-    ],
-)
-def test_bad_options(options, message):
-    with pytest.raises(ValueError, match=message):
-        make(**options)
-
-
-def test_other_mistakes(trained):
-    with pytest.raises(ValueError, match=r"`search` must be one of .*; got 'best'"):
-        trained.generate("one", search="best")
-    trained.preprocessor, tokenizer = None, trained.preprocessor
-    with pytest.raises(ValueError, match="`generate_ids` takes token ids"):
-        trained.generate("one")
-    trained.preprocessor = tokenizer
