@@ -14,11 +14,11 @@ import argparse
 import json
 import pathlib
 
-import sacrebleu
 from sklearn.feature_extraction.text import TfidfVectorizer
 from timing import Report, number
 
 from kerasrnn.data import load_translation
+from kerasrnn.metrics import translation_scores
 
 DATA, MAX_WORDS, FIRST = "bible_en_es", 40, 500
 # What `results.json` calls the two columns.
@@ -35,11 +35,8 @@ def nearest_verses(train, texts):
 
 def scores(hypotheses, references):
     """BLEU of all and of the first ones, and the signature."""
-    bleu = sacrebleu.BLEU()
-    values = [
-        bleu.corpus_score(hypotheses[:n], [references[:n]]).score for n in (None, FIRST)
-    ]
-    return values, str(bleu.get_signature())
+    found = [translation_scores(hypotheses[:n], references[:n]) for n in (None, FIRST)]
+    return [score["bleu"] for score in found], found[0]["bleu_signature"]
 
 
 def of_run(folder):
