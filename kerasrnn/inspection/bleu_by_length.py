@@ -45,9 +45,10 @@ def bleu_by_length_figure(results, path):
     buckets = check_results(results)
     places = range(len(buckets))
     with new_figure(7.5, 3.9) as (figure, axes):
+        # A point of BLEU is little: below it the differences are chance.
+        highest = max(1, *(r["bleu"] for rows in results.values() for r in rows))
         labels_at = apart(
-            {label: rows[-1]["bleu"] for label, rows in results.items()},
-            0.07 * max(1, *(row["bleu"] for rows in results.values() for row in rows)),
+            {label: rows[-1]["bleu"] for label, rows in results.items()}, 0.07 * highest
         )
         for number, (label, rows) in enumerate(results.items()):
             colour = COLOURS[number % len(COLOURS)]
@@ -70,8 +71,8 @@ def bleu_by_length_figure(results, path):
             places,
             [f"{words_of(row)}\nn = {row['sentences']:,}" for row in buckets],
         )
-        axes.set_ylim(bottom=0)
-        axes.margins(x=0.06, y=0.12)
+        axes.set_ylim(0, 1.12 * highest)
+        axes.margins(x=0.06)
         axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
         axes.set_axisbelow(True)
         return save(figure, path)
@@ -82,7 +83,11 @@ def title_of(results) -> str:
     if len(results) != 2:
         return "BLEU by length of the sentence"
     first, second = results.values()
-    leads = [a["bleu"] - b["bleu"] for a, b in zip(first, second, strict=True)]
+    # Rounded here, so that no lead is "-0.0".
+    leads = [
+        round(a["bleu"] - b["bleu"], 1) + 0.0
+        for a, b in zip(first, second, strict=True)
+    ]
     label = next(iter(results))
     if len(leads) == 1:
         return f"{label}: {leads[0]:+.1f} BLEU"

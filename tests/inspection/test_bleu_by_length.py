@@ -58,6 +58,15 @@ def test_labels_of_close_lines_do_not_overlap(drawn, tmp_path):
     assert axes.get_title("left") == "BLEU by length of the sentence"
 
 
+def test_chance_is_not_blown_up(drawn, tmp_path):
+    results = {"a": rows(0.02, 0.01), "b": rows(0.03, 0.0)}
+    bleu_by_length_figure(results, tmp_path / "a.png")
+    (axes,) = drawn
+    assert axes.get_ylim()[1] > 1
+    title = "a: +0.0 BLEU at 1–10 words, +0.0 at 11–20"
+    assert axes.get_title("left") == title
+
+
 def test_both_lines_are_in_the_picture(tmp_path):
     results = {"with": rows(16.0, 17.0), "without": rows(12.0, 3.0)}
     both = matplotlib.image.imread(
