@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasrnn.text import WordTokenizer
+from kerasrnn.text import PairTokenizer, WordTokenizer
 
 
 def words(text, **options):
@@ -183,3 +183,13 @@ def test_in_a_dataset(tokenizer):
     batches = list(dataset.batch(2).map(tokenizer).as_numpy_iterator())
     np.testing.assert_array_equal(batches[0], [[2, 3], [4, 0]])
     np.testing.assert_array_equal(batches[1], [[7, 3]])
+
+
+def test_it_counts_what_it_cuts():
+    tokenizer = WordTokenizer(["one"], max_length=3)
+    texts = ["one one", "one, one. Two!", "", "one " * 2000]
+    np.testing.assert_array_equal(tokenizer.count_cut(texts), [0, 3, 0, 1997])
+    pair = PairTokenizer(tokenizer)
+    np.testing.assert_array_equal(pair.count_cut(texts), [0, 3, 0, 1997])
+    whole = WordTokenizer(["one"], max_length=None)
+    np.testing.assert_array_equal(whole.count_cut(texts), [0] * 4)
