@@ -56,11 +56,13 @@ class MaskedCrossentropy(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """The loss of each token, (B, T), padding included."""
         logits = ops.cast(y_pred, "float32")
-        of_label = ops.take_along_axis(logits, y_true[..., None], axis=-1)[..., 0]
-        losses = ops.logsumexp(logits, axis=-1) - (1 - self.label_smoothing) * of_label
-        if self.label_smoothing:
-            losses = losses - self.label_smoothing * ops.mean(logits, axis=-1)
-        return losses
+        # One operation for softmax, logarithm and sum, forward and backward.
+        if not self.label_smoothing:
+            return ops.sparse_categorical_crossentropy(y_true, logits, from_logits=True)
+        size = logits.shape[-1]
+        labels = ops.one_hot(y_true, size, dtype="float32")
+        labels = labels * (1 - self.label_smoothing) + self.label_smoothing / size
+        return ops.categorical_crossentropy(labels, logits, from_logits=True)
 
     def get_config(self):
         return {

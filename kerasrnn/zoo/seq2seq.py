@@ -21,6 +21,7 @@ from kerasrnn.zoo.scheduled_sampling import mix_in_predictions
 from kerasrnn.zoo.task import Task, _Untracked
 from kerasrnn.zoo.teacher_forcing import teacher_forcing
 from kerasrnn.zoo.text_generation import default_max_length, generate_texts
+from kerasrnn.zoo.word_dropout import WordDropout
 
 CELLS = {
     "simple_rnn": (SimpleRNN, SimpleRNNCell),
@@ -52,6 +53,8 @@ class Seq2Seq(Task):
         units: Size of each of them, in each direction.
         embedding_dim: Size of the token vectors.
         dropout: Fraction to drop of the token vectors, between layers, and of o_t.
+        word_dropout: In training, share of the tokens, on either side, taken for
+            unknown.
         tie_embeddings: Whether the output's matrix is that of the target's vectors.
         label_smoothing: ε of `MaskedCrossentropy`, in the default `compile()`.
         scheduled_sampling: How often, from 0 to 1, training feeds the decoder its own
@@ -93,6 +96,7 @@ class Seq2Seq(Task):
         units=256,
         embedding_dim=256,
         dropout=0.2,
+        word_dropout=0.0,
         tie_embeddings=True,
         label_smoothing=0.1,
         scheduled_sampling=None,
@@ -111,6 +115,7 @@ class Seq2Seq(Task):
         self.units = units
         self.embedding_dim = embedding_dim
         self.dropout = dropout
+        self.word_dropout = word_dropout
         self.tie_embeddings = tie_embeddings
         self.label_smoothing = label_smoothing
         self.scheduled_sampling = scheduled_sampling
@@ -150,6 +155,7 @@ class Seq2Seq(Task):
             self.make_decoder_cell(inner), return_sequences=True, dtype=policy
         )
         self.drop = keras.layers.Dropout(dropout, dtype=policy)
+        self.drop_words = WordDropout(word_dropout)
         if not self.attends:
             self.output_layer = keras.layers.Dense(
                 embedding_dim, activation="tanh", dtype=policy
@@ -190,7 +196,8 @@ class Seq2Seq(Task):
         memory, states = self.encode(source_ids, training=training)
 
         def decode(target_ids, training):
-            x = self.drop(self.target_embedding(target_ids), training=training)
+            x = self.target_embedding(self.drop_words(target_ids, training=training))
+            x = self.drop(x, training=training)
             arguments = {"initial_state": states, "training": training}
             if self.attends:
                 arguments |= {"memory": memory, "memory_mask": source_ids != 0}
@@ -208,7 +215,8 @@ class Seq2Seq(Task):
         """The encoder's outputs (B, S, 2U), and the decoder's first states."""
         source_ids = ops.convert_to_tensor(source_ids)
         mask = source_ids != 0
-        x, states = self.source_embedding(source_ids), []
+        x = self.source_embedding(self.drop_words(source_ids, training=training))
+        states = []
         for layer, bridge in zip(self.encoder, self.bridge, strict=True):
             x = self.drop(x, training=training)
             x, *final = layer(x, mask=mask, training=training)
@@ -393,6 +401,7 @@ class Seq2Seq(Task):
             "units": self.units,
             "embedding_dim": self.embedding_dim,
             "dropout": self.dropout,
+            "word_dropout": self.word_dropout,
             "tie_embeddings": self.tie_embeddings,
             "label_smoothing": self.label_smoothing,
             "scheduled_sampling": self.scheduled_sampling,

@@ -61,7 +61,7 @@ def check_model(model):
         raise ValueError(
             f"`start_id` and `end_id` must differ; both are {model.end_id}."
         )
-    for name in ("dropout", "label_smoothing"):
+    for name in ("dropout", "word_dropout", "label_smoothing"):
         check_fraction(name, getattr(model, name))
     if model.scheduled_sampling is not None:
         check_probability("scheduled_sampling", model.scheduled_sampling)
