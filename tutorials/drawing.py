@@ -302,3 +302,63 @@ def reading(sentences):
         axes.set_yticks([0, 0.5, 1], ["negative", "", "positive"])
     figure.tight_layout()
     plt.show()
+
+
+def translators(source=("the", "light", "shines"), target=("la", "luz", "brilla")):
+    """A translator that remembers one state, and one that looks back."""
+    steps, shift = len(source), len(source) + 0.9
+    figure, panels = plt.subplots(2, 1, figsize=(7.5, 6))
+    for axes, attends in zip(panels, (False, True), strict=True):
+        blank(axes, (-0.6, 1.3 * (shift + steps - 0.5)), (-1.9, 1.9))
+        for t, word in enumerate(source):
+            x = 1.3 * t
+            box(axes, x, 0, STATE, f"$h_{t + 1}$")
+            box(axes, x, -1.4, INPUT, word, width=0.95)
+            arrow(axes, (x, -1.1), (x, -0.3))
+            if t + 1 < steps:
+                arrow(axes, (x + 0.3, 0), (x + 1.0, 0), BLUE)
+        last, first = 1.3 * (steps - 1), 1.3 * shift
+        arrow(axes, (last + 0.3, 0), (first - 0.3, 0), BLUE)
+        for t, word in enumerate(target):
+            x = first + 1.3 * t
+            box(axes, x, 0, STATE, f"$d_{t + 1}$")
+            box(axes, x, 1.4, OUTPUT, word, width=0.95)
+            box(axes, x, -1.4, INPUT, ("start", *target)[t], width=0.95)
+            arrow(axes, (x, -1.1), (x, -0.3))
+            arrow(axes, (x, 0.3), (x, 1.1))
+            if t + 1 < steps:
+                arrow(axes, (x + 0.3, 0), (x + 1.0, 0), BLUE)
+        if attends:
+            # The first word of the translation looks at every state of the source.
+            for t, weight in enumerate((0.75, 0.15, 0.1)):
+                axes.add_patch(
+                    FancyArrowPatch(
+                        (1.3 * t, 0.32),
+                        (first - 0.2 + 0.07 * t, 0.34),
+                        connectionstyle="arc3,rad=-0.3",
+                        arrowstyle="-|>",
+                        mutation_scale=11,
+                        color=ORANGE,
+                        alpha=0.35 + 0.65 * weight,
+                        linewidth=0.8 + 3 * weight,
+                    )
+                )
+            axes.set_title("with attention: every word looks at all states")
+        else:
+            middle = (last + first) / 2
+            axes.text(middle, 0.3, "all that", ha="center", va="bottom", color=BLUE)
+            axes.text(middle, -0.3, "is known", ha="center", va="top", color=BLUE)
+            axes.set_title("without: one state for the whole sentence")
+    figure.tight_layout()
+    plt.show()
+
+
+def page(path):
+    """A figure that was written to a PNG file, as it is."""
+    image = plt.imread(path)
+    height, width = image.shape[:2]
+    figure = plt.figure(figsize=(width / 150, height / 150), dpi=150)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.imshow(image, interpolation="none", aspect="auto")
+    axes.axis("off")
+    plt.show()

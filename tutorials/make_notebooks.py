@@ -43,7 +43,7 @@ def run(notebook):
     from nbclient import NotebookClient
 
     NotebookClient(
-        notebook, timeout=900, resources={"metadata": {"path": str(HERE)}}
+        notebook, timeout=3600, resources={"metadata": {"path": str(HERE)}}
     ).execute()
     for cell in notebook.cells:
         cell.metadata = {}

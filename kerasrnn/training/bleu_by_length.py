@@ -10,20 +10,20 @@ def bleu_by_length(sources, references, hypotheses) -> list[dict]:
     """BLEU of sentences of like length, by the words of their sources.
 
     Returns:
-        For each range of lengths that there is: `low` and `high`, in words; how many
-        `sentences`; and their `bleu`.
+        For each range of lengths that there is: `low` and `high`, in words, `high`
+        None where there is no limit; how many `sentences`; and their `bleu`.
     """
     lengths = np.array([len(str(source).split()) for source in sources])
     rows, low = [], 1
-    for high in (*LENGTHS, max(LENGTHS[-1] + 1, lengths.max())):
-        places = np.flatnonzero((low <= lengths) & (lengths <= high))
+    for high in (*LENGTHS, None):
+        places = np.flatnonzero((low <= lengths) & (lengths <= (high or np.inf)))
         if len(places):
             scores = translation_scores(
                 [hypotheses[i] for i in places], [references[i] for i in places]
             )
-            row = {"low": low, "high": int(high), "sentences": len(places)}
+            row = {"low": low, "high": high, "sentences": len(places)}
             rows.append(row | {"bleu": scores["bleu"]})
-        low = high + 1
+        low = (high or 0) + 1
     return rows
 
 
@@ -38,6 +38,6 @@ def length_table(rows) -> str:
     """
     lines = ["source words  sentences  BLEU"]
     for row in rows:
-        words = f"{row['low']}-{row['high']}"
+        words = f"{row['low']}-{row['high'] or ''}"
         lines.append(f"{words:>12}  {row['sentences']:9,}  {row['bleu']:4.1f}")
     return "\n".join(lines)

@@ -142,6 +142,7 @@ def resumable_fit(
         saver.start(state, save, steps=len(order))
         fitted = model.fit(
             data.dataset(order[first_step:]),
+            shuffle=False,
             verbose=0,
             callbacks=[saver, *([progress] if progress else []), *callbacks],
         )

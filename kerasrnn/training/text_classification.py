@@ -1,5 +1,7 @@
 """How recipes of `SentimentClassifier` are trained and judged."""
 
+import sys
+
 import keras
 import numpy as np
 
@@ -209,7 +211,8 @@ def _dataset(ids, examples, order, batch_size):
 
 def report_classification(model: Task, examples, log=print) -> dict:
     """Judge a classifier on examples, and tell the user."""
-    probabilities = model.predict(list(examples.texts), batch_size=256, verbose=0)
+    verbose = 1 if sys.stdout.isatty() else 0
+    probabilities = model.predict(list(examples.texts), batch_size=256, verbose=verbose)
     scores = classification_scores(examples.labels, probabilities)
     log(f"{len(examples):,} examples")
     for name in ("accuracy", "macro_f1", "loss"):

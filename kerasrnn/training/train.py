@@ -14,6 +14,7 @@ from kerasrnn.training.resumable_fit import resumable_fit
 from kerasrnn.training.text_classification import TextClassification
 from kerasrnn.training.translation import TRANSLATIONS_FILE, Translation
 from kerasrnn.zoo import Recipe, Task, load_recipe
+from kerasrnn.zoo.catalogue import unknown_name
 
 # What differs between the models that a recipe may name.
 TRAININGS = {
@@ -71,13 +72,15 @@ def train(
     output = pathlib.Path(output or pathlib.Path("runs", recipe.name))
     seeds = [int(recipe.config.get("seed", 1))] if seeds is None else list(seeds)
     config = json.loads(json.dumps(recipe.config))
-    config["training"].setdefault("epochs", 10)
+    if config["task"] not in TRAININGS:
+        raise ValueError(unknown_name("task", config["task"], list(TRAININGS)))
     if epochs is not None:
         config["training"]["epochs"] = epochs
     if data is not None:
         config["data"] = {"name": pathlib.Path(data).name}
     _prepare_folder(output, config, data, restart, log)
 
+    config["training"].setdefault("epochs", 10)
     begin = time.monotonic()
     log(f"Data: {config['data']['name']}")
     task = TRAININGS[config["task"]](config, data, log)

@@ -5,7 +5,12 @@ import functools
 import keras
 import numpy as np
 
-from kerasrnn.inspection import learning_curve_figure
+from kerasrnn.inspection import (
+    attention_maps_figure,
+    bleu_by_length_figure,
+    learning_curve_figure,
+    translation_attention,
+)
 from kerasrnn.metrics import require_sacrebleu, translation_scores
 from kerasrnn.training.bleu_by_length import bleu_by_length, length_table
 from kerasrnn.training.recipe_data import load_pair_splits
@@ -216,18 +221,32 @@ class Translation:
             folder / "learning_curve.png",
             kept_epoch=run["kept_epochs"][0],
         )
+        bleu_by_length_figure(
+            {self.config["task"]: run["bleu_by_length"]}, folder / "bleu_by_length.png"
+        )
+        if model.attends:
+            texts = self.config.get("examples") or self._shown(run, "source", 3)
+            seen = translation_attention(
+                model, texts[:4], max_length=self.max_length, merge_pieces=True
+            )
+            attention_maps_figure(*seen, folder / "attention_maps.png")
+
+    @staticmethod
+    def _shown(run, column, count):
+        rows = run["translations"]
+        return [rows[row][column] for row in spread(len(rows), count)]
 
     def report(self, model, results, run):
         """Tell the user how good the model is."""
         metrics, log = results["metrics"], self.log
-        spread_text = ""
+        of_seeds = ""
         if len(results["runs"]) > 1:
-            spread_text = (
+            of_seeds = (
                 f" ± {metrics['test_bleu_std']:.1f}, mean of "
                 f"{len(results['runs'])} seeds"
             )
         log(
-            f"\nTest BLEU {metrics['test_bleu']:.1f}{spread_text}, on "
+            f"\nTest BLEU {metrics['test_bleu']:.1f}{of_seeds}, on "
             f"{len(self.splits['test']):,} sentences that the model has not seen"
         )
         log(f"  greedy {metrics['test_bleu_greedy']:.1f}")
@@ -236,9 +255,8 @@ class Translation:
         log(f"  {run['bleu_signature']}\n")
         log(length_table(run["bleu_by_length"]))
         log("\nThree sentences, and what the model makes of them:")
-        three = [run["translations"][row] for row in spread(SHOWN, 3)]
         columns = ("source", "reference", "hypothesis")
-        for line in sample_lines(*([one[c] for one in three] for c in columns)):
+        for line in sample_lines(*(self._shown(run, name, 3) for name in columns)):
             log(line)
 
 

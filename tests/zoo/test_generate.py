@@ -33,7 +33,7 @@ def test_batches_change_nothing(model, answers):
     assert model.generate(TEXTS[::-1]) == answers[::-1]
     assert [model.generate(text) for text in TEXTS[:3]] == answers[:3]
     # As token by token, without sorting, batches or a graph.
-    ids = np.asarray(model.preprocessor([TEXTS[5]]))
+    ids = np.asarray(model.preprocess(tf.constant([TEXTS[5]])))
     tokens = model.generate_ids(ids).token_ids
     text = model.preprocessor.detokenize(ops.convert_to_numpy(tokens)).numpy()[0]
     assert text.decode() == answers[5]
@@ -119,7 +119,7 @@ def test_one_text_gives_one(model, answers):
 def test_scores(model, answers):
     found, scores = model.generate(TEXTS, return_scores=True)
     assert found == answers and scores.shape == (40,) and scores.dtype == "float32"
-    ids = np.asarray(model.preprocessor([TEXTS[4]]))
+    ids = np.asarray(model.preprocess(tf.constant([TEXTS[4]])))
     expected = ops.convert_to_numpy(model.generate_ids(ids).scores)
     np.testing.assert_allclose(scores[4], expected[0], rtol=1e-4)
     text, score = model.generate(TEXTS[4], return_scores=True)
@@ -257,7 +257,7 @@ class Likeliest:
 def test_a_sampler_of_keras_hub_is_a_search(model, answers):
     sampler = Likeliest()
     assert model.generate(TEXTS, search=sampler) == answers
-    ids = np.asarray(model.preprocessor(TEXTS[:4]))
+    ids = np.asarray(model.preprocess(tf.constant(TEXTS[:4])))
     found = model.generate_ids(ids, search=sampler, source_length=ids.shape[1])
     expected = model.generate_ids(ids, source_length=ids.shape[1])
     for a, b in zip(found, expected, strict=True):
@@ -415,7 +415,7 @@ def test_other_mistakes(model):
 
 
 def test_the_searches_of_the_package_are_those_of_the_model(model):
-    ids = np.asarray(model.preprocessor(TEXTS[:3]))
+    ids = np.asarray(model.preprocess(tf.constant(TEXTS[:3])))
     step, state = model.decoding(ids)
     expected = greedy_search(
         step, state, [model.start_id] * 3, max_length=9, end_id=model.end_id

@@ -1,0 +1,96 @@
+"""What a run ends with, on a model of one weight."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasrnn.training import Checkpoints, resumable_fit
+
+
+class Data:
+    """Every epoch takes the weight to the next of `path`; `score` judges it."""
+
+    def __init__(self, path, score):
+        self.path, self.score = path, score
+
+    def order(self, seed, epoch):
+        return [np.array([epoch])]
+
+    def dataset(self, order):
+        return tf.data.Dataset.from_tensors(
+            (np.ones((1, 1), "float32"), np.array([[self.path[order[0][0]]]]))
+        )
+
+    def validate(self, model):
+        return {"val_bleu": self.score(float(model.get_weights()[0][0, 0]))}
+
+
+def fit(folder, path, score, **options):
+    weight = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+    model = keras.Sequential([keras.Input((1,)), weight])
+    # One step of this takes the weight to its target.
+    model.compile(keras.optimizers.SGD(0.5), "mse")
+    fitted = resumable_fit(
+        model,
+        Data(path, score),
+        checkpoints=Checkpoints(folder),
+        epochs=len(path),
+        seed=0,
+        log=lambda line: None,
+        **{"patience": len(path), "monitor": "val_bleu"} | options,
+    )
+    return float(model.get_weights()[0][0, 0]), fitted
+
+
+PATH = [1.0, 6.0, 2.0, 4.0, 9.0]
+
+
+def near(best):
+    return lambda weight: 10 - abs(weight - best)
+
+
+def test_without_averaging_the_best_epoch_is_kept(tmp_path):
+    weight, fitted = fit(tmp_path, PATH, near(4.5))
+    assert (weight, fitted.kept_epochs) == (pytest.approx(4), [3])
+    assert [m["val_bleu"] for m in fitted.history] == pytest.approx(
+        [6.5, 8.5, 7.5, 9.5, 5.5]
+    )
+    assert fitted.metrics == fitted.history[3]
+    assert fitted.averages_tried is None
+
+
+def test_the_mean_of_the_best_epochs_is_kept_where_it_is_better(tmp_path):
+    weight, fitted = fit(tmp_path, PATH, near(4.9), average_checkpoints=2)
+    assert fitted.kept_epochs == [3, 1]
+    assert weight == pytest.approx(5)
+    assert fitted.metrics["val_bleu"] == pytest.approx(9.9)
+
+
+def test_the_best_epoch_is_kept_where_the_mean_is_worse(tmp_path):
+    weight, fitted = fit(tmp_path, PATH, near(3.6), average_checkpoints=2)
+    assert (weight, fitted.kept_epochs) == (pytest.approx(4), [3])
+    assert fitted.averages_tried["val_bleu"] == pytest.approx(9.4)  # of weight 3
+    assert fitted.metrics["val_bleu"] == pytest.approx(9.6)
+
+
+def test_the_mean_is_the_same_after_a_stop(tmp_path):
+    weight, whole = fit(tmp_path / "a", PATH, near(4.9), average_checkpoints=3)
+    fit(tmp_path / "b", PATH[:3], near(4.9), average_checkpoints=3)
+    resumed, parts = fit(tmp_path / "b", PATH, near(4.9), average_checkpoints=3)
+    assert (resumed, parts.kept_epochs) == (weight, whole.kept_epochs)
+    assert parts.history == whole.history
+
+
+def test_patience_ends_it_and_none_keeps_the_last(tmp_path):
+    _, fitted = fit(tmp_path / "a", PATH, near(6.0), patience=2)
+    assert len(fitted.history) == 4
+    weight, fitted = fit(tmp_path / "b", PATH, near(6.0), patience=None)
+    assert (weight, fitted.kept_epochs) == (pytest.approx(9), [4])
+
+
+def test_mistakes(tmp_path):
+    with pytest.raises(ValueError, match="must be a positive integer; got 0"):
+        fit(tmp_path, PATH, near(1.0), average_checkpoints=0)
+    with pytest.raises(ValueError, match="`monitor` must be one of loss, val_bleu"):
+        fit(tmp_path, PATH, near(1.0), monitor="val_rouge")
