@@ -30,6 +30,7 @@ ANYTHING = {"cli", "__init__", "__main__"}
 # Files that may be longer than 400 lines, each with its reason.
 MAX_LINES = 400
 LONG_FILES = {
+    "kerasrnn/cli.py": "all commands in one place, half of it what --help says",
     "kerasrnn/kernels/tensorflow.py": "three families, each forward and backward",
     "kerasrnn/layers/rnn.py": "the contract of keras.layers.RNN is one class",
 }

@@ -562,35 +562,45 @@ for name, texts in written.items():
 print(found["bleu_signature"])
 
 # %% [markdown]
-# Now the bottleneck itself. One state has to hold 5 words or 20; what was looked up can be
-# looked up in a sentence of any length. So the models should part as sentences grow:
+# Now the bottleneck itself. One state has to hold 5 words or 40; what was looked up can be
+# looked up in a sentence of any length. So the models should part as sentences grow. Where
+# the zoo has both as presets, they are compared, on longer verses, else the two from above:
 
 # %%
 from kerasrnn.inspection import bleu_by_length_figure
 
-lengths = np.array([len(source.split()) for source in sources])
+BLIND = "translate-en-es-no-attention"
+rivals, longest = {"with attention": attending, "without attention": plain}, MAX_WORDS
+if translator is not attending and BLIND in Seq2Seq.presets:
+    rivals = {
+        "with attention": translator,
+        "without attention": Seq2Seq.from_preset(BLIND),
+    }
+    longest = 40
+
+verses_of_test = load_translation("bible_en_es", "test", max_words=longest)
+some = rng.permutation(len(verses_of_test))[: 60 if SMALL else 600]
+asked, right = verses_of_test.sources[some], verses_of_test.targets[some]
+lengths = np.array([len(source.split()) for source in asked])
 
 
-def by_length(texts, edges):
-    """BLEU of the sentences of each range of lengths."""
+def by_length(texts, step):
+    """BLEU of the translations of 1 to `step` words, of the next, and so on."""
     rows = []
-    for low, high in edges:
-        places = np.flatnonzero((low <= lengths) & (lengths <= high))
+    for low in range(1, longest + 1, step):
+        places = np.flatnonzero((low <= lengths) & (lengths < low + step))
         if len(places):
-            found = translation_scores(
-                [texts[i] for i in places], [references[i] for i in places]
-            )
-            row = {"low": low, "high": high, "sentences": len(places)}
+            found = translation_scores([texts[i] for i in places], right[places])
+            row = {"low": low, "high": low + step - 1, "sentences": len(places)}
             rows.append(row | {"bleu": found["bleu"]})
     return rows
 
 
-edges = [(1, 8), (9, MAX_WORDS)] if SMALL else [(1, 8), (9, 12), (13, 16), (17, 20)]
 drawing.page(
     bleu_by_length_figure(
         {
-            name: by_length(written[name], edges)
-            for name in ("with attention", "without attention")
+            name: by_length(model.generate(asked.tolist(), verbose=0), longest // 4)
+            for name, model in rivals.items()
         },
         folder / "bleu_by_length.png",
     )

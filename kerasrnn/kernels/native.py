@@ -87,6 +87,8 @@ def declines(recurrence: Recurrence, sequences, mask) -> str | None:
         return f"there is no compiled kernel: {reason}"
     if recurrence.family == "cell":
         return "the cell is not one of SimpleRNNCell, LSTMCell and GRUCell"
+    if recurrence.attention is not None:
+        return "the cell is fed with what its attention saw"
     if recurrence.activation not in _ACTIVATIONS[recurrence.family]:
         return f"activation is not {' or '.join(_ACTIVATIONS[recurrence.family])}"
     gated = recurrence.family != "simple_rnn"

@@ -6,6 +6,33 @@ from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
+class Attention:
+    """What a decoder looks at after every step, to be fed with what it saw.
+
+    e_s = k_s · h        or vᵀ tanh(h W_q + k_s), with W_q and v
+    c = Σ_s softmax(e)_s m_s
+    a = tanh([c; h] W_c)        beside x the input of the next step
+
+    Args:
+        memory: (B, S, M).
+        keys: (B, S, ·), all of the score that no query changes.
+        mask: (B, S) booleans, or None.
+        output_kernel: W_c (M + U, A).
+        query_kernel: W_q (U, ·), or None.
+        score_kernel: v (·, 1), or None.
+        returns_alignments: Whether softmax(e) comes beside a.
+    """
+
+    memory: Any
+    keys: Any
+    mask: Any
+    output_kernel: Any
+    query_kernel: Any = None
+    score_kernel: Any = None
+    returns_alignments: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Recurrence:
     """One recurrent layer, ready to be run over a batch of sequences.
 
@@ -32,6 +59,8 @@ class Recurrence:
             mask of its own.
         dropout_masks: Those of x, (B, D) for each gate, or None.
         recurrent_dropout_masks: Those of h, (B, U) for each gate, or None.
+        attention: The `Attention` that `step` looks with after the cell, or None. The
+            kernel's last rows are then those that a meets.
         go_backwards: Whether to start at the last step.
         return_sequences: Whether the outputs of all steps are wanted.
         unroll: Whether to lay the steps out one after the other in the graph.
@@ -52,6 +81,7 @@ class Recurrence:
     gate_dropout: bool = False
     dropout_masks: Any = None
     recurrent_dropout_masks: Any = None
+    attention: Attention | None = None
     go_backwards: bool = False
     return_sequences: bool = False
     unroll: bool = False

@@ -54,6 +54,8 @@ def reason_for_autodiff(recurrence: Recurrence) -> str | None:
 def describe(recurrence: Recurrence) -> str:
     """How this kernel runs `recurrence`."""
     reason = reason_for_autodiff(recurrence)
+    if recurrence.attention is not None:
+        reason = "attention is part of it"
     if reason is None:
         return "a TensorFlow loop with a backward pass of its own"
     return f"a TensorFlow loop differentiated by TensorFlow, since {reason}"
@@ -103,7 +105,7 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
     if recurrence.go_backwards:
         x = tf.reverse(x, (0,))
         m = None if m is None else tf.reverse(m, (0,))
-    if reason_for_autodiff(recurrence):
+    if recurrence.attention is not None or reason_for_autodiff(recurrence):
         y, outputs, states = run_any_cell(recurrence, x, initial_state, m)
     else:
         y, outputs, states = OwnBackward(recurrence, x.shape[1]).run(
@@ -469,10 +471,7 @@ class OwnBackward:
 
     def split(self, a, axis):
         """The parts of a, one for each chain. Of None, None."""
-        if a is None or self.chains == 1:
-            return [a] * self.chains
-        rows = a.shape[axis] or tf.shape(a)[axis]
-        return tf.split(a, [rows // 2, rows - rows // 2], axis=axis)
+        return split_rows(a, axis, self.chains)
 
     def split_all(self, tensors, axis):
         """For each chain, its parts of all the tensors."""
@@ -619,6 +618,14 @@ def number_of_chains(batch, recurrence):
     if batch is None:  # one row may well be all that inference gets
         batch = 32 if recurrence.training else 1
     return 2 if batch > 1 and batch * recurrence.output_size >= 4096 else 1
+
+
+def split_rows(a, axis, chains):
+    """The parts of a, one for each chain. Of None, None."""
+    if a is None or chains == 1:
+        return [a] * chains
+    rows = a.shape[axis] or tf.shape(a)[axis]
+    return tf.split(a, [rows // 2, rows - rows // 2], axis=axis)
 
 
 def join(parts, axis):

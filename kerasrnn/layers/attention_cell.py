@@ -4,6 +4,7 @@ import math
 import keras
 from keras import ops, tree
 
+from kerasrnn.kernels import Attention
 from kerasrnn.layers.attention_layer import standardize_memory_mask
 from kerasrnn.layers.recurrent_cell import keras_dropout_protocol
 from kerasrnn.layers.stacked_rnn_cells import (
@@ -245,6 +246,24 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
     def looks_at_once(self) -> bool:
         """Whether all steps can be run before the first look at the memory."""
         return self.attend == "after" and not self.input_feeding
+
+    def fed_attention(self, memory) -> Attention | None:
+        """What a kernel needs of it where a_t is fed back, else None.
+
+        Args:
+            memory: What `prepare_memory` gave, or None to ask only whether.
+        """
+        if not self.input_feeding or not self.built:
+            return None
+        memory = memory or {}
+        weights = {"output_kernel": self.kernel, **self.attention.score_weights()}
+        return Attention(
+            memory=memory.get("memory"),
+            keys=memory.get("keys"),
+            mask=memory.get("mask"),
+            returns_alignments=self.return_alignments,
+            **{name: ops.cast(w, self.compute_dtype) for name, w in weights.items()},
+        )
 
     def attend_to(self, outputs, memory):
         """What `call` makes of the inner cell's outputs, of all steps at once.

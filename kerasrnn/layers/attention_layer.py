@@ -10,7 +10,7 @@ class AttentionLayer(keras.layers.Layer):
     """Looks at a memory with queries, by scores that a subclass defines.
 
     A subclass has `project_memory(memory)`, which gives the keys k, all of the score
-    that no query changes, and `score(query, keys)`.
+    that no query changes, `score(query, keys)`, and `score_weights()` for kernels.
 
     α_s = softmax_s score(q, k_s)        over the places s that the mask shows
     c = Σ_s α_s m_s

@@ -116,6 +116,10 @@ class BahdanauAttention(AttentionLayer):
         z = ops.expand_dims(query, 2) + ops.expand_dims(keys, 1)  # (B, T, S, U)
         return ops.squeeze(ops.dot(ops.tanh(z), self.score_kernel), -1)
 
+    def score_weights(self) -> dict:
+        """W_1 and v, the weights of the score that queries meet."""
+        return {"query_kernel": self.query_kernel, "score_kernel": self.score_kernel}
+
     def get_config(self):
         return {
             **super().get_config(),

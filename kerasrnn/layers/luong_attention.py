@@ -131,6 +131,13 @@ class LuongAttention(AttentionLayer):
         z = ops.expand_dims(query, 2) + ops.expand_dims(keys, 1)  # (B, T, S, U)
         return ops.squeeze(ops.dot(ops.tanh(z), self.score_kernel), -1)
 
+    def score_weights(self) -> dict:
+        """The weights of the score that queries meet; none where it is a product."""
+        if self.score_name != "concat":
+            return {}
+        query_kernel = self.kernel[: self.query_size]
+        return {"query_kernel": query_kernel, "score_kernel": self.score_kernel}
+
     def get_config(self):
         return {
             **super().get_config(),

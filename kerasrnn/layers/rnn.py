@@ -430,21 +430,13 @@ class RNN(keras.layers.Layer):
 
     def _recurrence(self, cell, training, memory=None, **changes) -> Recurrence:
         """What a kernel has to run."""
-        known = {}
-        if type(cell) in FAMILIES:
-            known = {
-                "family": FAMILIES[type(cell)],
-                "activation": activation_name(cell.activation),
-                "recurrent_activation": activation_name(cell.recurrent_activation),
-                "reset_after": getattr(cell, "reset_after", False),
-            }
-            if training and cell.has_gate_dropout:
-                known |= {"gate_dropout": True, **cell.drawn_masks()}
-            if cell.built:
-                known |= {
-                    name: None if w is None else ops.cast(w, self.compute_dtype)
-                    for name, w in cell.named_weights().items()
-                }
+        known = self._known_to_kernels(cell, training)
+        if isinstance(cell, AttentionCell):
+            attention = cell.fed_attention(memory)
+            if attention and type(cell.cell) in FAMILIES:
+                drops = cell.cell.dropout or cell.cell.recurrent_dropout
+                known = self._known_to_kernels(cell.cell, training)
+                known |= {"attention": attention, "gate_dropout": training and drops}
         step_arguments = {}
         if "training" in inspect.signature(cell.call).parameters:
             step_arguments["training"] = training and not hoists_dropout(cell)
@@ -479,6 +471,25 @@ class RNN(keras.layers.Layer):
             **{**options, **changes},
             **known,
         )
+
+    def _known_to_kernels(self, cell, training) -> dict:
+        """Arguments of `Recurrence` that say what a cell of ours computes."""
+        if type(cell) not in FAMILIES:
+            return {}
+        known = {
+            "family": FAMILIES[type(cell)],
+            "activation": activation_name(cell.activation),
+            "recurrent_activation": activation_name(cell.recurrent_activation),
+            "reset_after": getattr(cell, "reset_after", False),
+        }
+        if training and cell.has_gate_dropout:
+            known |= {"gate_dropout": True, **cell.drawn_masks()}
+        if cell.built:
+            known |= {
+                name: None if w is None else ops.cast(w, self.compute_dtype)
+                for name, w in cell.named_weights().items()
+            }
+        return known
 
     def save_assets(self, dir_path):
         if self.states is not None:

@@ -390,19 +390,11 @@ class Seq2Seq(Task):
         return answer
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "source_vocabulary_size": self.source_vocabulary_size,
-            "target_vocabulary_size": self.target_vocabulary_size,
-            "start_id": self.start_id,
-            "end_id": self.end_id,
-            "cell": self.cell,
-            "num_layers": self.num_layers,
-            "units": self.units,
-            "embedding_dim": self.embedding_dim,
-            "dropout": self.dropout,
-            "word_dropout": self.word_dropout,
-            "tie_embeddings": self.tie_embeddings,
-            "label_smoothing": self.label_smoothing,
-            "scheduled_sampling": self.scheduled_sampling,
-        }
+        names = (
+            *("source_vocabulary_size", "target_vocabulary_size", "start_id", "end_id"),
+            *("cell", "num_layers", "units", "embedding_dim", "dropout"),
+            *("word_dropout", "tie_embeddings", "label_smoothing"),
+            "scheduled_sampling",
+        )
+        config = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), **config}
