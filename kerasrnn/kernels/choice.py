@@ -11,14 +11,9 @@ from kerasrnn.kernels import reference
 # From the fastest to the slowest; the last one runs everything.
 KERNELS = {"reference": reference}
 if keras.backend.backend() == "tensorflow":
-    from kerasrnn.kernels import attention, native, tensorflow
+    from kerasrnn.kernels import native, tensorflow
 
-    KERNELS = {
-        "native": native,
-        "attention": attention,
-        "tensorflow": tensorflow,
-        **KERNELS,
-    }
+    KERNELS = {"native": native, "tensorflow": tensorflow, **KERNELS}
 
 _forced = contextvars.ContextVar("kerasrnn_kernel", default="auto")
 

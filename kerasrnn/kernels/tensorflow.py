@@ -41,21 +41,28 @@ def declines(recurrence: Recurrence, sequences, mask) -> str | None:
     return None
 
 
-def reason_for_autodiff(recurrence: Recurrence) -> str | None:
+def reason_for_autodiff(recurrence, sequences=None, mask=None) -> str | None:
     """Why `recurrence` is left to TensorFlow's differentiation, or None."""
     if recurrence.family not in CELLS:
         return "the cell is not one of SimpleRNNCell, LSTMCell and GRUCell"
     for argument in ("activation", "recurrent_activation"):
         if getattr(recurrence, argument) not in ACTIVATIONS:
             return f"{argument} is not one of {', '.join(ACTIVATIONS)}"
+    if recurrence.attention is not None:
+        return fed_decoder().declines(recurrence, sequences, mask)
     return None
+
+
+def fed_decoder():
+    """The module of decoders that are fed, which is made of what is here."""
+    from kerasrnn.kernels import fed_decoder
+
+    return fed_decoder
 
 
 def describe(recurrence: Recurrence) -> str:
     """How this kernel runs `recurrence`."""
     reason = reason_for_autodiff(recurrence)
-    if recurrence.attention is not None:
-        reason = "attention is part of it"
     if reason is None:
         return "a TensorFlow loop with a backward pass of its own"
     return f"a TensorFlow loop differentiated by TensorFlow, since {reason}"
@@ -100,12 +107,15 @@ def loop(steps, body, loop_vars):
 
 def run(recurrence: Recurrence, sequences, initial_state, mask):
     """Runs `recurrence`; see `Recurrence` for arguments and results."""
+    autodiff = reason_for_autodiff(recurrence, sequences, mask) is not None
+    if recurrence.attention is not None and not autodiff:
+        return fed_decoder().run(recurrence, sequences, initial_state)
     x = tf.transpose(sequences, (1, 0, *range(2, len(sequences.shape))))  # (T, B, D)
     m = None if mask is None else tf.transpose(mask)  # (T, B)
     if recurrence.go_backwards:
         x = tf.reverse(x, (0,))
         m = None if m is None else tf.reverse(m, (0,))
-    if recurrence.attention is not None or reason_for_autodiff(recurrence):
+    if autodiff:
         y, outputs, states = run_any_cell(recurrence, x, initial_state, m)
     else:
         y, outputs, states = OwnBackward(recurrence, x.shape[1]).run(

@@ -7,16 +7,24 @@ from kerasrnn.training.warm_up import WarmUp
 OPTIONS = ("weight_decay", "clipnorm", "global_clipnorm", "beta_2")
 
 
-def recipe_optimizer(training: dict, steps: int):
+def recipe_optimizer(training: dict, steps_an_epoch: int):
     """The optimizer with its learning rate, which changes over the steps of a run.
 
     Args:
         training: `optimizer`, the name of one of Keras's; its `learning_rate`,
             `weight_decay`, `clipnorm`, `global_clipnorm` and `beta_2`; `schedule`,
-            `"constant"`, or `"linear"` or `"cosine"` to zero at the last step; and
+            `"constant"`, or `"linear"` or `"cosine"` to zero at the last step;
+            `schedule_epochs`, to make it zero later than after its `epochs`; and
             `warmup_steps`, in which the rate first rises in a straight line.
-        steps: How many steps the run has at most.
+        steps_an_epoch: How many steps an epoch has.
     """
+    epochs = training.get("epochs", 1)
+    if training.get("schedule_epochs", epochs) < epochs:
+        raise ValueError(
+            f"`schedule_epochs` must be at least epochs={epochs}; got "
+            f"{training['schedule_epochs']}."
+        )
+    steps = training.get("schedule_epochs", epochs) * steps_an_epoch
     rate = training.get("learning_rate", 1e-3)
     warmup = int(training.get("warmup_steps", 0))
     if not 0 <= warmup < steps:

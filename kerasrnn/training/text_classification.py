@@ -158,7 +158,7 @@ def build_model(config, train_examples, seed):
     training = config["training"]
     steps_an_epoch = -(-len(train_examples) // _batch_size(training))
     model.compile(
-        optimizer=recipe_optimizer(training, training["epochs"] * steps_an_epoch),
+        optimizer=recipe_optimizer(training, steps_an_epoch),
         loss=keras.losses.CategoricalCrossentropy(
             from_logits=True,
             label_smoothing=training.get("label_smoothing", 0.0),

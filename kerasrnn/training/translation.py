@@ -113,7 +113,7 @@ class Translation:
         training = self.config["training"]
         # Other epochs may have a step more or less.
         steps = len(self.fit_data(model).order(seed, 0))
-        model.compile(recipe_optimizer(training, training["epochs"] * steps))
+        model.compile(recipe_optimizer(training, steps))
         cut = {name: count for name, count in self.cut.items() if count}
         if cut:
             listed = ", ".join(f"{n:,} {name}" for name, n in cut.items())

@@ -31,6 +31,13 @@ def test_a_warm_up_rises_to_the_schedule_that_follows(schedule):
     assert warm[-1] == pytest.approx(0.5 if schedule == "constant" else 0, abs=1e-6)
 
 
+def test_a_schedule_may_be_longer_than_the_run():
+    options = {"schedule": "linear", "epochs": 2, "schedule_epochs": 4}
+    np.testing.assert_allclose(
+        rates(steps=10, **options), 0.5 * (1 - np.arange(11) / 40), atol=1e-6
+    )
+
+
 def test_a_warm_up_is_saved_with_its_optimizer():
     optimizer = recipe_optimizer({"schedule": "linear", "warmup_steps": 3}, 10)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
@@ -51,5 +58,7 @@ def test_mistakes():
         recipe_optimizer({"schedule": "slow"}, 10)
     with pytest.raises(ValueError, match="less than the 10 steps of the run; got 10"):
         recipe_optimizer({"warmup_steps": 10}, 10)
+    with pytest.raises(ValueError, match="at least epochs=3; got 2"):
+        recipe_optimizer({"epochs": 3, "schedule_epochs": 2}, 10)
     with pytest.raises(ValueError, match="`steps` must be a positive integer; got 0"):
         WarmUp(keras.optimizers.schedules.CosineDecay(0.1, 5), 0)

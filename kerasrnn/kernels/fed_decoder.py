@@ -24,19 +24,14 @@ from kerasrnn.kernels.tensorflow import (
     loop,
     number_of_chains,
     number_of_steps,
-    reason_for_autodiff,
     split_rows,
 )
 
 
-def declines(recurrence: Recurrence, sequences, mask) -> str | None:
-    """Why this kernel cannot run `recurrence`, or None if it can."""
-    if recurrence.attention is None:
-        return "the cell is not fed with what its attention saw"
+def declines(recurrence: Recurrence, sequences=None, mask=None) -> str | None:
+    """Why a fed decoder is left to TensorFlow's differentiation, or None."""
     if not recurrence.training:
         return "nothing is trained"
-    if recurrence.unroll:
-        return "unroll=True lays the steps out one by one"
     memory = recurrence.attention.memory
     if sequences is not None and sequences.shape[0] != memory.shape[0]:
         return "several rows look at one of the memory"
@@ -45,16 +40,11 @@ def declines(recurrence: Recurrence, sequences, mask) -> str | None:
     if recurrence.gate_dropout:
         return "the cell has dropout"
     if recurrence.dtype not in ("float32", "float64"):
-        return f"it computes in float32 and float64, not {recurrence.dtype}"
-    return reason_for_autodiff(recurrence)
+        return f"it is for float32 and float64, not {recurrence.dtype}"
+    return None
 
 
-def describe(recurrence: Recurrence) -> str:
-    """How this kernel runs `recurrence`."""
-    return "a TensorFlow loop over cell and attention with a backward pass of its own"
-
-
-def run(recurrence: Recurrence, sequences, initial_state, mask):
+def run(recurrence: Recurrence, sequences, initial_state):
     """Runs `recurrence`; see `Recurrence` for arguments and results."""
     x = tf.transpose(sequences, (1, 0, 2))  # (T, B, D)
     if recurrence.go_backwards:
