@@ -21,6 +21,7 @@ from kerasrnn.zoo.catalogue import (
     load_recipe,
     metric_label,
     metric_text,
+    training_seconds,
 )
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
@@ -174,10 +175,10 @@ def _with_spread(results, metric):
 
 
 def _training_time(results):
-    seconds = [run["wall_time_s"] for run in results["runs"]]
+    seconds = training_seconds(results)
     gpus = results["hardware"]["gpus"]
     where = f"{len(gpus)} GPU" if gpus else f"{results['hardware']['cores']} CPU cores"
-    return f"{sum(seconds) / len(seconds):.0f} s, {where}"
+    return f"{seconds:.0f} s, {where}"
 
 
 def _usage(recipe):

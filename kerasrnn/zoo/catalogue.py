@@ -83,7 +83,7 @@ class Recipe:
             if not name.endswith("_std"):
                 text = metric_text(metrics, name)
                 lines.append(f"  {metric_label(name):29} {text}")
-        seconds = sum(run["wall_time_s"] for run in runs) / len(runs)
+        seconds = training_seconds(results)
         machine = results["hardware"]["processor"]
         lines.append(f"  {'training time':29} {seconds:.0f} s on {machine}")
         lines.append(f"  {'parameters':29} {results['parameters']:,}")
@@ -128,6 +128,13 @@ def metric_text(metrics: dict[str, float], name: str) -> str:
     _, layout = METRICS.get(name.partition("_")[2], ("", ".3f"))
     values = [metrics[key] for key in (name, f"{name}_std") if key in metrics]
     return " ± ".join(format(value, layout) for value in values)
+
+
+def training_seconds(results) -> float:
+    """How long training took, the mean over the seeds of a `results.json`."""
+    # The wall time of a run that went on where it was killed is that since then.
+    times = [run.get("training_time_s", run["wall_time_s"]) for run in results["runs"]]
+    return sum(times) / len(times)
 
 
 def _section_lines(name, value):
