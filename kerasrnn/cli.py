@@ -39,7 +39,11 @@ class UsageError(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 done, 1 failed, 2 wrong usage."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    if rest and (not hasattr(options, "text") or any(a[:1] == "-" for a in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:  # texts after an option, which argparse leaves over
+        options.text += rest
     if options.command is None:
         parser.print_help()
         return 2

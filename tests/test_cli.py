@@ -127,7 +127,8 @@ def test_predict_prints_translations(translating, capsys):
     assert main(["predict", str(folder), *ENGLISH[:3]]) == 0
     assert capsys.readouterr().out.splitlines() == one_line_each(expected)
 
-    arguments = ["predict", str(folder), *ENGLISH[:2], "--beam", "3", "--n-best", "2"]
+    # Texts may follow an option.
+    arguments = ["predict", str(folder), "--beam", "3", *ENGLISH[:2], "--n-best", "2"]
     assert main([*arguments, "--scores"]) == 0
     found, scores = model.generate(
         ENGLISH[:2], return_scores=True, beam_width=3, n_best=2, **options
