@@ -160,11 +160,16 @@ def beam_search(
             v["coverage"] = v["coverage"] + ops.reshape(
                 alignments, ops.shape(v["coverage"])
             )
-        log_p = ops.reshape(ops.log_softmax(logits), (batch, K, V))
-        log_p = ops.reshape(v["log_p"][:, :, None] + log_p, (batch, K * V))
-        # Each beam ends in one way, so that of 2 K at least K go on.
-        log_p, index = ops.top_k(log_p, 2 * K)  # (B, 2K)
-        parents, tokens = index // V, index % V
+        # Each beam ends in one way, so that of 2 K at least K go on; these are among
+        # the best 2 K of each beam.
+        most = min(2 * K, V)
+        best, tokens = ops.top_k(logits, most)  # (B · K, most)
+        log_p = best - ops.logsumexp(logits, axis=-1, keepdims=True)
+        log_p = v["log_p"][:, :, None] + ops.reshape(log_p, (batch, K, most))
+        log_p, index = ops.top_k(ops.reshape(log_p, (batch, K * most)), 2 * K)
+        parents = index // most  # (B, 2K)
+        tokens = ops.reshape(tokens, (batch, K * most))
+        tokens = ops.take_along_axis(tokens, index, axis=1)
         sequences = ops.where(
             positions == t, tokens[:, :, None], of_beams(v["sequences"], parents)
         )

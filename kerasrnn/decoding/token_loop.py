@@ -59,8 +59,8 @@ def run_token_loop(
             step, v["token_ids"], carried, tensors[len(names) :]
         )
         chosen = ops.cast(choose(logits, t), "int32")
-        log_p = ops.log_softmax(logits)  # (B, V)
-        log_p = ops.take_along_axis(log_p, chosen[:, None], axis=1)[:, 0]
+        log_p = ops.take_along_axis(logits, chosen[:, None], axis=1)[:, 0]
+        log_p = log_p - ops.logsumexp(logits, axis=-1)
         v["scores"] = v["scores"] + ops.where(ended, 0.0, log_p)
         v["token_ids"] = ops.where(ended, pad_id, chosen)
         v["history"] = write(v["history"], t, v["token_ids"])

@@ -234,16 +234,21 @@ class Seq2Seq(Task):
             states = [*states, fed]
         return x, states
 
-    def logits(self, outputs, training=False):
+    def logits(self, outputs, training=False, vectors=None):
         """Logits (..., V) of the decoder's outputs."""
         if not self.attends:
             outputs = self.output_layer(outputs)
         outputs = self.drop(outputs, training=training)
         if not self.tie_embeddings:
             return self.projection(outputs)
-        vectors = ops.cast(self.target_embedding.embeddings, self.compute_dtype)
+        vectors = self.output_vectors() if vectors is None else vectors
         bias = ops.cast(self.output_bias, self.compute_dtype)
-        return ops.matmul(outputs, ops.transpose(vectors)) + bias
+        return ops.matmul(outputs, vectors) + bias
+
+    def output_vectors(self):
+        """The target's token vectors as the columns of a matrix (embedding_dim, V)."""
+        vectors = ops.cast(self.target_embedding.embeddings, self.compute_dtype)
+        return ops.transpose(vectors)
 
     def decoding(self, source_ids):
         """`(step, state)` for the searches of `kerasrnn.decoding`."""
@@ -253,13 +258,16 @@ class Seq2Seq(Task):
         if self.attends:
             memory = cell.prepare_memory(memory, source_ids != 0)
 
+        # Once, and not at every step.
+        vectors = self.output_vectors() if self.tie_embeddings else None
+
         def step(token_ids, state):
             x = self.target_embedding(token_ids)
             if not self.attends:
                 outputs, state = cell(x, state)
-                return self.logits(outputs), state
+                return self.logits(outputs, vectors=vectors), state
             (outputs, alignments), state = cell(x, state, memory=memory)
-            return self.logits(outputs), state, alignments
+            return self.logits(outputs, vectors=vectors), state, alignments
 
         return step, state
 
@@ -396,5 +404,4 @@ class Seq2Seq(Task):
             *("word_dropout", "tie_embeddings", "label_smoothing"),
             "scheduled_sampling",
         )
-        config = {name: getattr(self, name) for name in names}
-        return {**super().get_config(), **config}
+        return {**super().get_config(), **{n: getattr(self, n) for n in names}}
