@@ -193,7 +193,7 @@ def _usage(recipe):
             f", {name}={json.dumps(value) if isinstance(value, str) else value}"
             for name, value in recipe.config.get("evaluation", {}).items()
         )
-        call = f"model.generate([{text}]{options})"
+        call = f"texts = [{text}]\nmodel.generate(texts{options})"
     return (
         "```python\n"
         f"from kerasrnn.zoo import {task}\n\n"

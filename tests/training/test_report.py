@@ -168,7 +168,8 @@ def test_translators_are_told_by_their_bleu(translating):
     assert rows[2].split(" | ")[2] == "31.3 ± 0.4 (2 seeds) BLEU"
     card = report.model_card(load_recipe("translating"))
     for expected in (
-        'model.generate(["Don\'t be afraid, ¿no?"], beam_width=5, search="beam")',
+        'texts = ["Don\'t be afraid, ¿no?"]',
+        'model.generate(texts, beam_width=5, search="beam")',
         "Examples: 20,000 for train, 900 for validation, 901 for test.",
         "| test BLEU | 31.3 ± 0.4 (2 seeds) |",
         "| test BLEU, greedy search | 29.5 |",
