@@ -12,7 +12,7 @@ CONFIG = {
     "summary": "Says digits in reverse.",
     "model": {
         "cell": "gru",
-        "units": 32,
+        "units": 48,
         "embedding_dim": 32,
         "dropout": 0.05,
         "label_smoothing": 0.0,
@@ -25,12 +25,12 @@ CONFIG = {
     },
     "data": {"name": "digits"},
     "training": {
-        "learning_rate": 0.02,
+        "learning_rate": 0.01,
         "schedule": "linear",
         "warmup_steps": 10,
         "global_clipnorm": 1.0,
         "max_tokens": 120,
-        "epochs": 8,
+        "epochs": 12,
         "patience": 5,
         "validation_sentences": 30,
         "average_checkpoints": 2,
