@@ -1,6 +1,7 @@
 """The command as a user meets it: what it prints, where, and its exit code."""
 
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -150,8 +151,9 @@ def test_predict_translates_standard_input_line_by_line(translating):
     assert (done.returncode, done.stderr) == (0, b"")
     lines = done.stdout.decode().split("\n")
     assert len(lines) == 4 and lines.pop() == ""
-    greedy = one_line_each(model.generate(["one two", ""]))
-    assert lines[:2] == greedy
+    # The same batch: rounding may decide between tokens of a model that is random.
+    greedy = model.generate([b"one two", b"", b"no \xff UTF-8"])
+    assert lines == one_line_each(greedy)
 
 
 def test_what_was_cut_off_is_told(translating, capsys):
@@ -278,7 +280,7 @@ def test_listing_loads_no_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "sentiment-movies  Says whether" in done.stdout
+    assert re.search("sentiment-movies +Says whether", done.stdout)
     assert "embedding_dropout    0.3" in done.stdout
 
 
