@@ -9,7 +9,7 @@ Forward, for t = 1 … T, with M the memory and K its keys:
 
 Backward, for t = T … 1, keeps of every step what the weights' gradients are made of,
 each in one product over all steps. TensorFlow would multiply step by step, and add a
-gradient as large as the memory at each of them: half of the time.
+gradient as large as the memory at each of them.
 """
 
 import dataclasses
@@ -18,8 +18,7 @@ import tensorflow as tf
 
 from kerasrnn.kernels.recurrence import Recurrence
 from kerasrnn.kernels.tensorflow import (
-    CELLS,
-    GRUResetBefore,
+    cell_class_of,
     join,
     loop,
     number_of_chains,
@@ -144,10 +143,7 @@ class FedDecoder:
         units = recurrence.recurrent_kernel.shape[0]
         recurrence = dataclasses.replace(recurrence, output_size=units)
         self.chains = number_of_chains(batch, recurrence)
-        reset_before = recurrence.family == "gru" and not recurrence.reset_after
-        self.cell = (GRUResetBefore if reset_before else CELLS[recurrence.family])(
-            recurrence
-        )
+        self.cell = cell_class_of(recurrence)(recurrence)
         weights = (recurrence.kernel, recurrence.recurrent_kernel, recurrence.bias)
         weights = [tf.convert_to_tensor(w) for w in weights if w is not None]
         self.weights = self.cell.prepare(*weights)

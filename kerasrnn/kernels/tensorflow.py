@@ -454,6 +454,12 @@ class GRUResetBefore(Cell):
 CELLS = {"simple_rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
 
 
+def cell_class_of(recurrence) -> type[Cell]:
+    """The class that computes a step of `recurrence`."""
+    reset_before = recurrence.family == "gru" and not recurrence.reset_after
+    return GRUResetBefore if reset_before else CELLS[recurrence.family]
+
+
 class OwnBackward:
     """The loop whose gradient is `Σ_t` products of what `cell.backward` leaves.
 
@@ -464,8 +470,7 @@ class OwnBackward:
     def __init__(self, recurrence, batch):
         self.recurrence, self.units = recurrence, recurrence.output_size
         self.chains = number_of_chains(batch, recurrence)
-        reset_before = recurrence.family == "gru" and not recurrence.reset_after
-        cell_class = GRUResetBefore if reset_before else CELLS[recurrence.family]
+        cell_class = cell_class_of(recurrence)
         masks = [
             self.split_all(kind or (), 0)
             for kind in (recurrence.dropout_masks, recurrence.recurrent_dropout_masks)
