@@ -4,13 +4,13 @@ from kerasrnn.data.bible_en_es import BibleEnEs
 from kerasrnn.data.glove import load_glove
 from kerasrnn.data.length_bucketing import batches_by_length
 from kerasrnn.data.movie_snippets import MovieSnippets
-from kerasrnn.data.package_file import FetchError
 from kerasrnn.data.text_classification import (
     Examples,
     load_text_classification,
     read_tsv,
 )
 from kerasrnn.data.translation import TextPairs, load_translation, read_pairs
+from kerasrnn.fetching import FetchError
 
 __all__ = [
     "BibleEnEs",

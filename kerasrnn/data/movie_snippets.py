@@ -8,8 +8,8 @@ import zipfile
 import numpy as np
 import tensorflow_datasets as tfds
 
-from kerasrnn.data.package_file import PackageFile, fetch
 from kerasrnn.data.text_classification import split_of
+from kerasrnn.fetching import PackageFile, fetch
 
 ARCHIVE = PackageFile(
     package="vaderSentiment",

@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from kerasrnn.data.package_file import FetchError
+from kerasrnn.fetching import FetchError
 
 SPLITS = ("train", "validation", "test")
 

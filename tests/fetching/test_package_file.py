@@ -5,8 +5,13 @@ import threading
 
 import pytest
 
-from kerasrnn.data import FetchError, package_file
-from kerasrnn.data.package_file import PackageFile, cache_directory, fetch
+from kerasrnn.fetching import (
+    FetchError,
+    PackageFile,
+    cache_directory,
+    fetch,
+    package_file,
+)
 
 CONTENT = b"the bytes of an archive" * 1000
 FILE = PackageFile(

@@ -11,15 +11,16 @@ import subprocess
 import tarfile
 import tempfile
 
-from kerasrnn.data.package_file import (
+from kerasrnn.fetching.package_file import (
     FetchError,
     PackageFile,
     cache_directory,
     sha256_of,
 )
 
-# Seconds for one run of apt-get: a mirror that does not answer must say so.
-TIMEOUT = 120
+# Seconds for one run of apt-get. A mirror that does not answer says so sooner, by the
+# options; a large package over a slow line takes its time.
+TIMEOUT = 600
 OPTIONS = ("-q", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=20")
 
 

