@@ -1,12 +1,26 @@
+from kerasrnn.metrics.caption_scores import caption_scores
+from kerasrnn.metrics.caption_tokens import caption_tokens
+from kerasrnn.metrics.cider_d import (
+    CiderD,
+    DocumentFrequencies,
+    cider_d,
+    count_documents,
+)
 from kerasrnn.metrics.classification import classification_scores, confusion_matrix
 from kerasrnn.metrics.token_metrics import MaskedAccuracy, Perplexity
 from kerasrnn.metrics.translation_scores import require_sacrebleu, translation_scores
 
 __all__ = [
+    "CiderD",
+    "DocumentFrequencies",
     "MaskedAccuracy",
     "Perplexity",
+    "caption_scores",
+    "caption_tokens",
+    "cider_d",
     "classification_scores",
     "confusion_matrix",
+    "count_documents",
     "require_sacrebleu",
     "translation_scores",
 ]

@@ -53,6 +53,6 @@ def require_sacrebleu():
     """Say at once, not after hours of training, that nothing can be scored."""
     if importlib.util.find_spec("sacrebleu") is None:
         raise ImportError(
-            "Translations are scored with sacreBLEU, which comes with the extra "
-            "`translate`: pip install 'kerasrnn[translate]'."
+            "Translations and captions are scored with sacreBLEU, which comes with the "
+            "extra `translate`: pip install 'kerasrnn[translate]'."
         )
