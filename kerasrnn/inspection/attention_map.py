@@ -9,7 +9,7 @@ from kerasrnn.inspection.figure_style import (
     save,
     sequential_colours,
 )
-from kerasrnn.inspection.glyphs import MISSING, fonts_for, readable
+from kerasrnn.inspection.glyphs import MISSING, MISSING_NOTE, fonts_for, readable
 
 MOST_PANELS = 6
 MOST_TOKENS = 300
@@ -87,7 +87,7 @@ def attention_maps_figure(alignments, sources, targets, path):
             figure.text(
                 0.01,
                 0.02 / figure.get_figheight(),
-                f"{MISSING}: no font of this machine has the character",
+                MISSING_NOTE,
                 color=QUIET,
                 fontsize=8,
                 va="bottom",
@@ -152,9 +152,9 @@ class Panel:
         return image
 
 
-def text_width(figure, text, fontsize):
+def text_width(figure, text, fontsize, **style):
     """Width of a text in inches."""
-    drawn = figure.text(0, 0, text, fontsize=fontsize, parse_math=False)
+    drawn = figure.text(0, 0, text, fontsize=fontsize, parse_math=False, **style)
     width = drawn.get_window_extent().width / figure.dpi
     drawn.remove()
     return width

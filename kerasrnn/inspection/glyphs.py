@@ -8,6 +8,7 @@ FIRST = "DejaVu Sans"
 # They draw a picture of a box, or other characters, for what they do not have.
 UNFIT = ("Last Resort", "LastResort", "Adobe Blank", "cm")
 MISSING = "□"
+MISSING_NOTE = f"{MISSING}: no font of this machine has the character"
 
 
 def readable(text: str) -> str:
@@ -62,3 +63,11 @@ def fonts_for(texts) -> tuple[list[str], frozenset]:
             families.append(family)
             lacking -= found
     return families or [FIRST], frozenset(chr(c) for c in lacking)
+
+
+def drawable(texts) -> tuple[list[str], list[str], bool]:
+    """Texts as a figure can show them, their fonts, and whether characters lack one."""
+    texts = [readable(" ".join(text.split())) for text in texts]
+    fonts, lacking = fonts_for(texts)
+    table = str.maketrans(dict.fromkeys(lacking, MISSING))
+    return [text.translate(table) for text in texts], fonts, bool(lacking)
