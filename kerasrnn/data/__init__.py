@@ -4,6 +4,7 @@ from kerasrnn.data.bible_en_es import BibleEnEs
 from kerasrnn.data.glove import load_glove
 from kerasrnn.data.length_bucketing import batches_by_length
 from kerasrnn.data.movie_snippets import MovieSnippets
+from kerasrnn.data.stamps_and_emoji import StampsAndEmoji
 from kerasrnn.data.text_classification import (
     Examples,
     load_text_classification,
@@ -17,6 +18,7 @@ __all__ = [
     "Examples",
     "FetchError",
     "MovieSnippets",
+    "StampsAndEmoji",
     "TextPairs",
     "batches_by_length",
     "load_glove",
