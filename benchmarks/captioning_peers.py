@@ -1,0 +1,181 @@
+"""How good are the captions of the nearest training pictures, which learn nothing?
+
+    python benchmarks/captioning_peers.py [--features FOLDER] [--write README]
+
+The test split of `stamps_and_emoji`. The peers: for each picture the caption of the
+training picture whose features of EfficientNet-Lite0, the mean over all locations, are
+nearest by cosine; of the nearest few the caption that is nearest to the others by
+CIDEr-D; and, as a control, the nearest pictures' captions given to other pictures.
+Scores are of the stamps (drawings and photographs), of the emoji, and of the emoji
+without those that only add a skin tone to another.
+"""
+
+import argparse
+
+import numpy as np
+from timing import Report, number
+
+from kerasrnn.metrics import caption_scores, cider_d, count_documents
+
+DATA, SPLIT = "stamps_and_emoji", "test"
+SEVERAL = 5
+BLOCK = 256
+STAMPS = ("drawing", "photograph")
+SKIN_TONES = {"1f3fb", "1f3fc", "1f3fd", "1f3fe", "1f3ff"}
+COLUMNS = {
+    "BLEU-1": "bleu_1",
+    "BLEU-2": "bleu_2",
+    "BLEU-3": "bleu_3",
+    "BLEU-4": "bleu_4",
+    "CIDEr-D": "cider_d",
+}
+
+
+def nearest_neighbour_captions(train_features, train_captions, test_features, k=1):
+    """What is said of the nearest training pictures.
+
+    Args:
+        train_features: (N, D).
+        train_captions: N lists of captions, the main one first.
+        test_features: (M, D).
+        k: Of so many nearest ones, the caption with the highest mean CIDEr-D to the
+            others, document frequencies being those of all training captions; of
+            equal ones that of the nearest.
+
+    Returns:
+        M captions.
+
+    Reference: Devlin et al. 2015, "Exploring Nearest Neighbor Approaches for Image
+    Captioning".
+    """
+    if not 1 <= k <= len(train_captions) == len(train_features):
+        raise ValueError(
+            "`train_captions` must hold captions for each of the "
+            f"{len(train_features)} training pictures, at least k={k}; got "
+            f"{len(train_captions)}."
+        )
+    train, test = unit_length(train_features), unit_length(test_features)
+    frequencies = count_documents(train_captions) if k > 1 else None
+    captions = []
+    for start in range(0, len(test), BLOCK):
+        similarity = test[start : start + BLOCK] @ train.T  # (block, N)
+        # Stable, so that of equal ones the first is the nearest.
+        nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+        for rows in nearest:
+            candidates = [train_captions[row][0] for row in rows]
+            captions.append(consensus(candidates, frequencies))
+    return captions
+
+
+def consensus(candidates, frequencies) -> str:
+    """The one of the captions that is nearest to the others."""
+    if len(candidates) == 1:
+        return candidates[0]
+    others = [candidates[:n] + candidates[n + 1 :] for n in range(len(candidates))]
+    scores = cider_d(candidates, others, document_frequencies=frequencies).scores
+    return candidates[int(np.argmax(scores))]
+
+
+def unit_length(features):
+    """Rows of length 1; one of zeros stays so."""
+    features = np.asarray(features, "float32")
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    return features / np.maximum(lengths, 1e-12)
+
+
+def pooled(features):
+    """(N, L, D), which may be on disk, to (N, D): the mean over the locations."""
+    blocks = [
+        np.asarray(features[start : start + BLOCK], "float32").mean(axis=1)
+        for start in range(0, len(features), BLOCK)
+    ]
+    return np.concatenate(blocks)
+
+
+def subsets(test):
+    """Which pictures each group of rows of the table is of, by name."""
+    stamps = [n for n, kind in enumerate(test.kinds) if kind in STAMPS]
+    emoji = [n for n, kind in enumerate(test.kinds) if kind == "emoji"]
+    plain = [n for n in emoji if not adds_skin_tone(test.keys[n])]
+    return {"stamps": stamps, "emoji without skin tones": plain, "emoji": emoji}
+
+
+def adds_skin_tone(key) -> bool:
+    """Whether an emoji, by its code points, is another one in another skin tone."""
+    return not SKIN_TONES.isdisjoint(key.removeprefix("emoji/").lower().split("-")[1:])
+
+
+def print_table(report, test, sides, split=SPLIT):
+    """Scores of each side's captions of each subset; gives them by subset and side.
+
+    Args:
+        report: A `Report`.
+        test: The pictures, as `load_captions` gives them.
+        sides: Name to the captions of all pictures.
+        split: What the pictures are called.
+    """
+    report.head([f"{split} pictures", "captions", *COLUMNS, "exact match"])
+    found = {}
+    for subset, rows in subsets(test).items():
+        if not rows:
+            continue
+        references = [list(test.captions[row]) for row in rows]
+        for side, captions in sides.items():
+            scores = caption_scores([captions[row] for row in rows], references)
+            values = [number(scores[name]) for name in COLUMNS.values()]
+            exact = f"{100 * scores['exact_match']:.1f}%"
+            report.row([f"{subset} ({len(rows)})", side, *values, exact])
+            found[subset, side] = scores
+    report.line()
+    report.line(f"`{scores['signature']}`")
+    return found
+
+
+def shuffled(captions, seed=0):
+    """The same captions for other pictures."""
+    order = np.random.default_rng(seed).permutation(len(captions))
+    return [captions[row] for row in order]
+
+
+def main():
+    # Here, so that the functions above need neither.
+    from kerasrnn.data import load_captions
+    from kerasrnn.fetching import cache_directory
+    from kerasrnn.vision import ImageEncoder, cached_features
+
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--language", default="en", help="en (the default) or ko")
+    options.add_argument("--features", metavar="FOLDER", help="where they are kept")
+    options.add_argument("--write", metavar="README", help="put the table there too")
+    arguments = options.parse_args()
+    folder = arguments.features or cache_directory() / "features"
+    encoder = ImageEncoder()
+    train, test = (
+        load_captions(DATA, split, config=arguments.language)
+        for split in ("train", SPLIT)
+    )
+    known, asked = (
+        pooled(cached_features(encoder, split, folder)) for split in (train, test)
+    )
+    nearest, of_several = (
+        nearest_neighbour_captions(known, train.captions, asked, k)
+        for k in (1, SEVERAL)
+    )
+    report = Report("captioning_peers", arguments.write)
+    report.machine()
+    report.line(
+        f"`{DATA}/{arguments.language}`: {len(train)} pictures to take captions from, "
+        f"{len(test)} to test."
+    )
+    report.line()
+    sides = {
+        "of the nearest picture": nearest,
+        f"the consensus of the nearest {SEVERAL}": of_several,
+        "of the nearest picture, shuffled": shuffled(nearest),
+    }
+    print_table(report, test, sides)
+    report.close()
+
+
+if __name__ == "__main__":
+    main()
