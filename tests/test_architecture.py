@@ -20,11 +20,12 @@ MAY_IMPORT = {
     "metrics": set(),
     "export": set(),
     "fetching": set(),
+    "vision": {"fetching"},
     "data": {"text", "fetching"},
     "layers": {"kernels"},
-    "zoo": {"layers", "decoding", "text", "metrics", "export"},
+    "zoo": {"layers", "decoding", "text", "metrics", "export", "vision"},
     "inspection": {"zoo", "layers"},
-    "training": {"zoo", "data", "metrics", "inspection"},
+    "training": {"zoo", "data", "metrics", "inspection", "vision"},
 }
 ANYTHING = {"cli", "__init__", "__main__"}
 

@@ -1,0 +1,19 @@
+"""Pictures: their bytes to pixels, and pixels to features."""
+
+from kerasrnn.vision.efficientnet_lite import (
+    EfficientNetLite0,
+    load_efficientnet_lite0,
+)
+from kerasrnn.vision.image_decoding import decode_image, fit_to_square, read_images
+from kerasrnn.vision.image_encoder import ImageEncoder
+from kerasrnn.vision.torch_weights import read_torch_weights
+
+__all__ = [
+    "EfficientNetLite0",
+    "ImageEncoder",
+    "decode_image",
+    "fit_to_square",
+    "load_efficientnet_lite0",
+    "read_images",
+    "read_torch_weights",
+]

@@ -1,0 +1,209 @@
+"""An image to a grid of features, by a network that was trained on ImageNet."""
+
+import dataclasses
+import functools
+
+import keras
+from keras import ops
+
+from kerasrnn.fetching import FetchError
+from kerasrnn.vision.efficientnet_lite import GRID, IMAGE_SIZE, load_efficientnet_lite0
+from kerasrnn.vision.untraced import untraced
+
+EFFICIENTNET_LITE0 = "efficientnet_lite0"
+
+# The modules of keras.applications, and the side of the pictures that each model of
+# theirs was trained on.
+APPLICATIONS = {
+    "convnext": {
+        "ConvNeXtTiny": 224,
+        "ConvNeXtSmall": 224,
+        "ConvNeXtBase": 224,
+        "ConvNeXtLarge": 224,
+        "ConvNeXtXLarge": 224,
+    },
+    "densenet": {"DenseNet121": 224, "DenseNet169": 224, "DenseNet201": 224},
+    "efficientnet": {
+        "EfficientNetB0": 224,
+        "EfficientNetB1": 240,
+        "EfficientNetB2": 260,
+        "EfficientNetB3": 300,
+        "EfficientNetB4": 380,
+        "EfficientNetB5": 456,
+        "EfficientNetB6": 528,
+        "EfficientNetB7": 600,
+    },
+    "efficientnet_v2": {
+        "EfficientNetV2B0": 224,
+        "EfficientNetV2B1": 240,
+        "EfficientNetV2B2": 260,
+        "EfficientNetV2B3": 300,
+        "EfficientNetV2S": 384,
+        "EfficientNetV2M": 480,
+        "EfficientNetV2L": 480,
+    },
+    "inception_resnet_v2": {"InceptionResNetV2": 299},
+    "inception_v3": {"InceptionV3": 299},
+    "mobilenet": {"MobileNet": 224},
+    "mobilenet_v2": {"MobileNetV2": 224},
+    "mobilenet_v3": {"MobileNetV3Large": 224, "MobileNetV3Small": 224},
+    "nasnet": {"NASNetLarge": 331, "NASNetMobile": 224},
+    "resnet": {"ResNet50": 224, "ResNet101": 224, "ResNet152": 224},
+    "resnet_v2": {"ResNet50V2": 224, "ResNet101V2": 224, "ResNet152V2": 224},
+    "vgg16": {"VGG16": 224},
+    "vgg19": {"VGG19": 224},
+    "xception": {"Xception": 299},
+}
+MODULE_OF = {name: module for module, names in APPLICATIONS.items() for name in names}
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """The features of one image: so many places, so many numbers at each."""
+
+    locations: int
+    dim: int
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class ImageEncoder(keras.layers.Layer):
+    """An image to L locations of D features: a convolutional network without its head.
+
+    The network's own scaling of the pixels is part of the layer. Its weights are
+    loaded when the layer is built, so that to construct one costs nothing. Set
+    `trainable = False` to keep them as they are; batch normalization then uses the
+    statistics of ImageNet in training too, as Keras has it.
+
+    Args:
+        model: "efficientnet_lite0" (4.7 million parameters), or the name of a model
+            of `keras.applications`, "MobileNetV2" for one.
+        weights: "imagenet", or None for random ones, which needs no network.
+        name: of the layer.
+        **kwargs: of `keras.layers.Layer`.
+
+    Call arguments:
+        images: (B, image_size, image_size, 3), 0 to 255.
+        training: whether to train the network's batch normalization and dropout.
+
+    Output shape:
+        (B, L, D), float32, row by row from the top left: `locations` and `dim`.
+
+    Raises:
+        FetchError: the weights are not on this machine and cannot be fetched.
+
+    Example:
+
+    >>> encoder = ImageEncoder("efficientnet_lite0", weights=None)
+    >>> encoder.image_size, encoder.locations, encoder.dim
+    (224, 49, 1280)
+    >>> encoder.compute_output_shape((8, 224, 224, 3))
+    (8, 49, 1280)
+    """
+
+    def __init__(
+        self,
+        model: str = EFFICIENTNET_LITE0,
+        weights: str | None = "imagenet",
+        *,
+        name: str | None = None,
+        **kwargs,
+    ):
+        super().__init__(name=name, **kwargs)
+        if model != EFFICIENTNET_LITE0 and model not in MODULE_OF:
+            raise ValueError(
+                f'`model` must be "{EFFICIENTNET_LITE0}" or one of keras.applications: '
+                f"{', '.join(MODULE_OF)}; got {model!r}."
+            )
+        if weights not in ("imagenet", None):
+            raise ValueError(f'`weights` must be "imagenet" or None; got {weights!r}.')
+        self.model = model
+        self.initial_weights = weights
+        self.backbone = None
+
+    @property
+    def image_size(self) -> int:
+        """The side of the square pictures that the network was trained on."""
+        return _image_size(self.model)
+
+    @property
+    def locations(self) -> int:
+        """L, the number of places of the grid."""
+        return _grid(self.model).locations
+
+    @property
+    def dim(self) -> int:
+        """D, the number of features at a place."""
+        return _grid(self.model).dim
+
+    def build(self, input_shape):
+        expected = (self.image_size, self.image_size, 3)
+        if tuple(input_shape[1:]) != expected:
+            raise ValueError(
+                f"`images` must be (batch, {', '.join(map(str, expected))}) for "
+                f"{self.model}; got {tuple(input_shape)}."
+            )
+        weights = self.initial_weights
+        self.backbone = untraced(lambda: _backbone(self.model, weights))
+        self.backbone.trainable = self.trainable
+
+    def call(self, images, training=False):
+        x = ops.cast(images, "float32")
+        if self.model != EFFICIENTNET_LITE0:
+            # On PyTorch, Keras's own function writes into what it is given.
+            x = _application(self.model)[1](ops.copy(x))
+        training = bool(training and self.trainable)
+        grid = self.backbone(x, training=training)  # (B, rows, columns, D)
+        grid = ops.reshape(grid, (-1, self.locations, self.dim))
+        return ops.cast(grid, "float32")  # (B, L, D)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.locations, self.dim)
+
+    def compute_output_spec(self, images, training=False):
+        shape = self.compute_output_shape(images.shape)
+        return keras.KerasTensor(shape, dtype="float32")
+
+    def get_config(self):
+        config = super().get_config()
+        return {**config, "model": self.model, "weights": self.initial_weights}
+
+
+def _image_size(model):
+    if model == EFFICIENTNET_LITE0:
+        return IMAGE_SIZE
+    return APPLICATIONS[MODULE_OF[model]][model]
+
+
+def _application(model):
+    """The class of keras.applications and the function that scales its pixels."""
+    module = getattr(keras.applications, MODULE_OF[model])
+    return getattr(keras.applications, model), module.preprocess_input
+
+
+@functools.cache
+def _grid(model):
+    if model == EFFICIENTNET_LITE0:
+        rows, columns, dim = GRID
+    else:
+        # Keras says it in no table, so that the layers have to be put together.
+        backbone = untraced(lambda: _backbone(model, None))
+        rows, columns, dim = backbone.output_shape[1:]
+    return Grid(locations=rows * columns, dim=dim)
+
+
+def _backbone(model, weights):
+    if model == EFFICIENTNET_LITE0:
+        return load_efficientnet_lite0(weights)
+    size = _image_size(model)
+    build, _ = _application(model)
+    try:
+        return build(include_top=False, weights=weights, input_shape=(size, size, 3))
+    except Exception as error:
+        # Keras raises a bare Exception for a download that failed.
+        if weights is None or type(error) is not Exception:
+            raise
+        raise FetchError(
+            f"Could not fetch the weights of {model}: {error} Check the network, or "
+            "put the file into ~/.keras/models yourself, or use the encoder "
+            f'"{EFFICIENTNET_LITE0}".'
+        ) from error
