@@ -1,6 +1,11 @@
 """TFDS builders and what they give; importing it registers the builders with TFDS."""
 
 from kerasrnn.data.bible_en_es import BibleEnEs
+from kerasrnn.data.captioned_images import (
+    CaptionedImages,
+    load_captions,
+    read_captions,
+)
 from kerasrnn.data.glove import load_glove
 from kerasrnn.data.length_bucketing import batches_by_length
 from kerasrnn.data.movie_snippets import MovieSnippets
@@ -15,15 +20,18 @@ from kerasrnn.fetching import FetchError
 
 __all__ = [
     "BibleEnEs",
+    "CaptionedImages",
     "Examples",
     "FetchError",
     "MovieSnippets",
     "StampsAndEmoji",
     "TextPairs",
     "batches_by_length",
+    "load_captions",
     "load_glove",
     "load_text_classification",
     "load_translation",
+    "read_captions",
     "read_pairs",
     "read_tsv",
 ]

@@ -140,8 +140,18 @@ def _load_tfds(name, split, rating_sharpness, data_dir):
     )
 
 
-def prepared_builder(name: str, data_dir=None):
+def prepared_builder(
+    name: str,
+    data_dir=None,
+    *,
+    expected="`name_or_path` must be a data set that TFDS knows, or a .tsv file",
+):
     """TFDS's builder of a data set that is on this machine, fetched if need be.
+
+    Args:
+        name: as `tfds.builder` takes it.
+        data_dir: TFDS's data directory; None: its default.
+        expected: what the error says where there is no such data set.
 
     Raises:
         ValueError: TFDS knows no such data set.
@@ -155,10 +165,7 @@ def prepared_builder(name: str, data_dir=None):
         builder = tfds.builder(name, data_dir=data_dir)
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ValueError(
-            f"`name_or_path` must be a data set that TFDS knows, or a .tsv file; got "
-            f"{str(name)!r} ({reason})."
-        ) from error
+        raise ValueError(f"{expected}; got {str(name)!r} ({reason}).") from error
     if not builder.is_prepared():
         _check_reachable(builder)
         builder.download_and_prepare()

@@ -249,14 +249,20 @@ def test_without_resvg_it_says_what_to_install(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_real_packages(tmp_path):
+def test_the_real_packages():
     rows = {}
     for language in ("en", "ko"):
-        splits = tfds.load(f"stamps_and_emoji/{language}", data_dir=tmp_path)
+        builder = tfds.builder(f"stamps_and_emoji/{language}")
+        if not builder.is_prepared():
+            pytest.skip(f"{builder.info.full_name} is not on this machine")
         rows[language] = {}
+        told = {"id": True, "captions": True, "group": True}
+        splits = builder.as_dataset(decoders=tfds.decode.PartialDecoding(told))
         for split, dataset in splits.items():
-            dataset = dataset.map(lambda row: {k: row[k] for k in row if k != "image"})
             for row in tfds.as_numpy(dataset):
                 rows[language][row["id"].decode()] = {**row, "split": split}
     assert len(rows["en"]) == 950 + 3786 and len(rows["ko"]) == 945 + 3786
+    assert {k: rows["en"][k]["split"] for k in rows["ko"]} == {
+        k: row["split"] for k, row in rows["ko"].items()
+    }
     check_splits(rows)
