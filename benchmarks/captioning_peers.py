@@ -21,7 +21,6 @@ DATA, SPLIT = "stamps_and_emoji", "test"
 SEVERAL = 5
 BLOCK = 256
 STAMPS = ("drawing", "photograph")
-SKIN_TONES = {"1f3fb", "1f3fc", "1f3fd", "1f3fe", "1f3ff"}
 COLUMNS = {
     "BLEU-1": "bleu_1",
     "BLEU-2": "bleu_2",
@@ -96,13 +95,8 @@ def subsets(test):
     """Which pictures each group of rows of the table is of, by name."""
     stamps = [n for n, kind in enumerate(test.kinds) if kind in STAMPS]
     emoji = [n for n, kind in enumerate(test.kinds) if kind == "emoji"]
-    plain = [n for n in emoji if not adds_skin_tone(test.keys[n])]
+    plain = [n for n in emoji if not test.variants[n]]
     return {"stamps": stamps, "emoji without skin tones": plain, "emoji": emoji}
-
-
-def adds_skin_tone(key) -> bool:
-    """Whether an emoji, by its code points, is another one in another skin tone."""
-    return not SKIN_TONES.isdisjoint(key.removeprefix("emoji/").lower().split("-")[1:])
 
 
 def print_table(report, test, sides, split=SPLIT):

@@ -146,7 +146,7 @@ def write_gallery(
         pictures: Encoded pictures, bytes, in the order in which they are shown.
         references: For each picture its captions, a list of strings, or one string.
         hypotheses: For each picture what the model says.
-        scores: For each picture a number to show, such as the caption's CIDEr-D.
+        scores: For each picture the CIDEr-D of what the model says, to show too.
         title: What the page is called.
 
     Returns:
@@ -217,7 +217,7 @@ def entry(picture, references, hypothesis, score, number) -> str:
         lines.append(f'<p class="also">{"<br>".join(others)}</p>')
     lines.append(f'<p class="model">{html.escape(hypothesis) or "–"}</p>')
     if score is not None:
-        lines.append(f'<p class="score">{score:.2f}</p>')
+        lines.append(f'<p class="score">CIDEr-D {score:.2f}</p>')
     return "\n".join([*lines, "</figure>\n"])
 
 

@@ -56,6 +56,7 @@ def test_the_table(peers, capsys):
     test = SimpleNamespace(
         keys=("stamps/a", "stamps/b", "emoji/1f44b", "emoji/1f44b-1f3fd"),
         kinds=("drawing", "photograph", "emoji", "emoji"),
+        variants=(False, False, False, True),
         captions=(
             ("a red house on a hill",),
             ("a big grey cat", "a cat sits there"),

@@ -269,13 +269,13 @@ def test_the_web_page_holds_everything_and_escapes_it(tmp_path):
         ("also", "안녕 <b>"),
         ("also", "third"),
         ("model", "out </p><img src=x>"),
-        ("score", "7.12"),
+        ("score", "CIDEr-D 7.12"),
         (None, "second"),
         ("model", "b"),
-        ("score", "0.00"),
+        ("score", "CIDEr-D 0.00"),
         (None, "one string"),
         ("model", "–"),
-        ("score", "1.00"),
+        ("score", "CIDEr-D 1.00"),
     ]
     # Nothing is fetched, and a telephone shows it in its own width.
     assert "http:" not in text
