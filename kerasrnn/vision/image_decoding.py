@@ -16,6 +16,7 @@ from kerasrnn.vision.image_header import exif_orientation, image_size, is_kind
 # A picture of more pixels is refused before it is decoded: a file of a few kilobytes
 # can hold gigabytes.
 MAX_PIXELS = 64 * 2**20
+TOO_LARGE = "a picture must have at most"
 WHITE = 255.0
 FORMATS = "PNG, JPEG, GIF, BMP or WebP"
 
@@ -42,7 +43,7 @@ def decode_image(contents):
     fits = tf.debugging.assert_less_equal(
         height * width,
         tf.constant(MAX_PIXELS, tf.int64),
-        f"a picture must have at most {MAX_PIXELS} pixels",
+        f"{TOO_LARGE} {MAX_PIXELS} pixels",
     )
 
     def png():
@@ -158,19 +159,19 @@ def _read_image(item, size, name):
         raise TypeError(
             f"{name} must be a path, bytes or an array; got {type(item).__name__}."
         )
+    contents = tf.constant(item)
     try:
-        return _decode_and_fit(tf.constant(item), tf.constant(size)).numpy()
+        return _decode_and_fit(contents, tf.constant(size)).numpy()
     except tf.errors.InvalidArgumentError as error:
-        height, width = (int(side) for side in _size(tf.constant(item)))
-        if height * width > MAX_PIXELS:
-            problem = f"{height} x {width} pixels"
-            raise ValueError(
-                f"{name} must have at most {MAX_PIXELS} pixels; got {problem}."
-            ) from error
-        raise ValueError(
-            f"{name} must be a picture ({FORMATS}); got {len(item)} bytes that are "
-            f"none, or a damaged one, {item[:16]!r}: {_first_line(error)}"
-        ) from error
+        if TOO_LARGE in str(error):
+            height, width = (int(side) for side in _size(contents))
+            problem = f"have at most {MAX_PIXELS} pixels; got {height} x {width}."
+        else:
+            problem = (
+                f"be a picture ({FORMATS}); got {len(item)} bytes that are none, or a "
+                f"damaged one, {item[:16]!r}: {_reason(error)}"
+            )
+        raise ValueError(f"{name} must {problem}") from error
 
 
 def _array_pixels(array, name):
@@ -231,5 +232,7 @@ def _size(contents):
     return image_size(contents)
 
 
-def _first_line(error):
-    return str(error.message).strip().splitlines()[0][:200]
+def _reason(error):
+    """What TensorFlow says, without where in the graph."""
+    lines = [line.strip() for line in str(error.message).splitlines()]
+    return [line for line in lines if line and not line.startswith("[[")][-1][:200]
