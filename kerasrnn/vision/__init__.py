@@ -4,6 +4,7 @@ from kerasrnn.vision.efficientnet_lite import (
     EfficientNetLite0,
     load_efficientnet_lite0,
 )
+from kerasrnn.vision.feature_cache import cached_features, features_of
 from kerasrnn.vision.image_decoding import decode_image, fit_to_square, read_images
 from kerasrnn.vision.image_encoder import ImageEncoder
 from kerasrnn.vision.torch_weights import read_torch_weights
@@ -11,7 +12,9 @@ from kerasrnn.vision.torch_weights import read_torch_weights
 __all__ = [
     "EfficientNetLite0",
     "ImageEncoder",
+    "cached_features",
     "decode_image",
+    "features_of",
     "fit_to_square",
     "load_efficientnet_lite0",
     "read_images",

@@ -101,10 +101,11 @@ def test_a_model_of_keras_applications_has_its_own_scaling():
     assert (encoder.image_size, encoder.locations, encoder.dim) == (224, 49, 1280)
     images = ops.convert_to_tensor(IMAGES)
     features = ops.convert_to_numpy(encoder(images))
-    expected = encoder.backbone(IMAGES / 127.5 - 1)
-    np.testing.assert_allclose(
-        features, ops.reshape(expected, features.shape), rtol=0, atol=1e-5
-    )
+    expected = ops.reshape(encoder.backbone(IMAGES / 127.5 - 1), features.shape)
+    # Through random weights, little of a picture is left.
+    scale = np.abs(features).max()
+    assert scale > 0
+    np.testing.assert_allclose(features / scale, expected / scale, rtol=0, atol=1e-4)
     # Keras's function for it writes into its argument on PyTorch.
     np.testing.assert_array_equal(ops.convert_to_numpy(images), IMAGES)
 
