@@ -11,7 +11,12 @@ from concurrent import futures
 import numpy as np
 import tensorflow as tf
 
-from kerasrnn.vision.image_header import exif_orientation, image_size, is_kind
+from kerasrnn.vision.image_header import (
+    exif_orientation,
+    gif_first_frame,
+    image_size,
+    is_kind,
+)
 
 # A picture of more pixels is refused before it is decoded: a file of a few kilobytes
 # can hold gigabytes.
@@ -55,6 +60,11 @@ def decode_image(contents):
         pixels = tf.io.decode_jpeg(contents, channels=3)
         return tf.cast(_upright(pixels, exif_orientation(contents)), tf.float32)
 
+    def gif():
+        frame, _, _ = gif_first_frame(contents)
+        pixels = tf.io.decode_image(frame, channels=3, expand_animations=False)
+        return tf.cast(pixels, tf.float32)
+
     def webp():
         pixels = tf.io.decode_image(contents, expand_animations=False)
         pixels = tf.cast(pixels, tf.float32)
@@ -69,9 +79,9 @@ def decode_image(contents):
         return tf.cast(pixels, tf.float32)
 
     with tf.control_dependencies([fits] if fits is not None else []):
-        decoders = (("png", png), ("jpeg", jpeg), ("webp", webp))
+        decoders = {"png": png, "jpeg": jpeg, "gif": gif, "webp": webp}
         pixels = tf.case(
-            [(is_kind(contents, kind), decode) for kind, decode in decoders],
+            [(is_kind(contents, kind), decode) for kind, decode in decoders.items()],
             default=other,
         )
     return tf.ensure_shape(pixels, (None, None, 3))

@@ -8,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasrnn.vision import decode_image, fit_to_square, image_decoding, read_images
+from kerasrnn.vision.image_header import gif_first_frame
 
 RANDOM = np.random.default_rng(0)
 RGBA = RANDOM.integers(0, 256, (5, 8, 4), dtype="uint8")
@@ -106,6 +107,25 @@ def test_the_first_frame_of_an_animation_counts():
     frames = [Image.new("RGB", (6, 4), (shade, 0, 0)) for shade in (200, 100, 50)]
     contents = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     np.testing.assert_array_equal(decoded(contents), np.full((4, 6, 3), [200, 0, 0]))
+
+
+@pytest.mark.parametrize("palettes", ["one", "each"])
+def test_frames_after_the_first_are_not_decoded(palettes):
+    frames = [Image.fromarray(np.roll(GREY, i)) for i in range(5)]
+    if palettes == "each":
+        frames = [Image.fromarray(np.roll(RGB, i)).quantize(200) for i in range(5)]
+    options = {"save_all": True, "append_images": frames[1:], "loop": 0}
+    contents = encoded(frames[0], "GIF", comment=b"a" * 600, **options)
+    alone = np.asarray(frames[0].convert("RGB"))
+    cut, height, width = gif_first_frame(tf.constant(contents))
+    cut = cut.numpy()
+    assert len(cut) < len(contents) / 2
+    assert contents.startswith(cut[:-1])
+    assert Image.open(io.BytesIO(cut)).n_frames == 1
+    assert (int(height), int(width)) == GREY.shape
+    np.testing.assert_array_equal(decoded(contents), alone)
+    # Whatever stands in place of the others.
+    np.testing.assert_array_equal(decoded(cut[:-1] + b",broken"), alone)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -278,6 +298,9 @@ BOMBS = {
         side(100, 2, "big") + side(160, 2, "big"), side(50_000, 2, "big") * 2, 1
     ),
     "gif": b"GIF89a" + side(50_000, 2, "little") * 2 + encoded(GREY, "GIF")[10:],
+    "gif_frame": (lambda b: b[: b.index(b",") + 5] + side(50_000, 2, "little") * 2)(
+        encoded(GREY, "GIF")
+    ),
     "bmp": (lambda b: b[:18] + side(50_000, 4, "little") * 2 + b[26:])(
         encoded(RGB, "BMP")
     ),
