@@ -101,7 +101,8 @@ def test_a_model_of_keras_applications_has_its_own_scaling():
     assert (encoder.image_size, encoder.locations, encoder.dim) == (224, 49, 1280)
     images = ops.convert_to_tensor(IMAGES)
     features = ops.convert_to_numpy(encoder(images))
-    expected = ops.reshape(encoder.backbone(IMAGES / 127.5 - 1), features.shape)
+    expected = ops.convert_to_numpy(encoder.backbone(IMAGES / 127.5 - 1))
+    expected = expected.reshape(features.shape)
     # Through random weights, little of a picture is left.
     scale = np.abs(features).max()
     assert scale > 0
