@@ -41,7 +41,7 @@ def write(model, path, *, version: int | None = None) -> pathlib.Path:
     served = tf.Module()
     # Only what the signatures use is tracked: the model itself would bring along its
     # training functions, and Keras with them.
-    served.model_variables = [variable.value for variable in model.variables]
+    served.model_variables = [v.value for v in model.serving_variables()]
     served.preprocessor = model.preprocessor
     signatures = {}
     for name, (function, specifications) in model.serving_signatures().items():

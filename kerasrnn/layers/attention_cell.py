@@ -30,6 +30,11 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
     h_t, s_t = cell([x_t; c_t], s_{t-1})
     a_t = tanh(W_c [c_t; h_t])           or [c_t; h_t]
 
+    With `gated` too, where c_t is not needed, such as for the word "of", the state
+    turns it down (Xu et al.):
+
+    c_t = σ(w_g · h_{t-1} + b_g) Σ_s α_{ts} m_s
+
     The memory is an argument of the call, not a part of the state: a loop over time
     neither copies it from step to step, nor projects it more than once.
 
@@ -41,6 +46,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         input_feeding: Whether a_{t-1} enters the cell beside x_t; with
             `attend="after"` only. It becomes the last of the states.
         attention_layer_size: Size of a_t; None for [c_t; h_t].
+        gated: Whether a gate scales the context; with `attend="before"` only.
         return_alignments: Whether a step's output is `[a_t, α_t]`. An `RNN` then
             returns the alignments (B, T, S) beside the outputs.
         kernel_initializer: Initializer of W_c.
@@ -61,7 +67,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
 
     Raises:
         ValueError: `input_feeding` without `attention_layer_size` or with
-            `attend="before"`; no memory.
+            `attend="before"`; `gated` with `attend="after"`; no memory.
 
     Example:
 
@@ -85,7 +91,8 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
     TensorShape([2, 5])
 
     Reference: Bahdanau et al. 2015, section 3.1; Luong et al. 2015, eq. 5 and
-    section 3.3 (input feeding).
+    section 3.3 (input feeding); Xu et al. 2015, "Show, Attend and Tell", section 4.2.1
+    (gate).
     """
 
     def __init__(
@@ -96,6 +103,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         attend="after",
         input_feeding=False,
         attention_layer_size=None,
+        gated=False,
         return_alignments=False,
         kernel_initializer="glorot_uniform",
         kernel_regularizer=None,
@@ -122,8 +130,14 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
                 "`input_feeding` needs `attention_layer_size`, the size of what is "
                 "fed back; got None."
             )
+        if gated and attend == "after":
+            raise ValueError(
+                "`gated` goes with attend='before', where the context enters the cell; "
+                "got attend='after'."
+            )
         self.cell = cell
         self.attention = attention
+        self.gated = gated
         self.attend = attend
         self.input_feeding = input_feeding
         self.attention_layer_size = attention_layer_size
@@ -178,6 +192,16 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
                 initializer=self.kernel_initializer,
                 regularizer=self.kernel_regularizer,
             )
+        if self.gated:
+            self.gate_kernel = self.add_weight(
+                shape=(size, 1),
+                name="gate_kernel",
+                initializer=self.kernel_initializer,
+                regularizer=self.kernel_regularizer,
+            )
+            self.gate_bias = self.add_weight(
+                shape=(1,), name="gate_bias", initializer="zeros"
+            )
         self.built = True
 
     def get_initial_state(self, batch_size=None):
@@ -228,7 +252,11 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         if not isinstance(memory, dict):
             memory = self.prepare_memory(memory)
         if self.attend == "before":
-            context, alignments = self._look(self._query(states), memory)
+            query = self._query(states)
+            context, alignments = self._look(query, memory)
+            if self.gated:
+                gate = ops.matmul(query, self.gate_kernel) + self.gate_bias  # (B, 1)
+                context = ops.sigmoid(gate) * context
             inputs = ops.concatenate([inputs, context], axis=-1)
             h, states = self._step(inputs, states, training)
         else:
@@ -351,6 +379,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             "attend": self.attend,
             "input_feeding": self.input_feeding,
             "attention_layer_size": self.attention_layer_size,
+            "gated": self.gated,
             "return_alignments": self.return_alignments,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),

@@ -3,6 +3,13 @@
 from kerasrnn.text.normalize_nfc import normalize_nfc
 from kerasrnn.text.pair_tokenizer import PairTokenizer
 from kerasrnn.text.subword_tokenizer import SubwordTokenizer
+from kerasrnn.text.target_tokenizer import TargetTokenizer
 from kerasrnn.text.word_tokenizer import WordTokenizer
 
-__all__ = ["PairTokenizer", "SubwordTokenizer", "WordTokenizer", "normalize_nfc"]
+__all__ = [
+    "PairTokenizer",
+    "SubwordTokenizer",
+    "TargetTokenizer",
+    "WordTokenizer",
+    "normalize_nfc",
+]

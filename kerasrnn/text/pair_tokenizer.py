@@ -3,6 +3,14 @@
 import keras
 import tensorflow as tf
 
+from kerasrnn.text.target_tokenizer import (
+    TargetTokenizer,
+    marks,
+    size_with_marks,
+    tokens_with_marks,
+    with_end,
+)
+
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
 class PairTokenizer(keras.layers.Layer):
@@ -38,6 +46,7 @@ class PairTokenizer(keras.layers.Layer):
         super().__init__(**kwargs)
         self.source = source
         self.target = source if target is None else target
+        self._writer = TargetTokenizer(self.target)
 
     @property
     def source_vocabulary_size(self) -> int:
@@ -47,17 +56,17 @@ class PairTokenizer(keras.layers.Layer):
     @property
     def target_vocabulary_size(self) -> int:
         """How many numbers a target may hold."""
-        return size_with_marks(self.target)
+        return self._writer.target_vocabulary_size
 
     @property
     def start_id(self) -> int:
         """The number that every target begins with."""
-        return marks(self.target)[0]
+        return self._writer.start_id
 
     @property
     def end_id(self) -> int:
         """The number that every target ends with."""
-        return marks(self.target)[1]
+        return self._writer.end_id
 
     def build(self, input_shape):
         """Nothing to make: the tokenizers have their vocabularies already."""
@@ -75,17 +84,11 @@ class PairTokenizer(keras.layers.Layer):
 
     def target_ids(self, strings) -> tf.Tensor:
         """Numbers of translations (B,), start and end included: (B, T)."""
-        ids = self.target.call(tf.convert_to_tensor(strings))
-        start = tf.fill([tf.shape(ids)[0], 1], self.start_id)
-        return tf.concat([start, with_end(ids, self.end_id)], 1)
+        return self._writer.target_ids(strings)
 
     def detokenize(self, ids) -> tf.Tensor:
         """The texts of targets (B, T), up to the first end token."""
-        ids = tf.convert_to_tensor(ids)
-        ended = tf.cumsum(tf.cast(ids == self.end_id, tf.int32), axis=-1) > 0
-        return self.target.detokenize(
-            tf.where(ended | (ids == self.start_id), tf.zeros_like(ids), ids)
-        )
+        return self._writer.detokenize(ids)
 
     def source_tokens(self, ids) -> tf.Tensor:
         """The token of each number of sources (B, S), "" for padding."""
@@ -93,7 +96,7 @@ class PairTokenizer(keras.layers.Layer):
 
     def target_tokens(self, ids) -> tf.Tensor:
         """The token of each number of targets (B, T), "" for padding."""
-        return tf.gather(tf.constant(tokens_with_marks(self.target)), ids)
+        return self._writer.target_tokens(ids)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, None)
@@ -114,30 +117,3 @@ class PairTokenizer(keras.layers.Layer):
             if config[name] is not None:
                 config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
-
-
-def marks(tokenizer) -> tuple[int, int]:
-    """A tokenizer's start and end tokens: its own, or two numbers after its last."""
-    if hasattr(tokenizer, "end_id"):
-        return tokenizer.start_id, tokenizer.end_id
-    return tokenizer.vocabulary_size, tokenizer.vocabulary_size + 1
-
-
-def size_with_marks(tokenizer) -> int:
-    """How many numbers there are, start and end tokens included."""
-    return max(tokenizer.vocabulary_size, marks(tokenizer)[1] + 1)
-
-
-def tokens_with_marks(tokenizer) -> list[str]:
-    """All tokens in the order of their numbers, start and end tokens included."""
-    tokens = tokenizer.get_vocabulary()
-    return tokens if hasattr(tokenizer, "end_id") else [*tokens, "[START]", "[END]"]
-
-
-def with_end(ids, end_id):
-    """`ids` (B, T) with the end token after the last of each row: (B, T + 1)."""
-    lengths = tf.reduce_sum(tf.cast(ids != 0, tf.int32), 1, keepdims=True)
-    # No wider than need be where all rows are empty, or where there is none.
-    width = tf.reduce_max(tf.concat([lengths, [[0]]], 0)) + 1
-    ids = tf.pad(ids, [[0, 0], [0, 1]])[:, :width]
-    return tf.where(tf.range(width) == lengths, end_id, ids)

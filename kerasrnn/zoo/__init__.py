@@ -1,4 +1,6 @@
+from kerasrnn.zoo.attention_captioner import AttentionCaptioner
 from kerasrnn.zoo.catalogue import Recipe, list_recipes, load_recipe
+from kerasrnn.zoo.image_captioner import ImageCaptioner
 from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.masked_pooling import MaskedPooling
 from kerasrnn.zoo.models import MODELS, PREPROCESSORS
@@ -12,6 +14,8 @@ from kerasrnn.zoo.word_dropout import WordDropout
 __all__ = [
     "MODELS",
     "PREPROCESSORS",
+    "AttentionCaptioner",
+    "ImageCaptioner",
     "MaskedCrossentropy",
     "MaskedPooling",
     "Recipe",

@@ -1,37 +1,14 @@
-from functools import partial
-
 import keras
 from keras import ops
 
-from kerasrnn.layers import (
-    GRU,
-    LSTM,
-    RNN,
-    Bidirectional,
-    GRUCell,
-    LSTMCell,
-    SimpleRNN,
-    SimpleRNNCell,
-    StackedRNNCells,
-)
-from kerasrnn.metrics import MaskedAccuracy, Perplexity
+from kerasrnn.layers import Bidirectional
 from kerasrnn.zoo import seq2seq_checks as checks
-from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
-from kerasrnn.zoo.scheduled_sampling import mix_in_predictions
-from kerasrnn.zoo.task import Task, _Untracked
-from kerasrnn.zoo.teacher_forcing import teacher_forcing
+from kerasrnn.zoo.decoder_task import CELLS, DecoderTask
 from kerasrnn.zoo.text_generation import default_max_length, generate_texts
-from kerasrnn.zoo.word_dropout import WordDropout
-
-CELLS = {
-    "simple_rnn": (SimpleRNN, SimpleRNNCell),
-    "lstm": (LSTM, LSTMCell),
-    "gru": (GRU, GRUCell),
-}
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
-class Seq2Seq(Task):
+class Seq2Seq(DecoderTask):
     """Reads a sequence to its end and writes another one from what it remembers.
 
     h_s = [h⃗_s; h⃖_s]                  encoder, from both sides, `num_layers` of them
@@ -82,220 +59,59 @@ class Seq2Seq(Task):
     Networks"; Cho et al. 2014.
     """
 
-    attends = False
-
-    def __init__(
-        self,
-        source_vocabulary_size,
-        target_vocabulary_size,
-        *,
-        start_id,
-        end_id,
-        cell="gru",
-        num_layers=1,
-        units=256,
-        embedding_dim=256,
-        dropout=0.2,
-        word_dropout=0.0,
-        tie_embeddings=True,
-        label_smoothing=0.1,
-        scheduled_sampling=None,
-        preprocessor=None,
-        **kwargs,
-    ):
-        super().__init__(preprocessor=preprocessor, **kwargs)
-        if cell not in CELLS:
-            raise ValueError(f"`cell` must be one of {', '.join(CELLS)}; got {cell!r}.")
+    def __init__(self, source_vocabulary_size, target_vocabulary_size, **kwargs):
+        super().__init__(target_vocabulary_size, **kwargs)
         self.source_vocabulary_size = source_vocabulary_size
-        self.target_vocabulary_size = target_vocabulary_size
-        self.start_id = start_id
-        self.end_id = end_id
-        self.cell = cell
-        self.num_layers = num_layers
-        self.units = units
-        self.embedding_dim = embedding_dim
-        self.dropout = dropout
-        self.word_dropout = word_dropout
-        self.tie_embeddings = tie_embeddings
-        self.label_smoothing = label_smoothing
-        self.scheduled_sampling = scheduled_sampling
         checks.check_model(self)
-        self.compiled_searches = _Untracked({})
         policy = self.dtype_policy
-        layer_class, cell_class = CELLS[cell]
         self.source_embedding = keras.layers.Embedding(
-            source_vocabulary_size, embedding_dim, dtype=policy
+            source_vocabulary_size, self.embedding_dim, dtype=policy
         )
-        self.target_embedding = keras.layers.Embedding(
-            target_vocabulary_size, embedding_dim, dtype=policy
-        )
+        options = {"return_sequences": True, "return_state": True, "dtype": policy}
         self.encoder = [
-            Bidirectional(
-                layer_class(
-                    units, return_sequences=True, return_state=True, dtype=policy
-                ),
-                dtype=policy,
-            )
-            for _ in range(num_layers)
+            Bidirectional(CELLS[self.cell][0](self.units, **options), dtype=policy)
+            for _ in range(self.num_layers)
         ]
-        self.states_of_a_layer = 2 if cell == "lstm" else 1
-        self.bridge = [
-            [
-                keras.layers.Dense(units, activation="tanh", dtype=policy)
-                for _ in range(self.states_of_a_layer)
-            ]
-            for _ in range(num_layers)
-        ]
-        cells = [
-            cell_class(units, dropout=dropout if k else 0.0, dtype=policy)
-            for k in range(num_layers)
-        ]
-        inner = StackedRNNCells(cells, dtype=policy) if num_layers > 1 else cells[0]
-        self.decoder = RNN(
-            self.make_decoder_cell(inner), return_sequences=True, dtype=policy
-        )
-        self.drop = keras.layers.Dropout(dropout, dtype=policy)
-        self.drop_words = WordDropout(word_dropout)
-        if not self.attends:
-            self.output_layer = keras.layers.Dense(
-                embedding_dim, activation="tanh", dtype=policy
-            )
-        if tie_embeddings:
-            self.output_bias = self.add_weight(
-                shape=(target_vocabulary_size,), name="output_bias", initializer="zeros"
-            )
-        else:
-            self.projection = keras.layers.Dense(target_vocabulary_size, dtype=policy)
-        if scheduled_sampling is not None:
-            # Not from the global seed, so that all else is drawn as without it.
-            self.sampling_seed = keras.random.SeedGenerator(0)
-            self.sampling_probability = keras.Variable(
-                scheduled_sampling, dtype="float32", trainable=False
-            )
-        one_token = ops.zeros((1, 1), "int32")
-        self((one_token, one_token))  # makes the weights
-        self.compile()
+        self.make_weights(ops.zeros((1, 1), "int32"))
 
-    def make_decoder_cell(self, cell):
-        """The decoder's cell, round the recurrent `cell`."""
-        return cell
-
-    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
-        """As `keras.Model.compile`; by default Adam with clipped gradients."""
-        if isinstance(optimizer, str) and optimizer == "auto":
-            optimizer = keras.optimizers.Adam(1e-3, global_clipnorm=1.0)
-        if isinstance(loss, str) and loss == "auto":
-            loss = MaskedCrossentropy(self.label_smoothing)
-        if isinstance(metrics, str) and metrics == "auto":
-            metrics = [MaskedAccuracy(), Perplexity()]
-        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
-
-    def call(self, inputs, training=False):
+    def check_call(self, inputs):
         source_ids, target_ids = checks.check_call(inputs)
-        source_ids = checks.at_least_one_place(source_ids)
-        memory, states = self.encode(source_ids, training=training)
+        return checks.at_least_one_place(source_ids), target_ids
 
-        def decode(target_ids, training):
-            x = self.target_embedding(self.drop_words(target_ids, training=training))
-            x = self.drop(x, training=training)
-            arguments = {"initial_state": states, "training": training}
-            if self.attends:
-                arguments |= {"memory": memory, "memory_mask": source_ids != 0}
-            outputs = self.decoder(x, **arguments)
-            outputs = outputs[0] if self.attends else outputs
-            return self.logits(outputs, training=training)
+    def check_source(self, source):
+        return checks.check_source(self, source)
 
-        if training and self.scheduled_sampling is not None:
-            first_pass = partial(decode, target_ids, training=False)
-            p, seed = self.sampling_probability.value, self.sampling_seed
-            target_ids = mix_in_predictions(target_ids, first_pass, p, seed)
-        return decode(target_ids, training)
+    def check_pairs(self, x, y):
+        return checks.check_pairs(self, x, y)
 
-    def encode(self, source_ids, training=False):
+    def source_spec(self):
+        import tensorflow as tf
+
+        return tf.TensorSpec((None, None), tf.int32, name="token_ids")
+
+    def longest(self, source):
+        return default_max_length(ops.shape(source)[1])
+
+    def memory_mask(self, source):
+        return source != 0
+
+    def encode(self, source, training=False):
         """The encoder's outputs (B, S, 2U), and the decoder's first states."""
-        source_ids = ops.convert_to_tensor(source_ids)
-        mask = source_ids != 0
-        x = self.source_embedding(self.drop_words(source_ids, training=training))
-        states = []
-        for layer, bridge in zip(self.encoder, self.bridge, strict=True):
+        source = ops.convert_to_tensor(source)
+        mask = source != 0
+        x = self.source_embedding(self.drop_words(source, training=training))
+        ends_of_layers = []
+        for layer in self.encoder:
             x = self.drop(x, training=training)
             x, *final = layer(x, mask=mask, training=training)
-            ends = zip(final[: len(bridge)], final[len(bridge) :], strict=True)
-            states.append(
+            forward, backward = final[: len(final) // 2], final[len(final) // 2 :]
+            ends_of_layers.append(
                 [
-                    dense(ops.concatenate(both, axis=-1))
-                    for dense, both in zip(bridge, ends, strict=True)
+                    ops.concatenate(both, axis=-1)
+                    for both in zip(forward, backward, strict=True)
                 ]
             )
-        states = states if self.num_layers > 1 else states[0]
-        if self.attends and self.decoder.cell.input_feeding:
-            size = self.decoder.cell.attention_layer_size
-            fed = ops.zeros((ops.shape(source_ids)[0], size), self.compute_dtype)
-            states = [*states, fed]
-        return x, states
-
-    def logits(self, outputs, training=False, vectors=None):
-        """Logits (..., V) of the decoder's outputs."""
-        if not self.attends:
-            outputs = self.output_layer(outputs)
-        outputs = self.drop(outputs, training=training)
-        if not self.tie_embeddings:
-            return self.projection(outputs)
-        vectors = self.output_vectors() if vectors is None else vectors
-        bias = ops.cast(self.output_bias, self.compute_dtype)
-        return ops.matmul(outputs, vectors) + bias
-
-    def output_vectors(self):
-        """The target's token vectors as the columns of a matrix (embedding_dim, V)."""
-        vectors = ops.cast(self.target_embedding.embeddings, self.compute_dtype)
-        return ops.transpose(vectors)
-
-    def decoding(self, source_ids):
-        """`(step, state)` for the searches of `kerasrnn.decoding`."""
-        source_ids = checks.at_least_one_place(source_ids)
-        memory, state = self.encode(source_ids)
-        cell = self.decoder.cell
-        if self.attends:
-            memory = cell.prepare_memory(memory, source_ids != 0)
-
-        # Once, and not at every step.
-        vectors = self.output_vectors() if self.tie_embeddings else None
-
-        def step(token_ids, state):
-            x = self.target_embedding(token_ids)
-            if not self.attends:
-                outputs, state = cell(x, state)
-                return self.logits(outputs, vectors=vectors), state
-            (outputs, alignments), state = cell(x, state, memory=memory)
-            return self.logits(outputs, vectors=vectors), state, alignments
-
-        return step, state
-
-    def generate_ids(self, source_ids, *, max_length=None, search="greedy", **options):
-        """Token ids of the translations of token ids (B, S).
-
-        Args:
-            source_ids: (B, S), 0 for padding on the right.
-            max_length: The most tokens of a translation. None: 2 w + 10, at most 512,
-                with w the number S rounded up to 16, 32, 64, 128 or 256.
-            search: "greedy", "sample" or "beam", or a sampler of KerasHub.
-            **options: Those of `greedy_search`, `sample`, `beam_search` or
-                `KerasHubSearch`.
-
-        Returns:
-            What that search returns.
-        """
-        run = checks.check_search(self, search, max_length, options)
-        source_ids = checks.check_source(self, source_ids)
-        if max_length is None:
-            max_length = default_max_length(ops.shape(source_ids)[1])
-        step, state = self.decoding(source_ids)
-        start_ids = ops.full((ops.shape(source_ids)[0],), self.start_id, "int32")
-        if options.get("coverage_penalty"):
-            options.setdefault("source_mask", source_ids != 0)
-        return run(
-            step, state, start_ids, max_length=max_length, end_id=self.end_id, **options
-        )
+        return x, self.hand_over(ends_of_layers)
 
     def generate(
         self,
@@ -340,28 +156,12 @@ class Seq2Seq(Task):
             options=options,
         )
 
-    def _as_dataset(self, x, y, sample_weight, batch_size, **kwargs):
-        specification = getattr(x, "element_spec", None)
-        if isinstance(specification, tuple) and isinstance(specification[0], tuple):
-            return x  # Made here before: Keras's `fit` evaluates its validation data.
-        x, y = checks.check_pairs(self, x, y)
-        dataset = super()._as_dataset(x, y, sample_weight, batch_size, **kwargs)
-        return dataset.map(teacher_forcing)
-
-    def _map_batch(self, strings, *targets_and_weights):
-        source_ids = super()._map_batch(strings)
-        if not targets_and_weights:
-            return source_ids
-        targets, *weights = targets_and_weights
-        return (source_ids, self.preprocessor.target_ids(targets), *weights)
-
     def serving_signatures(self):
         """What an exported model offers: name to (function, input specifications)."""
         import tensorflow as tf
 
-        if self.preprocessor is None:
-            specification = tf.TensorSpec((None, None), tf.int32, name="token_ids")
-        else:
+        specification = self.source_spec()
+        if self.preprocessor is not None:
             specification = tf.TensorSpec((None,), tf.string, name="text")
         signatures = {"serving_default": self._serve, "beam": self._serve_beam}
         if self.attends:
@@ -369,10 +169,10 @@ class Seq2Seq(Task):
         return {name: (run, [specification]) for name, run in signatures.items()}
 
     def _serve(self, text):
-        return self._answer(self.generate_ids(self._ids(text)))
+        return self.answer(self.generate_ids(self._ids(text)))
 
     def _serve_beam(self, text):
-        return self._answer(
+        return self.answer(
             self.generate_ids(
                 self._ids(text), search="beam", n_best=5, length_penalty=1.0
             )
@@ -381,7 +181,7 @@ class Seq2Seq(Task):
     def _serve_alignments(self, text):
         ids = self._ids(text)  # (B, S)
         found = self.generate_ids(ids, source_length=ops.shape(ids)[1])
-        answer = {**self._answer(found), "alignments": found.alignments}
+        answer = {**self.answer(found), "alignments": found.alignments}
         if self.preprocessor is not None:
             # What the places of the alignments stand for; "" for padding.
             answer["source_tokens"] = self.preprocessor.source_tokens(ids)
@@ -391,17 +191,6 @@ class Seq2Seq(Task):
     def _ids(self, text):
         return text if self.preprocessor is None else self.preprocessor(text)
 
-    def _answer(self, found):
-        answer = {"token_ids": found.token_ids, "scores": found.scores}
-        if self.preprocessor is not None:
-            answer["text"] = self.preprocessor.detokenize(found.token_ids)
-        return answer
-
     def get_config(self):
-        names = (
-            *("source_vocabulary_size", "target_vocabulary_size", "start_id", "end_id"),
-            *("cell", "num_layers", "units", "embedding_dim", "dropout"),
-            *("word_dropout", "tie_embeddings", "label_smoothing"),
-            "scheduled_sampling",
-        )
-        return {**super().get_config(), **{n: getattr(self, n) for n in names}}
+        size = {"source_vocabulary_size": self.source_vocabulary_size}
+        return {**size, **super().get_config()}

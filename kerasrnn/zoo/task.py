@@ -1,8 +1,15 @@
 import keras
-import numpy as np
 
 from kerasrnn.export import saved_model
 from kerasrnn.zoo import catalogue, preset
+from kerasrnn.zoo.model_inputs import (
+    as_array,
+    as_column,
+    check_element,
+    has_targets,
+    inputs_of,
+    split_off,
+)
 
 
 class _Presets:
@@ -13,7 +20,7 @@ class _Presets:
         return catalogue.list_presets(name)
 
 
-class _Untracked:
+class Untracked:
     """Keeps an object out of Keras's tracking: it has no weights to train or save."""
 
     def __init__(self, value):
@@ -47,8 +54,8 @@ class Task(keras.Model):
                 "`preprocessor` must be callable on strings, such as a WordTokenizer; "
                 f"got {type(preprocessor).__name__}."
             )
-        self._preprocessor = _Untracked(preprocessor)
-        self._traced_preprocessor = _Untracked(None)
+        self._preprocessor = Untracked(preprocessor)
+        self._traced_preprocessor = Untracked(None)
 
     @property
     def preprocessor(self):
@@ -101,13 +108,13 @@ class Task(keras.Model):
         `x` may also be a dataset of `(strings, labels)` batches.
         """
         if validation_split and validation_data is None:
-            x, y, sample_weight, validation_data = _split(
-                x, y, sample_weight, validation_split
+            x, y, sample_weight, validation_data = split_off(
+                x, y, sample_weight, validation_split, self._as_inputs
             )
         dataset = self._as_dataset(
             x, y, sample_weight, batch_size, shuffle=shuffle, name="x"
         )
-        if y is None and not _has_targets(dataset):
+        if y is None and not has_targets(dataset):
             raise ValueError("`y` must hold the labels to learn; got None.")
         if validation_data is not None:
             if not isinstance(validation_data, (tuple, list)):
@@ -158,14 +165,14 @@ class Task(keras.Model):
                     f"`{name}` is a dataset, which holds its labels, weights and "
                     "batches; `y`, `sample_weight` and `batch_size` must be None."
                 )
-            _check_element(x.element_spec, name)
+            self._check_element(x.element_spec, name)
             dataset = x
         else:
-            inputs = _as_array(x, name)
+            inputs = self._as_inputs(x, name)
             columns = [inputs]
             for column, label in ((y, "y"), (sample_weight, "sample_weight")):
                 if column is not None:
-                    columns.append(_as_column(column, len(inputs), label))
+                    columns.append(as_column(column, len(inputs), label))
             if y is not None:
                 self.check_targets(columns[1])
             dataset = tf.data.Dataset.from_tensor_slices(
@@ -176,7 +183,7 @@ class Task(keras.Model):
                 seed = int(keras.random.randint((), 0, 2**31 - 1))
                 dataset = dataset.shuffle(len(inputs), seed=seed)
             dataset = dataset.batch(batch_size or 32)
-        if _inputs_of(dataset.element_spec).dtype != tf.string:
+        if inputs_of(dataset.element_spec).dtype != tf.string:
             return dataset
         if self.preprocessor is None:
             raise ValueError(
@@ -192,6 +199,13 @@ class Task(keras.Model):
         return dataset.map(
             self._map_batch, num_parallel_calls=tf.data.AUTOTUNE
         ).prefetch(tf.data.AUTOTUNE)
+
+    # What a model that reads no text has otherwise.
+    def _as_inputs(self, x, name):
+        return as_array(x, name)
+
+    def _check_element(self, element_spec, name):
+        check_element(element_spec, name)
 
     def _map_batch(self, strings, *labels_and_weights):
         ids = self._traced_preprocessor.value(strings)  # (B, T)
@@ -249,6 +263,10 @@ class Task(keras.Model):
         """
         return saved_model.write(self, filepath, version=version)
 
+    def serving_variables(self):
+        """All variables that the functions of `serving_signatures` read."""
+        return self.variables
+
     def compile_from_config(self, config):
         # As in keras.Model, which leaves this out where `compile` has own defaults.
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -274,127 +292,3 @@ class Task(keras.Model):
             if isinstance(config.get(key), dict):
                 config[key] = deserialize(config[key])
         return cls(**config)
-
-
-def _as_array(x, name):
-    """Strings as an array of bytes (N,), or token ids (N, T)."""
-    if x is None:
-        raise ValueError(f"`{name}` must hold texts or token ids; got None.")
-    if isinstance(x, (str, bytes)):
-        raise ValueError(
-            f"`{name}` must be a list of strings; got one string. "
-            "Put it in a list: [text]."
-        )
-    if hasattr(x, "to_numpy"):
-        x = x.to_numpy()
-    elif hasattr(x, "numpy"):
-        x = x.numpy()
-    if not isinstance(x, np.ndarray):
-        if not isinstance(x, (list, tuple)):
-            raise TypeError(
-                f"`{name}` must be a list, an array or a tf.data.Dataset of strings; "
-                f"got {type(x).__name__}."
-            )
-        holds_text = any(item is None or isinstance(item, (str, bytes)) for item in x)
-        try:
-            x = np.array(x, dtype=object if holds_text else None)
-        except ValueError as error:
-            raise ValueError(
-                f"`{name}` must hold strings, or rows of token ids of one length; got "
-                "rows of different lengths."
-            ) from error
-    if x.ndim and len(x) == 0:
-        raise ValueError(f"`{name}` must hold at least one example; got none.")
-    if x.dtype.kind in "OSU":
-        return _as_bytes(x, name)
-    if x.dtype.kind not in "iu":
-        raise TypeError(
-            f"`{name}` must hold strings or integer token ids; got {x.dtype} values."
-        )
-    if x.ndim != 2:
-        raise ValueError(
-            f"`{name}` must hold token ids of shape (batch, steps); "
-            f"got shape {x.shape}."
-        )
-    return x
-
-
-def _as_bytes(x, name):
-    if x.ndim != 1:
-        raise ValueError(
-            f"`{name}` must be a flat list of strings, shape (batch,); got shape "
-            f"{x.shape}."
-        )
-    texts = np.empty(len(x), dtype=object)
-    for index, text in enumerate(x):
-        if isinstance(text, str):
-            # A lone surrogate has no UTF-8 form.
-            text = text.encode("utf-8", errors="replace")
-        if not isinstance(text, bytes):
-            raise TypeError(
-                f"`{name}` must hold strings; item {index} is {text!r} "
-                f"({type(text).__name__})."
-            )
-        texts[index] = text
-    return texts
-
-
-def _as_column(values, length, name):
-    column = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
-    if column.ndim == 0 or len(column) != length:
-        raise ValueError(
-            f"`{name}` must hold one value for each of the {length} examples of `x`; "
-            f"got shape {column.shape}."
-        )
-    return column
-
-
-def _inputs_of(element_spec):
-    return element_spec[0] if isinstance(element_spec, tuple) else element_spec
-
-
-def _has_targets(dataset):
-    return isinstance(dataset.element_spec, tuple) and len(dataset.element_spec) > 1
-
-
-def _check_element(element_spec, name):
-    inputs = _inputs_of(element_spec)
-    if not hasattr(inputs, "dtype") or isinstance(inputs, dict):
-        raise ValueError(
-            f"`{name}` must be a dataset of (strings, labels) batches; its elements "
-            f"are {element_spec}. With tfds.load, pass as_supervised=True."
-        )
-    rank = 1 if inputs.dtype.name == "string" else 2
-    if inputs.shape.rank is not None and inputs.shape.rank != rank:
-        hint = " Batch it: dataset.batch(32)." if inputs.shape.rank < rank else ""
-        raise ValueError(
-            f"`{name}` must be a dataset whose inputs have rank {rank}, the first axis "
-            f"the batch; got shape {inputs.shape}.{hint}"
-        )
-
-
-def _split(x, y, sample_weight, fraction):
-    """The last `fraction` of the arrays becomes the validation data, as in Keras."""
-    if not 0 < fraction < 1:
-        raise ValueError(
-            f"`validation_split` must be between 0 and 1; got {fraction!r}."
-        )
-    if hasattr(x, "element_spec"):
-        raise ValueError(
-            "`validation_split` needs arrays or lists; `x` is a dataset. Pass "
-            "`validation_data` instead."
-        )
-    x = _as_array(x, "x")
-    at = int(len(x) * (1 - fraction))
-    if at in (0, len(x)):
-        raise ValueError(
-            f"`validation_split`={fraction} leaves one part of the {len(x)} examples "
-            "empty."
-        )
-    columns = [
-        None if column is None else _as_column(column, len(x), name)
-        for column, name in ((y, "y"), (sample_weight, "sample_weight"))
-    ]
-    first = [None if c is None else c[:at] for c in columns]
-    last = [None if c is None else c[at:] for c in columns]
-    return x[:at], *first, (x[at:], *last)

@@ -2,18 +2,17 @@
 
 import warnings
 
-import keras
 import numpy as np
 from keras import ops
 
-from kerasrnn.zoo.seq2seq_checks import (
+from kerasrnn.zoo.compiled_search import WIDTHS, search_batches
+from kerasrnn.zoo.decoder_checks import (
     NOT_FOR_TEXTS,
     check_integer,
     check_preprocessor,
     check_search,
 )
 
-WIDTHS = (16, 32, 64, 128, 256)
 LONGEST = 512
 
 
@@ -31,11 +30,6 @@ def default_max_length(width):
     return ops.take(ops.convert_to_tensor(limits), place)
 
 
-def width_of_batch(length: int) -> int:
-    """`length` rounded up: to 16, 32, 64, ..."""
-    return max(WIDTHS[0], 1 << (length - 1).bit_length())
-
-
 def generate_texts(
     model, inputs, *, max_length, search, batch_size, return_scores, verbose, options
 ):
@@ -51,38 +45,27 @@ def generate_texts(
     texts, single = as_texts(inputs)
     rows = source_rows(model.preprocessor, texts, model.preprocess)
     lengths = np.array([len(row) for row in rows], int)
-    options, uniforms = dict(options), None
-    if search == "sample":
-        # For each text its own numbers, whatever batch it comes into.
-        most = max_length or max(
-            (default_max_length(length) for length in lengths.tolist()), default=1
-        )
-        uniforms = draw_uniforms((len(texts), most), options.pop("seed", None))
-    run = compiled_search(model, search, options)
-    batches = [*batches_by_length(lengths, batch_size, alike=max_length is None)]
-    if verbose == "auto":
-        verbose = int(len(batches) > 10)
-    bar = keras.utils.Progbar(len(texts), verbose=1, unit_name="text")
-    results, scores = [None] * len(texts), [None] * len(texts)
-    for batch in batches:
-        width = int(lengths[batch[0]])
-        ids = np.zeros((len(batch), width), "int32")
+
+    def source_of(batch):
+        ids = np.zeros((len(batch), int(lengths[batch[0]])), "int32")
         for i, index in enumerate(batch):
             ids[i, : lengths[index]] = rows[index]
-        limit = max_length or default_max_length(width)
-        of_batch = None if uniforms is None else uniforms[batch]
-        token_ids, batch_scores = run(ids, limit, of_batch)
-        if search == "beam" and "n_best" not in options:
-            token_ids, batch_scores = token_ids[:, 0], batch_scores[:, 0]
-        found = model.preprocessor.detokenize(
-            token_ids.reshape(-1, token_ids.shape[-1])  # (B or B · N, T)
-        ).numpy()
-        found = np.array([text.decode() for text in found], object)
-        found = found.reshape(token_ids.shape[:-1]).tolist()
-        for index, text, score in zip(batch, found, batch_scores, strict=True):
-            results[index], scores[index] = text, score
-        if verbose:
-            bar.add(len(batch))
+        return ids
+
+    def limit_of(batch):
+        return max_length or default_max_length(int(lengths[batch[0]]))
+
+    results, scores = search_batches(
+        model,
+        batches_by_length(lengths, batch_size, alike=max_length is None),
+        source_of,
+        limit_of,
+        search=search,
+        options=options,
+        verbose=verbose,
+        unit="text",
+        most=max((limit_of([i]) for i in range(len(texts))), default=1),
+    )
     if single:
         return (results[0], scores[0].tolist()) if return_scores else results[0]
     return (results, np.array(scores, "float32")) if return_scores else results
@@ -192,107 +175,3 @@ def batches_by_length(lengths, batch_size, *, alike):
         batch.append(index)
     if batch:
         yield batch
-
-
-def draw_uniforms(shape, seed):
-    """Numbers to draw tokens with, from 0 to below 1."""
-    return ops.convert_to_numpy(keras.random.uniform(shape, seed=seed, dtype="float32"))
-
-
-def compiled_search(model, search, options):
-    """`run(ids, max_length, uniforms) -> (token_ids, scores)` of NumPy arrays.
-
-    Compiled where the backend has a compiler, once for a search and its options, and
-    kept with the model.
-    """
-    key = (search, tuple(sorted(options.items())))
-    compiled = model.compiled_searches.value
-    if key not in compiled:
-        compiled[key] = COMPILERS[keras.backend.backend()](model, search, options)
-    return compiled[key]
-
-
-def searcher(model, search, options):
-    """`generate_ids` with these options, its results as tensors."""
-
-    def run(ids, max_length, uniforms=None):
-        more = {} if uniforms is None else {"uniforms": uniforms}
-        found = model.generate_ids(
-            ids, max_length=max_length, search=search, **options, **more
-        )
-        return found.token_ids, found.scores
-
-    return run
-
-
-def compile_with_tensorflow(model, search, options):
-    """One graph for batches of all sizes and for every `max_length`."""
-    import tensorflow as tf
-
-    signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((), tf.int32)]
-    if search == "sample":
-        signature.append(tf.TensorSpec((None, None), tf.float32))
-    compiled = tf.function(
-        searcher(model, search, options), input_signature=signature, autograph=False
-    )
-
-    def run(ids, max_length, uniforms):
-        more = [] if uniforms is None else [uniforms]
-        return [x.numpy() for x in compiled(ids, max_length, *more)]
-
-    return run
-
-
-def compile_with_jax(model, search, options):
-    """One program for each size, of which there are few: they are rounded up."""
-    import jax
-
-    search_of = searcher(model, search, options)
-    if not isinstance(search, str):
-        # A sampler of KerasHub keeps its own state, which a program would freeze.
-        def run_sampler(ids, max_length, uniforms):
-            return [ops.convert_to_numpy(x) for x in search_of(ids, max_length)]
-
-        return run_sampler
-
-    def stateless(variables, ids, max_length, uniforms):
-        mapping = zip(model.variables, variables, strict=True)
-        with keras.StatelessScope(state_mapping=mapping):
-            return search_of(ids, max_length, uniforms)
-
-    compiled = jax.jit(stateless, static_argnums=2)
-
-    def run(ids, max_length, uniforms):
-        rows, width = ids.shape
-        more = (1 << (rows - 1).bit_length()) - rows
-        ids = np.pad(ids, ((0, 0), (0, width_of_batch(width) - width)))
-        # More of the last text, which end when it ends.
-        ids = np.pad(ids, ((0, more), (0, 0)), mode="edge")
-        if uniforms is not None:
-            uniforms = np.pad(uniforms, ((0, more), (0, 0)), mode="edge")
-        variables = [variable.value for variable in model.variables]
-        found = compiled(variables, ids, max_length, uniforms)
-        return [np.asarray(x)[:rows] for x in found]
-
-    return run
-
-
-def compile_with_torch(model, search, options):
-    """Nothing is compiled, but no gradients are kept."""
-    import torch
-
-    search_of = searcher(model, search, options)
-
-    def run(ids, max_length, uniforms):
-        with torch.no_grad():
-            found = search_of(ids, max_length, uniforms)
-        return [ops.convert_to_numpy(x) for x in found]
-
-    return run
-
-
-COMPILERS = {
-    "tensorflow": compile_with_tensorflow,
-    "jax": compile_with_jax,
-    "torch": compile_with_torch,
-}

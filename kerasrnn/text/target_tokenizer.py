@@ -1,0 +1,117 @@
+"""Numbers of texts that a model learns to write, with start and end tokens."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class TargetTokenizer(keras.layers.Layer):
+    """The tokenizer of what a model writes, such as captions.
+
+    A tokenizer that has no start and end tokens, as `WordTokenizer`, gets two more
+    numbers at the end of its vocabulary.
+
+    Args:
+        target: a tokenizer that has its vocabulary already.
+
+    Call arguments:
+        strings: (B,) texts.
+
+    Output shape:
+        (B, T) int32, start and end tokens included, 0 for padding on the right.
+
+    Example:
+
+    >>> from kerasrnn.text import TargetTokenizer, WordTokenizer
+    >>> tokenizer = TargetTokenizer(WordTokenizer(["a", "cat"]))
+    >>> tokenizer(["a cat", "cat"]).numpy().tolist()
+    [[4, 2, 3, 5], [4, 3, 5, 0]]
+    >>> tokenizer.detokenize([[2, 3, 5, 2]]).numpy().tolist()
+    [b'a cat']
+    """
+
+    def __init__(self, target, **kwargs):
+        super().__init__(**kwargs)
+        self.target = target
+
+    @property
+    def target_vocabulary_size(self) -> int:
+        """How many numbers a target may hold."""
+        return size_with_marks(self.target)
+
+    @property
+    def start_id(self) -> int:
+        """The number that every target begins with."""
+        return marks(self.target)[0]
+
+    @property
+    def end_id(self) -> int:
+        """The number that every target ends with."""
+        return marks(self.target)[1]
+
+    def build(self, input_shape):
+        """Nothing to make: the tokenizer has its vocabulary already."""
+
+    def call(self, strings):
+        ids = self.target.call(strings)
+        start = tf.fill([tf.shape(ids)[0], 1], self.start_id)
+        return tf.concat([start, with_end(ids, self.end_id)], 1)
+
+    def __call__(self, strings, *args, **kwargs):
+        # Keras would turn Python strings into tensors of its own backend.
+        return super().__call__(tf.convert_to_tensor(strings), *args, **kwargs)
+
+    def target_ids(self, strings) -> tf.Tensor:
+        """Numbers of texts (B,), start and end included: (B, T)."""
+        return self.call(tf.convert_to_tensor(strings))
+
+    def detokenize(self, ids) -> tf.Tensor:
+        """The texts of targets (B, T), up to the first end token."""
+        ids = tf.convert_to_tensor(ids)
+        ended = tf.cumsum(tf.cast(ids == self.end_id, tf.int32), axis=-1) > 0
+        return self.target.detokenize(
+            tf.where(ended | (ids == self.start_id), tf.zeros_like(ids), ids)
+        )
+
+    def target_tokens(self, ids) -> tf.Tensor:
+        """The token of each number of targets (B, T), "" for padding."""
+        return tf.gather(tf.constant(tokens_with_marks(self.target)), ids)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, None)
+
+    def get_config(self):
+        target = keras.saving.serialize_keras_object(self.target)
+        return {**super().get_config(), "target": target}
+
+    @classmethod
+    def from_config(cls, config):
+        target = keras.saving.deserialize_keras_object(config["target"])
+        return cls(**{**config, "target": target})
+
+
+def marks(tokenizer) -> tuple[int, int]:
+    """A tokenizer's start and end tokens: its own, or two numbers after its last."""
+    if hasattr(tokenizer, "end_id"):
+        return tokenizer.start_id, tokenizer.end_id
+    return tokenizer.vocabulary_size, tokenizer.vocabulary_size + 1
+
+
+def size_with_marks(tokenizer) -> int:
+    """How many numbers there are, start and end tokens included."""
+    return max(tokenizer.vocabulary_size, marks(tokenizer)[1] + 1)
+
+
+def tokens_with_marks(tokenizer) -> list[str]:
+    """All tokens in the order of their numbers, start and end tokens included."""
+    tokens = tokenizer.get_vocabulary()
+    return tokens if hasattr(tokenizer, "end_id") else [*tokens, "[START]", "[END]"]
+
+
+def with_end(ids, end_id):
+    """`ids` (B, T) with the end token after the last of each row: (B, T + 1)."""
+    lengths = tf.reduce_sum(tf.cast(ids != 0, tf.int32), 1, keepdims=True)
+    # No wider than need be where all rows are empty, or where there is none.
+    width = tf.reduce_max(tf.concat([lengths, [[0]]], 0)) + 1
+    ids = tf.pad(ids, [[0, 0], [0, 1]])[:, :width]
+    return tf.where(tf.range(width) == lengths, end_id, ids)

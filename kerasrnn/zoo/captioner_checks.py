@@ -1,0 +1,158 @@
+"""What a captioner may be made of and called with: one clear error each."""
+
+import os
+
+import numpy as np
+from keras import ops
+
+from kerasrnn.zoo.decoder_checks import (
+    NOT_FOR_TEXTS,
+    check_integer,
+    check_preprocessor,
+    check_search,
+    check_targets,
+    describe,
+)
+from kerasrnn.zoo.model_inputs import as_array
+
+ONE_PICTURE = (str, bytes, bytearray, os.PathLike)
+
+
+def check_model(model):
+    """Raises where an `ImageCaptioner` cannot be meant, beside its decoder."""
+    if model.encoder is None:
+        if model.feature_dim is None:
+            raise ValueError(
+                "`feature_dim` must be given for a model without `encoder`; got None."
+            )
+        if model.fine_tune:
+            raise ValueError(
+                "`fine_tune` needs an `encoder` to tune; got encoder=None."
+            )
+    check_integer("feature_dim", model.feature_dim, 1)
+    if model.encoder is not None:
+        layer = model.image_encoder if model.fine_tune else model.image_encoder.value
+        if model.feature_dim != layer.dim:
+            raise ValueError(
+                f"`feature_dim` of the encoder {model.encoder!r} is {layer.dim}; got "
+                f"{model.feature_dim}."
+            )
+
+
+def check_has_encoder(model):
+    """Raises where a model has nothing to look at pictures with."""
+    if model.encoder is None:
+        raise ValueError(
+            f"This {type(model).__name__} has `encoder=None`: it takes features "
+            f"(batch, places, {model.feature_dim}), not pictures."
+        )
+
+
+def check_source(model, source, name="inputs", convert=True):
+    """Features (B, L, D) or images (B, size, size, 3) as a tensor of floats."""
+    shape = getattr(source, "shape", None)
+    expected = f"features (batch, places, {model.feature_dim})"
+    if model.encoder is not None:
+        expected += ", or images (batch, height, width, 3)"
+    fits = shape is not None and (
+        (len(shape) == 3 and shape[2] == model.feature_dim)
+        or (len(shape) == 4 and shape[3] == 3 and model.encoder is not None)
+    )
+    if not fits:
+        raise ValueError(f"`{name}` must hold {expected}; got {describe(source)}.")
+    return ops.convert_to_tensor(source) if convert else None
+
+
+def check_call(model, inputs):
+    """The two tensors that a captioner is called with."""
+    if not isinstance(inputs, (tuple, list)) or len(inputs) != 2:
+        raise ValueError(
+            f"`inputs` must be (features, target_ids); got {describe(inputs)}. For "
+            "captions, use `generate`."
+        )
+    source, target_ids = inputs
+    source = check_source(model, source)
+    dtype = ops.dtype(target_ids)
+    if "int" not in dtype:
+        raise TypeError(f"`target_ids` must be integer token ids; got {dtype}.")
+    if len(target_ids.shape) != 2:
+        raise ValueError(
+            "`target_ids` must be (batch, steps); got the shape "
+            f"{tuple(target_ids.shape)}."
+        )
+    return source, target_ids
+
+
+def check_pairs(model, x, y):
+    """What `fit` and `evaluate` are given, as a list, an array or a dataset."""
+    if model.preprocessor is not None:
+        check_preprocessor(model)
+    if hasattr(x, "element_spec"):
+        specification = x.element_spec
+        if isinstance(specification, tuple) and len(specification) > 1:
+            check_captions(model, getattr(specification[1], "dtype", None) == "string")
+        return x, y
+    if isinstance(x, ONE_PICTURE):
+        raise ValueError(
+            "`x` must be a list of pictures; got one. Put it in a list: [picture]."
+        )
+    if y is not None:
+        y = as_array(y, "y")
+        check_captions(model, y.ndim == 1)
+        if y.ndim == 2:
+            check_targets("y", y, model.target_vocabulary_size)
+    return x if hasattr(x, "shape") else list(x), y
+
+
+def check_captions(model, are_text):
+    """Raises where captions are texts, and nothing makes token ids of them."""
+    if are_text and model.preprocessor is None:
+        raise ValueError(
+            f"`y` holds strings, but this {type(model).__name__} has "
+            "`preprocessor=None` and takes token ids. Attach a tokenizer: "
+            "`model.preprocessor = TargetTokenizer(tokenizer)`."
+        )
+
+
+def as_arrays(model, x, name):
+    """Features or images as an array of floats."""
+    x = ops.convert_to_numpy(x)
+    check_source(model, x, name)
+    if len(x) == 0:
+        raise ValueError(f"`{name}` must hold at least one example; got none.")
+    return x.astype("float32", copy=False)
+
+
+def check_element(model, element_spec, name):
+    """Raises where a dataset does not hold batches of features or images."""
+    inputs = element_spec[0] if isinstance(element_spec, tuple) else element_spec
+    check_source(model, inputs, name, convert=False)
+
+
+def check_generate(model, search, max_length, options, batch_size):
+    """Raises where `generate` cannot mean its arguments."""
+    if model.preprocessor is None:
+        raise ValueError(
+            f"This {type(model).__name__} has `preprocessor=None`; `generate_ids` "
+            "gives token ids."
+        )
+    check_preprocessor(model)
+    check_search(model, search, max_length, options, own=NOT_FOR_TEXTS)
+    check_integer("batch_size", batch_size, 1)
+
+
+def as_pictures(model, inputs):
+    """A list of pictures or an array of features, and whether it was one alone."""
+    if isinstance(inputs, ONE_PICTURE):
+        inputs, single = [inputs], True
+    elif isinstance(inputs, (list, tuple)):
+        inputs, single = list(inputs), False
+    else:
+        inputs = ops.convert_to_numpy(inputs)
+        if inputs.ndim == 3 and inputs.shape[-1] == model.feature_dim:
+            check_source(model, inputs)
+            return np.asarray(inputs), False
+        single = inputs.ndim in (2, 3)
+        inputs = [inputs] if single else list(inputs)
+    check_has_encoder(model)
+    return inputs, single

@@ -1,0 +1,305 @@
+from functools import partial
+
+import keras
+from keras import ops
+
+from kerasrnn.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    GRUCell,
+    LSTMCell,
+    SimpleRNN,
+    SimpleRNNCell,
+    StackedRNNCells,
+)
+from kerasrnn.metrics import MaskedAccuracy, Perplexity
+from kerasrnn.zoo import decoder_checks as checks
+from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
+from kerasrnn.zoo.scheduled_sampling import mix_in_predictions
+from kerasrnn.zoo.task import Task, Untracked
+from kerasrnn.zoo.teacher_forcing import teacher_forcing
+from kerasrnn.zoo.word_dropout import WordDropout
+
+CELLS = {
+    "simple_rnn": (SimpleRNN, SimpleRNNCell),
+    "lstm": (LSTM, LSTMCell),
+    "gru": (GRU, GRUCell),
+}
+
+
+class DecoderTask(Task):
+    """A task that reads something and writes a text about it, token by token.
+
+    d_0 = tanh(W_d v)                  state handed over, for each layer
+    d_t = cell(E y_{t-1}, d_{t-1})     decoder
+    o_t = tanh(W_o d_t)
+    p(y_t) = softmax(E o_t + b)        with `tie_embeddings`
+
+    What it reads, its source, is a subclass's to say. It makes the encoder's layers
+    after this `__init__`, ends with `make_weights`, and defines
+
+    - `encode(source, training)`: the memory to attend to, or None, and the first
+      states of the decoder, with the help of `hand_over`;
+    - `check_source(source)`: the source as a tensor, or a clear error;
+    - `source_spec()`: its `tf.TensorSpec`;
+    - `longest(source)`: the default `max_length`;
+    - `memory_mask(source)`, where some places do not count.
+
+    With `attends` the decoder's cell is one that `make_decoder_cell` makes, an
+    `AttentionCell` that returns its alignments.
+
+    Args:
+        target_vocabulary_size: How many token ids a target may hold; 0 is padding.
+        start_id: The token that every target begins with.
+        end_id: The token that every target ends with.
+        cell: "simple_rnn", "lstm" or "gru".
+        num_layers: Layers of the decoder.
+        units: Size of each of them.
+        embedding_dim: Size of the token vectors.
+        dropout: Fraction to drop of the token vectors, between layers, and of o_t.
+        word_dropout: In training, share of the tokens taken for unknown.
+        tie_embeddings: Whether the output's matrix is that of the target's vectors.
+        label_smoothing: ε of `MaskedCrossentropy`, in the default `compile()`.
+        scheduled_sampling: How often, from 0 to 1, training feeds the decoder its own
+            prediction instead of the true token. None: never, at no cost.
+        preprocessor: What makes token ids of texts and texts of token ids, or None.
+    """
+
+    attends = False
+
+    def __init__(
+        self,
+        target_vocabulary_size,
+        *,
+        start_id,
+        end_id,
+        cell="gru",
+        num_layers=1,
+        units=256,
+        embedding_dim=256,
+        dropout=0.2,
+        word_dropout=0.0,
+        tie_embeddings=True,
+        label_smoothing=0.1,
+        scheduled_sampling=None,
+        preprocessor=None,
+        **kwargs,
+    ):
+        super().__init__(preprocessor=preprocessor, **kwargs)
+        if cell not in CELLS:
+            raise ValueError(f"`cell` must be one of {', '.join(CELLS)}; got {cell!r}.")
+        self.target_vocabulary_size = target_vocabulary_size
+        self.start_id = start_id
+        self.end_id = end_id
+        self.cell = cell
+        self.num_layers = num_layers
+        self.units = units
+        self.embedding_dim = embedding_dim
+        self.dropout = dropout
+        self.word_dropout = word_dropout
+        self.tie_embeddings = tie_embeddings
+        self.label_smoothing = label_smoothing
+        self.scheduled_sampling = scheduled_sampling
+        checks.check_decoder(self)
+        self.compiled_searches = Untracked({})
+        policy = self.dtype_policy
+        self.target_embedding = keras.layers.Embedding(
+            target_vocabulary_size, embedding_dim, dtype=policy
+        )
+        self.states_of_a_layer = 2 if cell == "lstm" else 1
+        self.bridge = [
+            [
+                keras.layers.Dense(units, activation="tanh", dtype=policy)
+                for _ in range(self.states_of_a_layer)
+            ]
+            for _ in range(num_layers)
+        ]
+        cells = [
+            CELLS[cell][1](units, dropout=dropout if k else 0.0, dtype=policy)
+            for k in range(num_layers)
+        ]
+        inner = StackedRNNCells(cells, dtype=policy) if num_layers > 1 else cells[0]
+        self.decoder = RNN(
+            self.make_decoder_cell(inner), return_sequences=True, dtype=policy
+        )
+        self.drop = keras.layers.Dropout(dropout, dtype=policy)
+        self.drop_words = WordDropout(word_dropout)
+        if not self.attends:
+            self.output_layer = keras.layers.Dense(
+                embedding_dim, activation="tanh", dtype=policy
+            )
+        if tie_embeddings:
+            self.output_bias = self.add_weight(
+                shape=(target_vocabulary_size,), name="output_bias", initializer="zeros"
+            )
+        else:
+            self.projection = keras.layers.Dense(target_vocabulary_size, dtype=policy)
+        if scheduled_sampling is not None:
+            # Not from the global seed, so that all else is drawn as without it.
+            self.sampling_seed = keras.random.SeedGenerator(0)
+            self.sampling_probability = keras.Variable(
+                scheduled_sampling, dtype="float32", trainable=False
+            )
+
+    def make_weights(self, source):
+        """Build and compile the model, by calling it once on a source."""
+        self((source, ops.zeros((1, 1), "int32")))
+        self.compile()
+
+    def make_decoder_cell(self, cell):
+        """The decoder's cell, round the recurrent `cell`."""
+        return cell
+
+    def memory_mask(self, source):
+        """Which places of the memory count, (B, S); None: all."""
+
+    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
+        """As `keras.Model.compile`; by default Adam with clipped gradients."""
+        if isinstance(optimizer, str) and optimizer == "auto":
+            optimizer = keras.optimizers.Adam(1e-3, global_clipnorm=1.0)
+        if isinstance(loss, str) and loss == "auto":
+            loss = MaskedCrossentropy(self.label_smoothing)
+        if isinstance(metrics, str) and metrics == "auto":
+            metrics = [MaskedAccuracy(), Perplexity()]
+        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+
+    def call(self, inputs, training=False):
+        source, target_ids = self.check_call(inputs)
+        memory, states = self.encode(source, training=training)
+
+        def decode(target_ids, training):
+            x = self.target_embedding(self.drop_words(target_ids, training=training))
+            x = self.drop(x, training=training)
+            arguments = {"initial_state": states, "training": training}
+            if self.attends:
+                arguments |= {
+                    "memory": memory,
+                    "memory_mask": self.memory_mask(source),
+                }
+            outputs = self.decoder(x, **arguments)
+            if self.attends:
+                outputs, alignments = outputs
+                if training:
+                    self.regularize_alignments(alignments, target_ids)
+            return self.logits(outputs, training=training)
+
+        if training and self.scheduled_sampling is not None:
+            first_pass = partial(decode, target_ids, training=False)
+            p, seed = self.sampling_probability.value, self.sampling_seed
+            target_ids = mix_in_predictions(target_ids, first_pass, p, seed)
+        return decode(target_ids, training)
+
+    def regularize_alignments(self, alignments, target_ids):
+        """A place to `add_loss` of where the decoder looked, (B, T, S)."""
+
+    def hand_over(self, vectors):
+        """The decoder's first states.
+
+        Args:
+            vectors: For each layer, for each of its states, what it is made of (B, ·).
+        """
+        states = [
+            [dense(v) for dense, v in zip(layer, of_layer, strict=True)]
+            for layer, of_layer in zip(self.bridge, vectors, strict=True)
+        ]
+        batch = ops.shape(states[0][0])[0]
+        states = states if self.num_layers > 1 else states[0]
+        if self.attends and self.decoder.cell.input_feeding:
+            size = self.decoder.cell.attention_layer_size
+            states = [*states, ops.zeros((batch, size), self.compute_dtype)]
+        return states
+
+    def logits(self, outputs, training=False, vectors=None):
+        """Logits (..., V) of the decoder's outputs."""
+        if not self.attends:
+            outputs = self.output_layer(outputs)
+        outputs = self.drop(outputs, training=training)
+        if not self.tie_embeddings:
+            return self.projection(outputs)
+        vectors = self.output_vectors() if vectors is None else vectors
+        bias = ops.cast(self.output_bias, self.compute_dtype)
+        return ops.matmul(outputs, vectors) + bias
+
+    def output_vectors(self):
+        """The target's token vectors as the columns of a matrix (embedding_dim, V)."""
+        vectors = ops.cast(self.target_embedding.embeddings, self.compute_dtype)
+        return ops.transpose(vectors)
+
+    def decoding(self, source):
+        """`(step, state)` for the searches of `kerasrnn.decoding`."""
+        memory, state = self.encode(source)
+        cell = self.decoder.cell
+        if self.attends:
+            memory = cell.prepare_memory(memory, self.memory_mask(source))
+
+        # Once, and not at every step.
+        vectors = self.output_vectors() if self.tie_embeddings else None
+
+        def step(token_ids, state):
+            x = self.target_embedding(token_ids)
+            if not self.attends:
+                outputs, state = cell(x, state)
+                return self.logits(outputs, vectors=vectors), state
+            (outputs, alignments), state = cell(x, state, memory=memory)
+            return self.logits(outputs, vectors=vectors), state, alignments
+
+        return step, state
+
+    def generate_ids(self, source, *, max_length=None, search="greedy", **options):
+        """Token ids of what the model writes about its sources.
+
+        Args:
+            source: What the model reads, as it is called with.
+            max_length: The most tokens of a text. None: `longest(source)`.
+            search: "greedy", "sample" or "beam", or a sampler of KerasHub.
+            **options: Those of `greedy_search`, `sample`, `beam_search` or
+                `KerasHubSearch`.
+
+        Returns:
+            What that search returns.
+        """
+        run = checks.check_search(self, search, max_length, options)
+        source = self.check_source(source)
+        if max_length is None:
+            max_length = self.longest(source)
+        step, state = self.decoding(source)
+        start_ids = ops.full((ops.shape(source)[0],), self.start_id, "int32")
+        mask = self.memory_mask(source)
+        if options.get("coverage_penalty") and mask is not None:
+            options.setdefault("source_mask", mask)
+        return run(
+            step, state, start_ids, max_length=max_length, end_id=self.end_id, **options
+        )
+
+    def _as_dataset(self, x, y, sample_weight, batch_size, **kwargs):
+        specification = getattr(x, "element_spec", None)
+        if isinstance(specification, tuple) and isinstance(specification[0], tuple):
+            return x  # Made here before: Keras's `fit` evaluates its validation data.
+        x, y = self.check_pairs(x, y)
+        dataset = super()._as_dataset(x, y, sample_weight, batch_size, **kwargs)
+        return dataset.map(self._teach)
+
+    def _teach(self, source, *targets_and_weights):
+        if not targets_and_weights:
+            return source
+        targets, *weights = targets_and_weights
+        if targets.dtype.name == "string":
+            targets = self.preprocessor.target_ids(targets)
+        return teacher_forcing(source, targets, *weights)
+
+    def answer(self, found):
+        """What an exported model says of a search's result."""
+        answer = {"token_ids": found.token_ids, "scores": found.scores}
+        if self.preprocessor is not None:
+            answer["text"] = self.preprocessor.detokenize(found.token_ids)
+        return answer
+
+    def get_config(self):
+        names = (
+            *("target_vocabulary_size", "start_id", "end_id"),
+            *("cell", "num_layers", "units", "embedding_dim", "dropout"),
+            *("word_dropout", "tie_embeddings", "label_smoothing"),
+            "scheduled_sampling",
+        )
+        return {**super().get_config(), **{n: getattr(self, n) for n in names}}

@@ -1,0 +1,132 @@
+"""What `fit`, `evaluate` and `predict` are given, made into arrays or refused."""
+
+import numpy as np
+
+
+def as_array(x, name):
+    """Strings as an array of bytes (N,), or token ids (N, T)."""
+    if x is None:
+        raise ValueError(f"`{name}` must hold texts or token ids; got None.")
+    if isinstance(x, (str, bytes)):
+        raise ValueError(
+            f"`{name}` must be a list of strings; got one string. "
+            "Put it in a list: [text]."
+        )
+    if hasattr(x, "to_numpy"):
+        x = x.to_numpy()
+    elif hasattr(x, "numpy"):
+        x = x.numpy()
+    if not isinstance(x, np.ndarray):
+        if not isinstance(x, (list, tuple)):
+            raise TypeError(
+                f"`{name}` must be a list, an array or a tf.data.Dataset of strings; "
+                f"got {type(x).__name__}."
+            )
+        holds_text = any(item is None or isinstance(item, (str, bytes)) for item in x)
+        try:
+            x = np.array(x, dtype=object if holds_text else None)
+        except ValueError as error:
+            raise ValueError(
+                f"`{name}` must hold strings, or rows of token ids of one length; got "
+                "rows of different lengths."
+            ) from error
+    if x.ndim and len(x) == 0:
+        raise ValueError(f"`{name}` must hold at least one example; got none.")
+    if x.dtype.kind in "OSU":
+        return as_bytes(x, name)
+    if x.dtype.kind not in "iu":
+        raise TypeError(
+            f"`{name}` must hold strings or integer token ids; got {x.dtype} values."
+        )
+    if x.ndim != 2:
+        raise ValueError(
+            f"`{name}` must hold token ids of shape (batch, steps); "
+            f"got shape {x.shape}."
+        )
+    return x
+
+
+def as_bytes(x, name):
+    """Strings (B,) as an array of UTF-8."""
+    if x.ndim != 1:
+        raise ValueError(
+            f"`{name}` must be a flat list of strings, shape (batch,); got shape "
+            f"{x.shape}."
+        )
+    texts = np.empty(len(x), dtype=object)
+    for index, text in enumerate(x):
+        if isinstance(text, str):
+            # A lone surrogate has no UTF-8 form.
+            text = text.encode("utf-8", errors="replace")
+        if not isinstance(text, bytes):
+            raise TypeError(
+                f"`{name}` must hold strings; item {index} is {text!r} "
+                f"({type(text).__name__})."
+            )
+        texts[index] = text
+    return texts
+
+
+def as_column(values, length, name):
+    """Labels or weights as an array, one for each example."""
+    column = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
+    if column.ndim == 0 or len(column) != length:
+        raise ValueError(
+            f"`{name}` must hold one value for each of the {length} examples of `x`; "
+            f"got shape {column.shape}."
+        )
+    return column
+
+
+def inputs_of(element_spec):
+    """The specification of a dataset's inputs, without targets and weights."""
+    return element_spec[0] if isinstance(element_spec, tuple) else element_spec
+
+
+def has_targets(dataset):
+    """Whether a dataset gives targets too."""
+    return isinstance(dataset.element_spec, tuple) and len(dataset.element_spec) > 1
+
+
+def check_element(element_spec, name):
+    """Raises where a dataset does not hold batches of strings or of token ids."""
+    inputs = inputs_of(element_spec)
+    if not hasattr(inputs, "dtype") or isinstance(inputs, dict):
+        raise ValueError(
+            f"`{name}` must be a dataset of (strings, labels) batches; its elements "
+            f"are {element_spec}. With tfds.load, pass as_supervised=True."
+        )
+    rank = 1 if inputs.dtype.name == "string" else 2
+    if inputs.shape.rank is not None and inputs.shape.rank != rank:
+        hint = " Batch it: dataset.batch(32)." if inputs.shape.rank < rank else ""
+        raise ValueError(
+            f"`{name}` must be a dataset whose inputs have rank {rank}, the first axis "
+            f"the batch; got shape {inputs.shape}.{hint}"
+        )
+
+
+def split_off(x, y, sample_weight, fraction, as_inputs=as_array):
+    """The last `fraction` of the arrays becomes the validation data, as in Keras."""
+    if not 0 < fraction < 1:
+        raise ValueError(
+            f"`validation_split` must be between 0 and 1; got {fraction!r}."
+        )
+    if hasattr(x, "element_spec"):
+        raise ValueError(
+            "`validation_split` needs arrays or lists; `x` is a dataset. Pass "
+            "`validation_data` instead."
+        )
+    x = as_inputs(x, "x")
+    at = int(len(x) * (1 - fraction))
+    if at in (0, len(x)):
+        raise ValueError(
+            f"`validation_split`={fraction} leaves one part of the {len(x)} examples "
+            "empty."
+        )
+    columns = [
+        None if column is None else as_column(column, len(x), name)
+        for column, name in ((y, "y"), (sample_weight, "sample_weight"))
+    ]
+    first = [None if c is None else c[:at] for c in columns]
+    last = [None if c is None else c[at:] for c in columns]
+    return x[:at], *first, (x[at:], *last)
