@@ -14,6 +14,8 @@ from kerasrnn.vision.image_decoding import read_images
 from kerasrnn.vision.image_encoder import ImageEncoder
 
 BATCH_SIZE = 32
+# To be raised when pictures become other pixels than before: caches are then made anew.
+CACHE_VERSION = 1
 FEATURES = "features.npy"
 STATE = "state.json"
 
@@ -126,8 +128,6 @@ def _fill(features, state, done, encoder, examples):
 def _encoded_batches(encoder, pictures, names, batch_size):
     """Features batch by batch; the next pictures are decoded meanwhile."""
     size = encoder.image_size
-    images = keras.Input((size, size, 3))
-    model = keras.Model(images, encoder(images))
     names, pictures = iter(names), iter(pictures)
 
     def read(batch):
@@ -145,14 +145,15 @@ def _encoded_batches(encoder, pictures, names, batch_size):
             count = len(pixels)
             # Always the same shape: another one is compiled anew on JAX.
             missing = [(0, batch_size - count), (0, 0), (0, 0), (0, 0)]
-            yield np.asarray(model.predict_on_batch(np.pad(pixels, missing)))[:count]
+            yield encoder.predict_on_batch(np.pad(pixels, missing))[:count]
 
 
 def _digest(encoder, examples):
-    """What the features depend on: architecture, weights, keys and pictures."""
+    """What features depend on: decoding, architecture, weights, keys, pictures."""
     if not encoder.built:
         encoder.build((None, encoder.image_size, encoder.image_size, 3))
-    digest = hashlib.sha256(f"{encoder.model} {len(examples.keys)}".encode())
+    made_by = f"{CACHE_VERSION} {encoder.model} {len(examples.keys)}"
+    digest = hashlib.sha256(made_by.encode())
     for weight in encoder.weights:
         digest.update(keras.ops.convert_to_numpy(weight).tobytes())
     for key, picture in zip(examples.keys, examples.read(), strict=True):

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasrnn.fetching import FetchError
@@ -119,6 +120,7 @@ class ImageEncoder(keras.layers.Layer):
         self.model = model
         self.initial_weights = weights
         self.backbone = None
+        self._predict_on_batch = None
 
     @property
     def image_size(self) -> int:
@@ -155,6 +157,18 @@ class ImageEncoder(keras.layers.Layer):
         grid = self.backbone(x, training=training)  # (B, rows, columns, D)
         grid = ops.reshape(grid, (-1, self.locations, self.dim))
         return ops.cast(grid, "float32")  # (B, L, D)
+
+    def predict_on_batch(self, images) -> np.ndarray:
+        """What a call gives outside of training, compiled and kept for the next one.
+
+        Args:
+            images: (B, image_size, image_size, 3), 0 to 255.
+        """
+        if self._predict_on_batch is None:
+            inputs = keras.Input((self.image_size, self.image_size, 3))
+            # The method, not the model, which would become a part of this layer.
+            self._predict_on_batch = keras.Model(inputs, self(inputs)).predict_on_batch
+        return np.asarray(self._predict_on_batch(images))
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.locations, self.dim)

@@ -3,7 +3,6 @@ import io
 import json
 from collections.abc import Callable, Iterator
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -34,15 +33,15 @@ def pictures(contents):
     return Pictures(keys, lambda: iter(contents))
 
 
-class TinyEncoder(keras.layers.Layer):
-    """What the functions need of an `ImageEncoder`: four places, two features."""
+class TinyEncoder(ImageEncoder):
+    """Another network, with four places and two features."""
 
-    model, image_size, locations, dim = "tiny", 16, 4, 2
+    image_size, locations, dim = 16, 4, 2
 
     def build(self, input_shape):
         self.kernel = self.add_weight(shape=(3, 2), name="kernel")
 
-    def call(self, images):
+    def call(self, images, training=False):
         grid = ops.mean(ops.reshape(images, (-1, 2, 8, 2, 8, 3)), axis=(2, 4))
         return ops.reshape(ops.matmul(grid, self.kernel), (-1, 4, 2))
 
@@ -84,7 +83,7 @@ def test_a_cache_is_computed_once(encoder, expected, tmp_path):
     assert cached.dtype == np.float16
     np.testing.assert_allclose(cached, expected, rtol=1e-3, atol=0.1)
     assert len(lines) == 1
-    assert "9 pictures, tiny, 0 of them done" in lines[0]
+    assert "9 pictures, efficientnet_lite0, 0 of them done" in lines[0]
     again = cached_features(encoder, pictures(CONTENTS), tmp_path, log=lines.append)
     assert len(lines) == 1
     np.testing.assert_array_equal(again, cached)
@@ -159,6 +158,34 @@ def test_a_state_or_a_file_that_is_damaged_is_computed_anew(encoder, tmp_path):
         )
         assert "0 of them done" in lines[0]
         np.testing.assert_array_equal(cached, whole)
+
+
+def test_what_is_compiled_is_kept_and_sees_new_weights(monkeypatch):
+    calls, call = [], TinyEncoder.call
+
+    def counted(self, images, training=False):
+        calls.append(images)
+        return call(self, images)
+
+    monkeypatch.setattr(TinyEncoder, "call", counted)
+    encoder = TinyEncoder()
+    before = features_of(encoder, CONTENTS[:2], verbose=0)
+    traced = len(calls)
+    assert features_of(encoder, CONTENTS[2:4], verbose=0).shape == (2, 4, 2)
+    assert len(calls) == traced
+    encoder.kernel.assign(2 * encoder.kernel)
+    after = features_of(encoder, CONTENTS[:2], verbose=0)
+    assert len(calls) == traced
+    np.testing.assert_allclose(after, 2 * before, rtol=1e-5, atol=1e-3)
+    # The layer is none the larger.
+    assert len(encoder.weights) == 1
+
+
+def test_other_decoding_has_a_cache_of_its_own(encoder, tmp_path, monkeypatch):
+    cached_features(encoder, pictures(CONTENTS[:2]), tmp_path, log=str)
+    monkeypatch.setattr(feature_cache, "CACHE_VERSION", 0)
+    cached_features(encoder, pictures(CONTENTS[:2]), tmp_path, log=str)
+    assert len(list(tmp_path.glob("*/state.json"))) == 2
 
 
 def test_other_pictures_keys_or_weights_have_a_cache_of_their_own(encoder, tmp_path):
