@@ -207,6 +207,8 @@ def decode_by_hand(cell, x, mask):
         x_t = x[:, t]
         if cell.attend == "before":
             c, alignments = attend_by_hand(cell.attention, h, mask)
+            if cell.gated:
+                c = sigmoid(h @ array(cell.gate_kernel) + array(cell.gate_bias)) * c
             h = gru(cell.cell, np.concatenate([x_t, c], -1), h)
         else:
             x_t = np.concatenate([x_t, a], -1) if cell.input_feeding else x_t
@@ -226,6 +228,12 @@ CELLS = {
     "fed back": {"attention_layer_size": 9, "input_feeding": True},
     "before": {"attend": "before"},
     "before, with a layer": {"attend": "before", "attention_layer_size": 9},
+    "gated": {"attend": "before", "gated": True},
+    "gated, with a layer": {
+        "attend": "before",
+        "gated": True,
+        "attention_layer_size": 9,
+    },
 }
 X = RNG.standard_normal((B, T, 2)).astype("float32")
 
@@ -240,6 +248,9 @@ def test_a_decoder_is_its_equations(options, unroll):
         **options,
     )
     layer = RNN(cell, return_sequences=True, return_state=True, unroll=unroll)
+    layer.build(X.shape, memory_shape=MEMORY.shape)
+    if cell.gated:
+        cell.gate_bias.assign([-0.7])
     outputs, alignments, h, *fed = layer(X, memory=MEMORY, memory_mask=MASK)
     expected, expected_alignments, expected_h = decode_by_hand(cell, X, MASK)
     np.testing.assert_allclose(array(outputs), expected, atol=2e-6)
@@ -380,7 +391,9 @@ SOURCE = np.array([[1, 2, 3, 0], [4, 5, 0, 0], [6, 7, 8, 1]])
 TARGET = np.array([[3, 2, 1], [5, 4, 0], [8, 7, 6]])
 
 
-@pytest.mark.parametrize("name", ["after", "fed back", "before, with a layer"])
+@pytest.mark.parametrize(
+    "name", ["after", "fed back", "before, with a layer", "gated, with a layer"]
+)
 def test_a_functional_model_trains_and_is_saved(name, tmp_path):
     model = translator(**CELLS[name])
     outputs, alignments = model([SOURCE, TARGET])
@@ -490,6 +503,10 @@ def test_a_decoder_is_exported(tmp_path):
         (
             lambda: AttentionCell(GRUCell(3), BahdanauAttention(3), attend="while"),
             "`attend` must be 'after' or 'before'; got 'while'",
+        ),
+        (
+            lambda: AttentionCell(GRUCell(3), BahdanauAttention(3), gated=True),
+            "`gated` goes with attend='before', .*; got attend='after'",
         ),
         (
             lambda: AttentionCell(GRUCell(3), GRUCell(3)),
