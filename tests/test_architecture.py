@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "data": {"text", "fetching"},
     "layers": {"kernels"},
     "zoo": {"layers", "decoding", "text", "metrics", "export", "vision"},
-    "inspection": {"zoo", "layers"},
+    "inspection": {"zoo", "layers", "vision"},
     "training": {"zoo", "data", "metrics", "inspection", "vision"},
 }
 ANYTHING = {"cli", "__init__", "__main__"}

@@ -7,14 +7,17 @@ from kerasrnn.inspection.attention_map import attention_maps_figure
 from kerasrnn.inspection.bleu_by_length import bleu_by_length_figure
 from kerasrnn.inspection.caption_attention import caption_attention_figure
 from kerasrnn.inspection.caption_gallery import caption_gallery_figure, write_gallery
+from kerasrnn.inspection.caption_looks import Looks, caption_attention
 from kerasrnn.inspection.confusion_matrix import confusion_matrix_figure
 from kerasrnn.inspection.figure_style import require_matplotlib
 from kerasrnn.inspection.learning_curve import learning_curve_figure
 
 __all__ = [
     "Alignments",
+    "Looks",
     "attention_maps_figure",
     "bleu_by_length_figure",
+    "caption_attention",
     "caption_attention_figure",
     "caption_gallery_figure",
     "confusion_matrix_figure",

@@ -1,12 +1,16 @@
 from kerasrnn.training.batch_order import batch_order
+from kerasrnn.training.caption_samples import CaptionSamples
+from kerasrnn.training.caption_scores import CaptionScores
 from kerasrnn.training.checkpoints import Checkpoints
 from kerasrnn.training.confusion_text import confusion_text
 from kerasrnn.training.evaluate import evaluate
+from kerasrnn.training.nearest_captions import nearest_neighbour_captions, pooled
 from kerasrnn.training.progress import CountLine, ProgressLine
 from kerasrnn.training.provenance import provenance
 from kerasrnn.training.recipe_data import (
     evaluation_examples,
     evaluation_pairs,
+    load_caption_splits,
     load_pair_splits,
     load_splits,
 )
@@ -19,6 +23,8 @@ from kerasrnn.training.translation_scores import TranslationScores
 from kerasrnn.training.warm_up import WarmUp
 
 __all__ = [
+    "CaptionSamples",
+    "CaptionScores",
     "Checkpoints",
     "CountLine",
     "Fitted",
@@ -31,8 +37,11 @@ __all__ = [
     "evaluate",
     "evaluation_examples",
     "evaluation_pairs",
+    "load_caption_splits",
     "load_pair_splits",
     "load_splits",
+    "nearest_neighbour_captions",
+    "pooled",
     "provenance",
     "recipe_optimizer",
     "resumable_fit",

@@ -7,10 +7,13 @@ import pathlib
 import numpy as np
 
 from kerasrnn.data import (
+    CaptionedImages,
     Examples,
     TextPairs,
+    load_captions,
     load_text_classification,
     load_translation,
+    read_captions,
     read_pairs,
     read_tsv,
 )
@@ -76,6 +79,29 @@ def _pairs(data, part):
         data.get("splits", {}).get(part, part),
         languages=None if languages is None else tuple(languages),
         max_words=limit,
+    )
+
+
+def load_caption_splits(data: dict, path=None) -> dict[str, CaptionedImages]:
+    """Training, validation and test pictures with their captions.
+
+    Args:
+        data: The `data` section of a recipe: `name` and `config` of a TFDS data set;
+            `splits`, what it calls `train`, `validation` and `test`; and `kinds`, to
+            leave out pictures of others.
+        path: A folder of pictures with a `captions.tsv` in place of the data set.
+    """
+    if path is not None:
+        return read_captions(path)
+    return {part: _captions(data, part) for part in PARTS}
+
+
+def _captions(data, part):
+    return load_captions(
+        data["name"],
+        data.get("splits", {}).get(part, part),
+        config=data.get("config"),
+        kinds=data.get("kinds"),
     )
 
 

@@ -7,12 +7,13 @@ import statistics
 import time
 
 from kerasrnn.inspection import require_matplotlib
+from kerasrnn.training.captioning import Captioning
 from kerasrnn.training.checkpoints import Checkpoints, replace_file
 from kerasrnn.training.progress import ProgressLine
 from kerasrnn.training.provenance import provenance
 from kerasrnn.training.resumable_fit import resumable_fit
 from kerasrnn.training.text_classification import TextClassification
-from kerasrnn.training.translation import TRANSLATIONS_FILE, Translation
+from kerasrnn.training.translation import Translation
 from kerasrnn.zoo import Recipe, Task, load_recipe
 from kerasrnn.zoo.catalogue import unknown_name
 
@@ -21,6 +22,8 @@ TRAININGS = {
     "SentimentClassifier": TextClassification,
     "Seq2Seq": Translation,
     "Seq2SeqAttention": Translation,
+    "ImageCaptioner": Captioning,
+    "AttentionCaptioner": Captioning,
 }
 RUN_FILE = "run.json"
 RESULTS_FILE = "results.json"
@@ -46,8 +49,9 @@ def train(
     Args:
         recipe: Name of a recipe, the path of a recipe's folder, or a `Recipe`.
         output: Folder for everything that comes of it. None: `runs/<name>`.
-        data: A TSV file to learn from in place of the recipe's data: label<tab>text
-            for a classifier, source<tab>target for a translator.
+        data: What to learn from in place of the recipe's data: a file of
+            label<tab>text for a classifier, of source<tab>target for a translator; a
+            folder of pictures with a `captions.tsv` for a captioner.
         seeds: Train once for each of these integers. None: the recipe's own `seed`.
         epochs: At most so many epochs, in place of the recipe's number.
         restart: Throw away what is in `output` and begin anew.
@@ -129,10 +133,7 @@ def _prepare_folder(output, config, data, restart, log):
     settings = {key: config[key] for key in ("task", "model", "preprocessor", "data")}
     settings["training"] = config["training"]
     if data is not None:
-        contents = (
-            pathlib.Path(data).read_bytes() if pathlib.Path(data).is_file() else b""
-        )
-        settings["file"] = hashlib.sha256(contents).hexdigest()
+        settings["file"] = _digest(pathlib.Path(data))
     run_file = output / RUN_FILE
     if run_file.is_file():
         finished = (output / RESULTS_FILE).is_file()
@@ -149,7 +150,7 @@ def _prepare_folder(output, config, data, restart, log):
                 shutil.rmtree(output / name, ignore_errors=True)
             for folder in output.glob("seed-*"):
                 shutil.rmtree(folder)
-            for name in (RESULTS_FILE, TRANSLATIONS_FILE):
+            for name in (RESULTS_FILE, *TRAININGS[config["task"]].files):
                 (output / name).unlink(missing_ok=True)
     elif output.is_dir() and any(output.iterdir()):
         raise ValueError(
@@ -157,6 +158,16 @@ def _prepare_folder(output, config, data, restart, log):
         )
     output.mkdir(parents=True, exist_ok=True)
     replace_file(run_file, json.dumps(settings, indent=2) + "\n")
+
+
+def _digest(path):
+    """SHA-256 of a file, or of the names and contents of the files of a folder."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            digest.update(file.relative_to(path).as_posix().encode() * path.is_dir())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _train_seed(folder, task, seed, tensorboard, log):

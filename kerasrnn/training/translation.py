@@ -180,7 +180,7 @@ class Translation:
         )
         forced = TranslationData.evaluate(model, self.token_ids["test"])
         rows = zip(test.sources, test.targets, found, strict=True)
-        _write_tsv(folder / TRANSLATIONS_FILE, rows)
+        write_tsv(folder / TRANSLATIONS_FILE, rows)
         tokens = int(self.token_ids["train"][1].row_lengths().numpy().sum())
         tokens -= len(self.splits["train"])  # The start token is given.
         return {
@@ -280,10 +280,11 @@ def _count_cut(tokenizer, texts, ids):
     return int(np.count_nonzero(tokenizer.count_cut(list(full)))) if len(full) else 0
 
 
-def _write_tsv(path, rows):
+def write_tsv(path, rows, header=("source", "reference", "hypothesis")):
+    """Write rows of texts, tabs between and no line breaks within them."""
     lines = [
         "\t".join(" ".join(str(cell).split()) for cell in row)
-        for row in [("source", "reference", "hypothesis"), *rows]
+        for row in [header, *rows]
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -10,6 +10,7 @@ from concurrent import futures
 import keras
 import numpy as np
 
+from kerasrnn.fetching import cache_directory
 from kerasrnn.vision.image_decoding import read_images
 from kerasrnn.vision.image_encoder import ImageEncoder
 
@@ -21,7 +22,12 @@ STATE = "state.json"
 
 
 def features_of(
-    encoder: ImageEncoder, images, *, batch_size: int = BATCH_SIZE, verbose="auto"
+    encoder: ImageEncoder,
+    images,
+    *,
+    batch_size: int = BATCH_SIZE,
+    names=None,
+    verbose="auto",
 ) -> np.ndarray:
     """The encoder's features of pictures.
 
@@ -29,6 +35,7 @@ def features_of(
         encoder: gives (B, L, D) of a batch.
         images: one picture or a list of them, as `read_images` takes them.
         batch_size: pictures that the encoder sees at once.
+        names: what errors call the pictures, in place of `images[0]` and so on.
         verbose: 0 for no progress bar. There is none either where standard error is
             no terminal.
 
@@ -48,7 +55,8 @@ def features_of(
         images = list(images)
     else:
         images = [images]
-    names = [f"`images[{i}]`" for i in range(len(images))]
+    if names is None:
+        names = [f"`images[{i}]`" for i in range(len(images))]
     batch_size = max(1, min(batch_size, len(images)))
     features = np.empty((len(images), encoder.locations, encoder.dim), "float32")
     batches = _encoded_batches(encoder, images, names, batch_size)
@@ -59,7 +67,9 @@ def features_of(
     return features
 
 
-def cached_features(encoder: ImageEncoder, examples, folder, *, log=print) -> np.memmap:
+def cached_features(
+    encoder: ImageEncoder, examples, folder=None, *, log=print
+) -> np.memmap:
     """The encoder's features of all examples, computed once and kept on disk.
 
     A run that was killed is taken up where it stopped, whenever that was. Other
@@ -69,7 +79,7 @@ def cached_features(encoder: ImageEncoder, examples, folder, *, log=print) -> np
         encoder: gives (B, L, D) of a batch.
         examples: has `keys`, and `read()`, which gives the encoded pictures in their
             order, as `kerasrnn.data.CaptionedImages`.
-        folder: for all caches.
+        folder: for all caches; None: one beside the packages that were fetched.
         log: is told what is computed, and where it is.
 
     Returns:
@@ -81,6 +91,7 @@ def cached_features(encoder: ImageEncoder, examples, folder, *, log=print) -> np
     shape = (len(examples.keys), encoder.locations, encoder.dim)
     if not shape[0]:
         raise ValueError("`examples` must have pictures; got none.")
+    folder = folder or cache_directory() / "features"
     cache = pathlib.Path(folder) / _digest(encoder, examples)
     file, state = cache / FEATURES, cache / STATE
     done = _rows_done(state, file, shape)

@@ -1,0 +1,320 @@
+"""How recipes of `ImageCaptioner` and `AttentionCaptioner` are trained and judged."""
+
+import functools
+
+import keras
+import numpy as np
+
+from kerasrnn.inspection import (
+    caption_attention,
+    caption_attention_figure,
+    caption_gallery_figure,
+    learning_curve_figure,
+    write_gallery,
+)
+from kerasrnn.metrics import caption_scores, cider_d, require_sacrebleu
+from kerasrnn.training.caption_data import CaptionData, caption_ids
+from kerasrnn.training.caption_samples import CaptionSamples, caption_lines
+from kerasrnn.training.caption_scores import CaptionScores, scores_of_groups
+from kerasrnn.training.nearest_captions import nearest_neighbour_captions, pooled
+from kerasrnn.training.recipe_data import load_caption_splits
+from kerasrnn.training.recipe_optimizer import recipe_optimizer
+from kerasrnn.training.translation import spread, write_tsv
+from kerasrnn.vision import ImageEncoder, cached_features, read_images
+from kerasrnn.zoo import MODELS, PREPROCESSORS
+
+CAPTIONS_FILE = "captions.tsv"
+SHOWN = 24
+SCORES = ("cider_d", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "exact_match")
+
+
+class Captioning:
+    """What `train` needs to know of a recipe that says what pictures show.
+
+    The encoder stays as it is, and its features of all pictures are computed once
+    and kept on disk.
+
+    Args:
+        config: The recipe.
+        path: A folder of pictures with a `captions.tsv` in place of the recipe's data,
+            or None.
+        log: Called with every line for the user.
+    """
+
+    monitor = "val_cider_d"
+    selected_by = "validation_cider_d"
+    files = (CAPTIONS_FILE,)  # that `judge` writes
+
+    def __init__(self, config, path=None, log=print):
+        require_sacrebleu()
+        self.config, self.log = config, log
+        self.splits = load_caption_splits(config["data"], path)
+        self.search = dict(config.get("evaluation", {}))
+        self.named_groups = self.search.pop("groups", None)
+        if config["model"].get("fine_tune"):
+            raise ValueError(
+                "`fine_tune` of a recipe must be false: its features are computed "
+                "once. Fine-tune a trained model with `fit`."
+            )
+
+    @property
+    def examples(self) -> dict[str, int]:
+        """How many pictures each split has."""
+        return {name: len(part) for name, part in self.splits.items()}
+
+    @property
+    def data_results(self) -> dict:
+        """What `results.json` says of the data, beside name and number."""
+        return {
+            "captions": {
+                name: sum(map(len, part.captions)) for name, part in self.splits.items()
+            },
+            "scored": {
+                name: {group: len(rows) for group, rows in self.groups(name).items()}
+                for name in ("validation", "test")
+            },
+        }
+
+    @functools.cached_property
+    def features(self) -> dict[str, np.ndarray]:
+        """What the encoder makes of all pictures of each split, (N, L, D)."""
+        model = self.config["model"]
+        encoder = ImageEncoder(
+            model.get("encoder", "efficientnet_lite0"),
+            model.get("encoder_weights", "imagenet"),
+        )
+        attends = MODELS[self.config["task"]].attends
+        features = {}
+        for name, part in self.splits.items():
+            found = cached_features(encoder, part, log=self.log)
+            # A model that looks but once sees the mean over all places.
+            features[name] = found if attends else pooled(found)[:, None]
+        return features
+
+    @functools.cached_property
+    def tokenizer(self):
+        """The recipe's tokenizer, which the training captions have taught."""
+        options = dict(self.config["preprocessor"])
+        target_class = PREPROCESSORS[options.pop("class", "TargetTokenizer")]
+        tokenizer = PREPROCESSORS[options.pop("tokenizer", "WordTokenizer")](**options)
+        train = self.splits["train"]
+        tokenizer.adapt([text for texts in train.captions for text in texts])
+        return target_class(tokenizer)
+
+    @functools.cached_property
+    def token_ids(self) -> dict[str, tuple]:
+        """Token ids of all captions of each split, and whose they are."""
+        return {
+            name: caption_ids(self.tokenizer, part.captions)
+            for name, part in self.splits.items()
+        }
+
+    def groups(self, split) -> dict[str, np.ndarray]:
+        """Rows of the pictures that are scored together, by the group's name.
+
+        Pictures that only vary others, as emoji in another skin tone do, are left
+        out: they would count many times.
+        """
+        part = self.splits[split]
+        kinds, variants = np.array(part.kinds), np.array(part.variants)
+        named = self.named_groups or {"all": sorted(set(part.kinds))}
+        groups = {
+            name: np.flatnonzero(np.isin(kinds, of_group) & ~variants)
+            for name, of_group in named.items()
+        }
+        return {name: rows for name, rows in groups.items() if len(rows)}
+
+    def build_model(self, seed: int):
+        """The untrained model."""
+        keras.utils.set_random_seed(seed)
+        tokenizer, training = self.tokenizer, self.config["training"]
+        model = MODELS[self.config["task"]](
+            tokenizer.target_vocabulary_size,
+            start_id=tokenizer.start_id,
+            end_id=tokenizer.end_id,
+            preprocessor=tokenizer,
+            **self.config["model"],
+        )
+        steps = len(self.fit_data(model).order(seed, 0))
+        model.compile(recipe_optimizer(training, steps))
+        return model
+
+    def fit_data(self, model):
+        """What `resumable_fit` learns from."""
+        training, validation = self.config["training"], self.splits["validation"]
+        groups = self.groups("validation")
+        rows = np.concatenate([*groups.values()])
+        ends = np.cumsum([len(of_group) for of_group in groups.values()])
+        starts = [0, *ends[:-1]]
+        return CaptionData(
+            self.features["train"],
+            self.token_ids["train"],
+            (self.features["validation"], self.token_ids["validation"]),
+            variants=self.splits["train"].variants,
+            variant_share=training.get("variant_share", 1.0),
+            max_tokens=training.get("max_tokens", 40),
+            batch_size=training.get("batch_size", 64),
+            scores=CaptionScores(
+                self.features["validation"][rows].astype("float32"),
+                [validation.captions[row] for row in rows],
+                groups={
+                    name: np.arange(start, end)
+                    for name, start, end in zip(groups, starts, ends, strict=True)
+                },
+                batch_size=128,
+            ),
+        )
+
+    def after_epoch(self, model) -> list:
+        """What else is to be done after epochs: show a few captions."""
+        rows = self._shown("validation", 3)
+        samples = CaptionSamples(
+            self.features["validation"][rows].astype("float32"),
+            [self.splits["validation"].captions[row] for row in rows],
+            every=self.config["training"].get("samples_every", 1),
+            log=self.log,
+        )
+        samples.set_model(model)
+        return [samples.on_epoch_end]
+
+    def _shown(self, split, count):
+        """A few of the pictures that are scored, of every group."""
+        groups = self.groups(split).values()
+        each = -(-count // len(groups))
+        rows = [rows[spread(len(rows), each)] for rows in groups]
+        return np.concatenate(rows)[:count]
+
+    def captions(self, model, split, **search):
+        """What a model says of all pictures of a split."""
+        features = self.features[split]
+        return model.generate(
+            features if isinstance(features, np.ndarray) else np.asarray(features),
+            batch_size=128,
+            verbose=0,
+            **search,
+        )
+
+    def judge(self, model, fitted, folder) -> dict:
+        """What the results say of a trained model, as it ships."""
+        test = self.splits["test"]
+        groups = self.groups("test")
+        found = self.captions(model, "test", **self.search)
+        greedy = self.captions(model, "test")
+        # What is left when the model is shown other pictures: what it knows of the
+        # captions alone.
+        order = np.random.default_rng(0).permutation(len(test))
+        of_others = [found[row] for row in order]
+        nearest = nearest_neighbour_captions(
+            pooled(self.features["train"]),
+            self.splits["train"].captions,
+            pooled(self.features["test"]),
+        )
+        of_validation = scores_of_groups(
+            self.captions(model, "validation", **self.search),
+            self.splits["validation"].captions,
+            self.groups("validation"),
+        )
+        sides = {"": found, "_greedy": greedy, "_shuffled_images": of_others}
+        sides["_nearest_neighbour"] = nearest
+        metrics = {}
+        for side, captions in sides.items():
+            scores = scores_of_groups(captions, test.captions, groups)
+            names = SCORES if not side else ("cider_d", "bleu_4")
+            for name in names:
+                values = [scores[group][name] for group in groups]
+                # All groups count alike.
+                metrics[f"test_{name}{side}"] = float(np.mean(values))
+                if len(groups) > 1:
+                    for group, value in zip(groups, values, strict=True):
+                        metrics[f"test_{name}{side}_{group}"] = value
+        forced = CaptionData.evaluate(
+            model, self.features["test"], self.token_ids["test"]
+        )
+        metrics |= {f"test_{name}": value for name, value in forced.items()}
+        metrics["validation_cider_d"] = float(
+            np.mean([scores["cider_d"] for scores in of_validation.values()])
+        )
+        rows = zip(test.keys, [c[0] for c in test.captions], found, strict=True)
+        write_tsv(
+            folder / CAPTIONS_FILE, rows, header=("key", "reference", "hypothesis")
+        )
+        signature = scores_of_groups(found, test.captions, groups)
+        return {
+            "metrics": metrics,
+            "signature": next(iter(signature.values()))["signature"],
+            "evaluation": self.search,
+            "captions": [
+                {
+                    "key": test.keys[row],
+                    "references": list(test.captions[row]),
+                    "hypothesis": found[row],
+                }
+                for row in self._shown("test", SHOWN).tolist()
+            ],
+        }
+
+    def draw(self, model, run, folder):
+        """The figures of the run that is kept."""
+        learning_curve_figure(
+            run["history"],
+            folder / "learning_curve.png",
+            kept_epoch=run["kept_epochs"][0],
+        )
+        test = self.splits["test"]
+        numbers = {key: row for row, key in enumerate(test.keys)}
+        rows = [numbers[shown["key"]] for shown in run["captions"]]
+        pictures = test.pictures(rows)
+        references = [test.captions[row] for row in rows]
+        found = [shown["hypothesis"] for shown in run["captions"]]
+        size = model.build_encoder().image_size
+        images = read_images(pictures, size)
+        caption_gallery_figure(images, references, found, folder / "gallery.png")
+        if model.attends:
+            best = int(np.argmax(cider_d(found, references).scores))
+            looks = caption_attention(model, pictures[best])
+            caption_attention_figure(*looks, folder / "attention.png")
+        # Of all test pictures, since a reader wants to see the failures too.
+        everything = self.captions(model, "test", **self.search)
+        write_gallery(
+            folder.parent / "gallery.html",
+            test.read(),
+            test.captions,
+            everything,
+            cider_d(everything, test.captions).scores,
+            title=f"{self.config['data']['name']}: test pictures",
+        )
+
+    def report(self, model, results, run):
+        """Tell the user how good the model is."""
+        metrics, log = results["metrics"], self.log
+        log(
+            f"\nTest CIDEr-D {metrics['test_cider_d']:.2f}, on pictures that the model "
+            "has not seen"
+        )
+        for group in self.groups("test"):
+            if f"test_cider_d_{group}" in metrics:
+                log(f"  {group} {metrics[f'test_cider_d_{group}']:.2f}")
+        log(f"  of other pictures {metrics['test_cider_d_shuffled_images']:.2f}")
+        log(
+            "  of the nearest training picture "
+            f"{metrics['test_cider_d_nearest_neighbour']:.2f}"
+        )
+        log(f"  BLEU-4 {metrics['test_bleu_4']:.1f}  {run['signature']}\n")
+        log("Pictures, and what the model says of them:")
+        rows = [run["captions"][row] for row in spread(len(run["captions"]), 4)]
+        for line in caption_lines(
+            [row["references"] for row in rows], [row["hypothesis"] for row in rows]
+        ):
+            log(line)
+
+
+def report_captions(model, images, search, log=print) -> dict:
+    """Judge a captioner on pictures with captions, and tell the user."""
+    found = model.generate(list(images.read()), **search)
+    scores = caption_scores(found, images.captions)
+    log(f"{len(images):,} pictures")
+    for name in ("cider_d", "bleu_1", "bleu_2", "bleu_3", "bleu_4"):
+        log(f"  {name.replace('_', '-')} {scores[name]:.2f}")
+    log(f"  exact {scores['exact_match']:.1%}")
+    log(f"  {scores['signature']}")
+    return scores
