@@ -141,7 +141,8 @@ def _parser():
         "--data",
         metavar="FILE",
         help="learn from this text file instead: label<tab>text on each line, or "
-        "source<tab>target for a translation recipe",
+        "source<tab>target for a translation recipe; or from this folder of pictures, "
+        "with a captions.tsv of file<tab>caption",
     )
     train.add_argument(
         "--output", metavar="FOLDER", help="where to put it all (runs/RECIPE)"
@@ -418,7 +419,8 @@ def _catalogue():
 
 
 def _require_file(path):
-    if path is not None and not pathlib.Path(path).is_file():
+    # Captioners take a folder.
+    if path is not None and not pathlib.Path(path).exists():
         raise UsageError(f"--data: there is no file {path!r}.")
 
 
