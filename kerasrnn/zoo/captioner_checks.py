@@ -31,12 +31,17 @@ def check_model(model):
             )
     check_integer("feature_dim", model.feature_dim, 1)
     if model.encoder is not None:
-        layer = model.image_encoder if model.fine_tune else model.image_encoder.value
-        if model.feature_dim != layer.dim:
+        dim = encoder_of(model).dim
+        if model.feature_dim != dim:
             raise ValueError(
-                f"`feature_dim` of the encoder {model.encoder!r} is {layer.dim}; got "
+                f"`feature_dim` of the encoder {model.encoder!r} is {dim}; got "
                 f"{model.feature_dim}."
             )
+
+
+def encoder_of(model):
+    """The model's `ImageEncoder`, whether it is trained with the model or not."""
+    return model.image_encoder if model.fine_tune else model.image_encoder.value
 
 
 def check_has_encoder(model):
@@ -52,12 +57,13 @@ def check_source(model, source, name="inputs", convert=True):
     """Features (B, L, D) or images (B, size, size, 3) as a tensor of floats."""
     shape = getattr(source, "shape", None)
     expected = f"features (batch, places, {model.feature_dim})"
+    fits = shape is not None and len(shape) == 3 and shape[2] == model.feature_dim
     if model.encoder is not None:
-        expected += ", or images (batch, height, width, 3)"
-    fits = shape is not None and (
-        (len(shape) == 3 and shape[2] == model.feature_dim)
-        or (len(shape) == 4 and shape[3] == 3 and model.encoder is not None)
-    )
+        size = encoder_of(model).image_size
+        expected += f", or images (batch, {size}, {size}, 3)"
+        if shape is not None and len(shape) == 4:
+            sides = zip(shape[1:], (size, size, 3), strict=True)
+            fits = all(side in (None, wanted) for side, wanted in sides)
     if not fits:
         raise ValueError(f"`{name}` must hold {expected}; got {describe(source)}.")
     return ops.convert_to_tensor(source) if convert else None
@@ -96,6 +102,11 @@ def check_pairs(model, x, y):
         raise ValueError(
             "`x` must be a list of pictures; got one. Put it in a list: [picture]."
         )
+    if not hasattr(x, "shape") and not isinstance(x, (list, tuple)):
+        raise TypeError(
+            "`x` must be a list of pictures, an array of features or a "
+            f"tf.data.Dataset; got {type(x).__name__}."
+        )
     if y is not None:
         y = as_array(y, "y")
         check_captions(model, y.ndim == 1)
@@ -117,7 +128,7 @@ def check_captions(model, are_text):
 def as_arrays(model, x, name):
     """Features or images as an array of floats."""
     x = ops.convert_to_numpy(x)
-    check_source(model, x, name)
+    check_source(model, x, name, convert=False)
     if len(x) == 0:
         raise ValueError(f"`{name}` must hold at least one example; got none.")
     return x.astype("float32", copy=False)
@@ -147,12 +158,19 @@ def as_pictures(model, inputs):
         inputs, single = [inputs], True
     elif isinstance(inputs, (list, tuple)):
         inputs, single = list(inputs), False
+    elif not hasattr(inputs, "shape"):
+        raise TypeError(
+            "`inputs` must be a picture, a list of them or an array of features; got "
+            f"{type(inputs).__name__}."
+        )
     else:
-        inputs = ops.convert_to_numpy(inputs)
-        if inputs.ndim == 3 and inputs.shape[-1] == model.feature_dim:
-            check_source(model, inputs)
-            return np.asarray(inputs), False
-        single = inputs.ndim in (2, 3)
+        if not isinstance(inputs, np.ndarray):  # A file of features stays on the disk.
+            inputs = ops.convert_to_numpy(inputs)
+        are_features = inputs.ndim == 3 and inputs.shape[2] == model.feature_dim
+        if are_features or inputs.ndim not in (2, 3, 4) or model.encoder is None:
+            check_source(model, inputs, convert=False)
+            return inputs, False
+        single = inputs.ndim < 4
         inputs = [inputs] if single else list(inputs)
     check_has_encoder(model)
     return inputs, single

@@ -101,7 +101,7 @@ class ImageCaptioner(DecoderTask):
             FetchError: The weights cannot be had.
         """
         checks.check_has_encoder(self)
-        layer = self.image_encoder if self.fine_tune else self.image_encoder.value
+        layer = checks.encoder_of(self)
         if not layer.built:
             size = layer.image_size
             layer.build((None, size, size, 3))
@@ -121,9 +121,10 @@ class ImageCaptioner(DecoderTask):
         if not isinstance(x, list):
             return checks.as_arrays(self, x, name)
         layer = self.build_encoder()
+        names = [f"`{name}[{index}]`" for index in range(len(x))]
         if self.fine_tune:
-            return read_images(x, layer.image_size)
-        return features_of(layer, x)
+            return read_images(x, layer.image_size, names=names)
+        return features_of(layer, x, names=names)
 
     def _check_element(self, element_spec, name):
         checks.check_element(self, element_spec, name)
@@ -193,8 +194,9 @@ class ImageCaptioner(DecoderTask):
         def source_of(batch):
             if isinstance(inputs, np.ndarray):
                 return inputs[batch].astype("float32")
+            names = ["`inputs`" if single else f"`inputs[{index}]`" for index in batch]
             pictures = [inputs[index] for index in batch]
-            return features_of(self.build_encoder(), pictures, verbose=0)
+            return features_of(self.build_encoder(), pictures, names=names, verbose=0)
 
         starts = range(0, len(inputs), batch_size)
         results, scores = search_batches(
