@@ -15,7 +15,7 @@ from kerasrnn.training.resumable_fit import resumable_fit
 from kerasrnn.training.text_classification import TextClassification
 from kerasrnn.training.translation import Translation
 from kerasrnn.zoo import Recipe, Task, load_recipe
-from kerasrnn.zoo.catalogue import unknown_name
+from kerasrnn.zoo.catalogue import predict_command, unknown_name
 
 # What differs between the models that a recipe may name.
 TRAININGS = {
@@ -124,7 +124,7 @@ def train(
     replace_file(output / RESULTS_FILE, json.dumps(results, indent=2) + "\n")
     task.report(model, results, kept)
     log(f"\nWritten to {output}: results.json, figures, and the preset. Try:")
-    log(f'  kerasrnn predict {output} "a text of your own"')
+    log(f"  {predict_command(output, config['task'])}")
     return results
 
 

@@ -14,11 +14,11 @@ from typing import Any
 PRESET_FILE = "config.json"
 
 # What models are compared by: the first of these that their results hold. The accuracy
-# of a translator is that of single words, and says less.
-HEADLINES = ("test_bleu", "test_accuracy")
+# of a translator or a captioner is that of single words, and says less.
+HEADLINES = ("test_cider_d", "test_bleu", "test_accuracy")
 
 # What metrics are called and how their values are written, by their names in
-# `results.json` without the split.
+# `results.json` without the split. Those of a part of the examples end in its name.
 METRICS = {
     "accuracy": ("accuracy", ".1%"),
     "macro_f1": ("macro F1", ".1%"),
@@ -28,11 +28,22 @@ METRICS = {
     "bleu_500": ("BLEU, first 500 examples", ".1f"),
     "bleu_greedy": ("BLEU, greedy search", ".1f"),
     "bleu_shuffled_sources": ("BLEU, shuffled sources", ".1f"),
+    "bleu_1": ("BLEU-1", ".1f"),
+    "bleu_2": ("BLEU-2", ".1f"),
+    "bleu_3": ("BLEU-3", ".1f"),
+    "bleu_4": ("BLEU-4", ".1f"),
+    "bleu_4_greedy": ("BLEU-4, greedy search", ".1f"),
     "chrf": ("chrF", ".1f"),
+    "cider_d": ("CIDEr-D", ".2f"),
+    "cider_d_greedy": ("CIDEr-D, greedy search", ".2f"),
+    "exact_match": ("exact match", ".1%"),
     "brevity_penalty": ("brevity penalty", ".3f"),
     "length_ratio": ("length ratio", ".3f"),
     "tokens_per_second": ("tokens per second", ",.0f"),
 }
+
+# What a command line shows a model of these classes; any other gets a text.
+INPUTS = {"ImageCaptioner": "photo.png", "AttentionCaptioner": "photo.png"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,18 +90,31 @@ class Recipe:
         runs, metrics = results["runs"], results["metrics"]
         seeds = f"{len(runs)} seed{'s' if len(runs) > 1 else ''}"
         lines += ["", f"results ({seeds}, {results['date']})"]
-        for name in metrics:
-            if not name.endswith("_std"):
-                text = metric_text(metrics, name)
-                lines.append(f"  {metric_label(name):29} {text}")
+        names = [name for name in metrics if not name.endswith("_std")]
+        width = max(29, *(len(metric_label(name)) for name in names))
+        for name in names:
+            text = metric_text(metrics, name)
+            lines.append(f"  {metric_label(name):{width}} {text}")
         seconds = training_seconds(results)
         machine = results["hardware"]["processor"]
-        lines.append(f"  {'training time':29} {seconds:.0f} s on {machine}")
-        lines.append(f"  {'parameters':29} {results['parameters']:,}")
+        lines.append(f"  {'training time':{width}} {seconds:.0f} s on {machine}")
+        lines.append(f"  {'parameters':{width}} {results['parameters']:,}")
         if self.preset:
-            command = f'kerasrnn predict {self.name} "a text of your own"'
+            command = predict_command(self.name, self.config["task"])
             lines += ["", f"Use it: {command}"]
         return "\n".join(lines)
+
+
+def predict_command(model: str, task: str) -> str:
+    """A command line that asks a model, a preset's name or a folder, at once.
+
+    Example:
+
+    >>> predict_command("caption-stamps", "ImageCaptioner")
+    'kerasrnn predict caption-stamps photo.png'
+    """
+    example = INPUTS.get(task, '"a text of your own"')
+    return f"kerasrnn predict {model} {example}"
 
 
 def headline_metric(results: dict[str, Any]) -> str:
@@ -111,10 +135,22 @@ def metric_label(name: str) -> str:
 
     >>> metric_label("test_bleu_greedy")
     'test BLEU, greedy search'
+    >>> metric_label("test_cider_d_emoji")
+    'test CIDEr-D, emoji'
     """
     split, _, metric = name.partition("_")
-    label, _ = METRICS.get(metric, (metric.replace("_", " "), ""))
-    return f"{split} {label}".rstrip()
+    label, _, part = _metric(metric)
+    return f"{split} {label}".rstrip() + (f", {part}" if part else "")
+
+
+def _metric(name):
+    """A metric's label, layout and part of the examples, by its longest known name."""
+    words = name.split("_")
+    for count in range(len(words), 0, -1):
+        known = METRICS.get("_".join(words[:count]))
+        if known is not None:
+            return *known, " ".join(words[count:])
+    return " ".join(words), ".3f", ""
 
 
 def metric_text(metrics: dict[str, float], name: str) -> str:
@@ -125,7 +161,7 @@ def metric_text(metrics: dict[str, float], name: str) -> str:
     >>> metric_text({"test_bleu": 31.26, "test_bleu_std": 0.44}, "test_bleu")
     '31.3 ± 0.4'
     """
-    _, layout = METRICS.get(name.partition("_")[2], ("", ".3f"))
+    _, layout, _ = _metric(name.partition("_")[2])
     values = [metrics[key] for key in (name, f"{name}_std") if key in metrics]
     return " ± ".join(format(value, layout) for value in values)
 
