@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import functools
 import importlib.util
+import itertools
 import logging
 import os
 import pathlib
@@ -123,7 +124,9 @@ def _parser():
         results.json and the figures.
 
         A file of your own has an example on each line: label<tab>text for a recipe
-        that classifies, source<tab>target for one that translates.
+        that classifies, source<tab>target for one that translates. For a recipe that
+        captions it is a folder of pictures, with a file captions.tsv that has
+        file<tab>caption on each line.
 
         If it is stopped, by Ctrl-C or a power cut, the same command goes on where it
         was and ends in the very same weights.
@@ -133,6 +136,7 @@ def _parser():
         kerasrnn train sentiment-movies --seed 1 2 3       mean of three runs
         kerasrnn train sentiment-movies --data my.tsv      label<tab>text on each line
         kerasrnn train translate-en-es --data pairs.tsv    source<tab>target
+        kerasrnn train caption-stamps --data pictures      with captions.tsv
         """,
     )
     train.set_defaults(when_stopped=" The same command goes on from where it was.")
@@ -164,7 +168,7 @@ def _parser():
         "Judge a trained model on test data.",
         """
         The data is the test split of the recipe's data set, or all lines of a file of
-        your own.
+        your own, or all pictures of a folder with a captions.tsv.
         """,
         """
         kerasrnn evaluate sentiment-movies
@@ -176,17 +180,22 @@ def _parser():
         "--data",
         metavar="FILE",
         help="a text file with label<tab>text on each line, or source<tab>target for "
-        "a translator; all of it is used",
+        "a translator; or a folder of pictures with a captions.tsv of "
+        "file<tab>caption; all of it is used",
     )
 
     predict = command(
         "predict",
         _predict,
-        "Say what a trained model makes of texts.",
+        "Say what a trained model makes of texts or pictures.",
         """
         Prints a line for each text. Of a classifier: label, probability, text, with
         tabs between. Of a translator: the translation; with --n-best N as many lines
         for each text, the best first.
+        To a captioner the texts are names of picture files. Of one picture it prints
+        the caption; of several, or of standard input, the file's name and a tab before
+        each. A picture that cannot be read is told on standard error, and the exit
+        code is 1 after all others are done.
         Without a text, reads one a line from standard input.
         """,
         """
@@ -194,26 +203,37 @@ def _parser():
         cut -f2 reviews.tsv | kerasrnn predict sentiment-movies
         kerasrnn predict translate-en-es "In the beginning was the word."
         kerasrnn predict translate-en-es --n-best 3 --scores "Let there be light."
+        kerasrnn predict caption-stamps-attention photo.png --attention looks.png
         """,
     )
     _add_model(predict)
-    predict.add_argument("text", nargs="*", help="texts; none: lines of standard input")
+    predict.add_argument(
+        "text",
+        nargs="*",
+        help="texts, or picture files; none: lines of standard input",
+    )
     predict.add_argument(
         "--beam",
         type=_positive,
         metavar="N",
-        help="of a translator: search with N beams; 1 is greedy search (5)",
+        help="search with N beams; 1 is greedy search (5)",
     )
     predict.add_argument(
         "--n-best",
         type=_positive,
         metavar="N",
-        help="of a translator: the N best translations, at most as many as beams (1)",
+        help="the N best translations or captions, at most as many as beams (1)",
     )
     predict.add_argument(
         "--scores",
         action="store_true",
-        help="of a translator: the search's score and a tab before each translation",
+        help="the search's score and a tab before each translation or caption",
+    )
+    predict.add_argument(
+        "--attention",
+        metavar="FILE",
+        help="of a captioner that attends: draw where it looked for each word of the "
+        "first picture's caption, by greedy search, as a PNG file",
     )
 
     export = command(
@@ -221,9 +241,10 @@ def _parser():
         _export,
         "Write a trained model for production.",
         """
-        Writes a TensorFlow SavedModel that takes raw strings and returns label and
-        probabilities, or translations. It needs TensorFlow and neither Keras nor
-        kerasrnn, and lies as TensorFlow Serving expects it: OUTPUT/VERSION.
+        Writes a TensorFlow SavedModel that takes raw strings, or the bytes of pictures,
+        and returns label and probabilities, translations or captions. It needs
+        TensorFlow and neither Keras nor kerasrnn, and lies as TensorFlow Serving
+        expects it: OUTPUT/VERSION.
         """,
         """
         kerasrnn export sentiment-movies
@@ -312,28 +333,30 @@ def _evaluate(options):
 
 def _predict(options):
     if not options.text and sys.stdin.isatty():
-        print("Type texts, one a line; Ctrl-D ends.", file=sys.stderr)
+        print("Type one a line; Ctrl-D ends.", file=sys.stderr)
     model = _load(options)
     lines = _lines_of(model, options)
     if options.text:
         _print_lines(lines(options.text))
-        return
-    # Bytes, since a line that is not UTF-8 is no reason to stop.
-    texts = []
-    for text in sys.stdin.buffer:
-        texts.append(text.rstrip(b"\r\n"))
-        if len(texts) == 256:
-            _print_lines(lines(texts))
-            texts = []
-    if texts:
-        _print_lines(lines(texts))
+    else:
+        # Bytes, since a line that is not UTF-8 is no reason to stop.
+        texts = (text.rstrip(b"\r\n") for text in sys.stdin.buffer)
+        while batch := list(itertools.islice(texts, 256)):
+            _print_lines(lines(batch))
+    return getattr(lines, "exit_code", 0)
 
 
 def _lines_of(model, options):
     """A function from texts to the lines that say what the model makes of them."""
-    from kerasrnn.zoo import Seq2Seq
+    from kerasrnn.zoo import ImageCaptioner, Seq2Seq
 
-    if isinstance(model, Seq2Seq):
+    sees = isinstance(model, ImageCaptioner)
+    if options.attention and not (sees and model.attends):
+        raise UsageError(
+            f"--attention is for captioners that attend; {options.model} is a "
+            f"{type(model).__name__}."
+        )
+    if sees or isinstance(model, Seq2Seq):
         n_best = options.n_best or 1
         beam_width = options.beam or max(5, n_best)
         if n_best > beam_width:
@@ -341,12 +364,14 @@ def _lines_of(model, options):
                 f"--n-best must be at most --beam, {beam_width}; got {n_best}."
             )
         search = {"beam_width": beam_width, "n_best": n_best, "length_penalty": 1.0}
+        if sees:
+            return _Captions(model, search, options)
         return functools.partial(_translations, model, search, options.scores)
     for name in ("beam", "n_best", "scores"):
         if getattr(options, name):
             raise UsageError(
-                f"--{name.replace('_', '-')} is for translators; {options.model} is a "
-                f"{type(model).__name__}."
+                f"--{name.replace('_', '-')} is for translators and captioners; "
+                f"{options.model} is a {type(model).__name__}."
             )
     return functools.partial(_classes, model)
 
@@ -360,10 +385,71 @@ def _translations(model, search, with_scores, texts):
     for warning in told:  # Such as what was cut off.
         print(f"note: {warning.message}", file=sys.stderr)
     for best, of_best in zip(found, scores, strict=True):
-        for text, score in zip(best, of_best, strict=True):
-            # A translation is one line, whatever the model writes.
-            text = " ".join(text.splitlines())
-            yield f"{score:.3f}\t{text}" if with_scores else text
+        yield from _best_lines(best, of_best, with_scores)
+
+
+def _best_lines(best, scores, with_scores, before=""):
+    for text, score in zip(best, scores, strict=True):
+        # A translation is one line, whatever the model writes.
+        text = " ".join(text.splitlines())
+        yield f"{before}{score:.3f}\t{text}" if with_scores else f"{before}{text}"
+
+
+class _Captions:
+    """From the names of picture files to their captions, line by line."""
+
+    exit_code = 0
+
+    def __init__(self, model, search, options):
+        self.model, self.search, self.options = model, search, options
+        self.figure = options.attention
+
+    def __call__(self, files):
+        for start in range(0, len(files), 32):
+            yield from self.of_batch(files[start : start + 32])
+
+    def of_batch(self, files):
+        import numpy as np
+
+        encoder = self.model.build_encoder()
+        names = [os.fsdecode(file) for file in files]
+        images = {at: self.read(name) for at, name in enumerate(names)}
+        images = {at: image for at, image in images.items() if image is not None}
+        if not images:
+            return
+        if self.figure:
+            self.draw(names[min(images)])
+        found, scores = self.model.generate(
+            encoder.predict_on_batch(np.concatenate([*images.values()])),
+            search="beam",
+            return_scores=True,
+            verbose=0,
+            **self.search,
+        )
+        for at, best, of_best in zip(images, found, scores, strict=True):
+            before = "" if len(self.options.text) == 1 else f"{names[at]}\t"
+            yield from _best_lines(best, of_best, self.options.scores, before)
+
+    def read(self, name):
+        """The picture as the encoder sees it; None, and a line of error, if broken."""
+        from kerasrnn.vision import read_images
+
+        size = self.model.build_encoder().image_size
+        try:
+            return read_images(pathlib.Path(name).read_bytes(), size, names=[name])
+        except (OSError, ValueError) as error:
+            reason = (
+                f"{name}: {error.strerror}" if hasattr(error, "strerror") else error
+            )
+            print(f"kerasrnn predict: {reason}", file=sys.stderr)
+            self.exit_code = 1
+
+    def draw(self, name):
+        """The contact sheet of the first picture that could be read."""
+        from kerasrnn.inspection import caption_attention, caption_attention_figure
+
+        caption_attention_figure(*caption_attention(self.model, name), self.figure)
+        self.figure = None
 
 
 def _classes(model, texts):
@@ -400,6 +486,11 @@ def _served_example(model, folder):
         f'model = tf.saved_model.load("{folder}")\n'
         'answer = model.signatures["serving_default"]\n'
     )
+    if hasattr(model, "build_encoder"):
+        return (
+            f'{example}picture = tf.io.read_file("photo.png")\n'
+            'print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())'
+        )
     call = 'answer(text=tf.constant(["a text of your own"]))'
     if hasattr(model, "generate"):
         return f'{example}print({call}["text"].numpy()[0].decode())'

@@ -1,5 +1,6 @@
 """The command as a user meets it: what it prints, where, and its exit code."""
 
+import io
 import json
 import re
 import subprocess
@@ -8,10 +9,13 @@ import textwrap
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
+from tiny_captioner import captioner, picture, see_with_tiny_encoder
 from tiny_run import write_recipe, write_tsv
 from tiny_translator import ENGLISH, translator
 
 from kerasrnn.cli import main
+from kerasrnn.inspection import caption_attention, caption_attention_figure
 from kerasrnn.zoo import catalogue
 
 
@@ -167,7 +171,7 @@ def test_options_of_translators(translating, trained, capsys):
     for option in (["--beam", "3"], ["--n-best", "2"], ["--scores"]):
         assert main(["predict", str(trained[0]), "a film", *option]) == 2
         err = capsys.readouterr().err
-        assert f"{option[0]} is for translators" in err
+        assert f"{option[0]} is for translators and captioners" in err
         assert "is a SentimentClassifier" in err
     arguments = ["predict", str(translating[1]), "one", "--beam", "2", "--n-best", "3"]
     assert main(arguments) == 2
@@ -184,6 +188,103 @@ def test_a_translator_is_exported_with_an_example_that_runs(
     exec(example, {})
     expected = model.generate("a text of your own")
     assert capsys.readouterr().out == f"{expected}\n"
+
+
+@pytest.fixture(scope="module")
+def captioning(tmp_path_factory):
+    """A captioner that knows nothing, the folder of its preset, and two pictures."""
+    folder = tmp_path_factory.mktemp("captioner")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        see_with_tiny_encoder(monkeypatch)
+        model = captioner(encoder="efficientnet_lite0", seed=3)
+        model.save_to_preset(folder / "preset")
+        files = [folder / "red.png", folder / "blue.jpg"]
+        files[0].write_bytes(picture((1, 0, 0)))
+        files[1].write_bytes(picture((0, 0, 1), (300, 5), "JPEG"))
+        yield model, str(folder), [*map(str, files)]
+
+
+def test_predict_prints_captions(captioning, capsys):
+    model, folder, files = captioning
+    options = {"search": "beam", "length_penalty": 1.0, "verbose": 0}
+    red, blue = model.generate(files, **options)
+    assert red != blue
+    assert main(["predict", folder, files[0]]) == 0
+    assert capsys.readouterr().out == f"{red}\n"
+    assert main(["predict", folder, *files]) == 0
+    assert capsys.readouterr().out == f"{files[0]}\t{red}\n{files[1]}\t{blue}\n"
+
+    arguments = ["--beam", "3", "--n-best", "2", "--scores"]
+    assert main(["predict", folder, *arguments, files[0]]) == 0
+    (found,), (scores,) = model.generate(
+        files[:1], return_scores=True, beam_width=3, n_best=2, **options
+    )
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [text for _, text in rows] == found
+    assert [float(score) for score, _ in rows] == pytest.approx(scores, abs=6e-4)
+
+
+def test_a_broken_picture_is_told_and_the_others_are_captioned(
+    captioning, tmp_path, capsys, monkeypatch
+):
+    _, folder, files = captioning
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    lines = [str(text), files[1], str(tmp_path / "none.png")]
+    stdin = io.TextIOWrapper(io.BytesIO("\n".join(lines).encode()))
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert main(["predict", folder]) == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 1
+    assert out.startswith(f"{files[1]}\t")
+    first, second = err.splitlines()
+    assert first.startswith(f"kerasrnn predict: {text} must be a picture (PNG, JPEG")
+    assert second == f"kerasrnn predict: {lines[2]}: No such file or directory"
+
+
+def test_predict_draws_where_a_captioner_looked(
+    captioning, translating, tmp_path, capsys
+):
+    model, folder, files = captioning
+    figure = tmp_path / "looks.png"
+    assert main(["predict", folder, *files, "--attention", str(figure)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    looks = caption_attention(model, files[0])
+    np.testing.assert_allclose(looks.alignments.sum(1), 1, atol=1e-5)
+    caption_attention_figure(*looks, tmp_path / "expected.png")
+    np.testing.assert_array_equal(imread(figure), imread(tmp_path / "expected.png"))
+    arguments = ["predict", str(translating[1]), "one", "--attention", "a.png"]
+    assert main(arguments) == 2
+    assert "--attention is for captioners that attend" in capsys.readouterr().err
+
+
+def test_a_captioner_is_evaluated_on_a_folder(captioning, tmp_path, capsys):
+    model, folder, files = captioning
+    said = model.generate(files[0])
+    lines = [f"{i}.png\t{said if i % 2 else f'number {i}'}" for i in range(60)]
+    for number in range(60):
+        (tmp_path / f"{number}.png").write_bytes(picture((1, 0, 0)))
+    (tmp_path / "captions.tsv").write_text("\n".join(lines))
+    assert main(["evaluate", folder, "--data", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "60 pictures" in printed
+    assert "exact 50.0%" in printed
+    assert main(["evaluate", folder]) == 1
+    assert (
+        "file<tab>caption, in a folder of pictures (--data)" in capsys.readouterr().err
+    )
+
+
+def test_a_captioner_is_exported_with_an_example_that_runs(
+    captioning, tmp_path, capsys, monkeypatch
+):
+    model, folder, files = captioning
+    assert main(["export", folder, "--output", str(tmp_path / "served")]) == 0
+    example = textwrap.dedent(capsys.readouterr().out.split("\n\n", 1)[1])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.png").write_bytes(picture((1, 0, 0)))
+    exec(example, {})
+    assert capsys.readouterr().out == f"{model.generate(files[0])}\n"
 
 
 def test_results_of_translators_are_listed(tmp_path, monkeypatch, capsys):
@@ -217,7 +318,7 @@ def test_results_of_translators_are_listed(tmp_path, monkeypatch, capsys):
         ),
         (["predict", "sentiment-imdb", "x"], 1, "ships no trained model. Train it: "),
         (["show", "sentiment-movy"], 1, "Did you mean 'sentiment-movies'?"),
-        (["train", "nothing"], 1, "Known recipes: sentiment-imdb, sentiment-movies"),
+        (["train", "nothing"], 1, "Known recipes: caption-coco-attention, "),
         (["train", "sentiment-movies", "--data", "no.tsv"], 2, "no file 'no.tsv'"),
     ],
 )

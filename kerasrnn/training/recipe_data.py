@@ -1,6 +1,7 @@
 """The examples that a recipe, or a file of the user's own, gives to learn from."""
 
 import dataclasses
+import itertools
 import json
 import pathlib
 
@@ -20,6 +21,7 @@ from kerasrnn.data import (
 from kerasrnn.zoo import list_recipes, load_recipe
 
 PARTS = ("train", "validation", "test")
+COLUMNS = ("keys", "captions", "kinds")
 
 
 def load_splits(data: dict, path=None) -> dict[str, Examples]:
@@ -103,6 +105,28 @@ def _captions(data, part):
         config=data.get("config"),
         kinds=data.get("kinds"),
     )
+
+
+def evaluation_captions(model: str, path=None) -> CaptionedImages:
+    """What to judge a trained captioner on.
+
+    Args:
+        model: Name of a recipe with a preset, or the folder of a run.
+        path: A folder of pictures with a `captions.tsv`, all of which are used. None:
+            the test split of the data that the model was trained on, without pictures
+            that only vary others, as emoji in another skin tone do.
+    """
+    if path is None:
+        data = _data_of(model, "file<tab>caption, in a folder of pictures")
+        images = _captions(data, "test")
+        return images.select(np.flatnonzero(~np.array(images.variants, bool)))
+    parts = read_captions(path).values()
+
+    def read():
+        return itertools.chain.from_iterable(part.read() for part in parts)
+
+    columns = (sum((getattr(p, n) for p in parts), ()) for n in COLUMNS)
+    return CaptionedImages(*columns, read)
 
 
 def evaluation_pairs(model: str, path=None) -> TextPairs:
