@@ -31,8 +31,27 @@ FIGURES = {
     "confusion_matrix.png": "Confusion matrix",
     "bleu_by_length.png": "BLEU by the length of the source",
     "attention_maps.png": "Attention maps",
+    "gallery.png": "Test pictures: what people say of them, and what the model says",
+    "attention.png": "Where it looks for every word",
     "learning_curve.png": "Learning curve",
 }
+
+# The scores of captions, by name; and what they are of, where not of what is asked for.
+CAPTION_SCORES = {
+    "cider_d": "CIDEr-D",
+    "bleu_1": "BLEU-1",
+    "bleu_2": "BLEU-2",
+    "bleu_3": "BLEU-3",
+    "bleu_4": "BLEU-4",
+    "exact_match": "exact match",
+}
+CAPTION_SIDES = {
+    "": "",
+    "_greedy": ", greedy search",
+    "_nearest_neighbour": ", caption of the nearest training picture",
+    "_shuffled_images": ", captions of other pictures",
+}
+SAMPLES, NOTHING = 8, "(nothing)"
 
 
 def results_table(recipes=None) -> str:
@@ -82,6 +101,7 @@ def model_card(recipe: Recipe) -> str:
         sizes = recipe.results["data"]["examples"]
         listed = ", ".join(f"{size:,} for {part}" for part, size in sizes.items())
         parts.append(f"Examples: {listed}.")
+        parts.append(_captioned(recipe.results["data"]))
     parts += ["## Model", _settings(config["task"], config["model"])]
     parts += ["## Training", _settings("", config["training"])]
     parts += ["## Results", _results(recipe)]
@@ -185,14 +205,19 @@ def _usage(recipe):
     command = f"kerasrnn train {recipe.name}"
     if recipe.preset is None:
         return f"No trained preset ships. To train it:\n\n```sh\n{command}\n```"
-    example = (recipe.config.get("examples") or ["a text of your own"])[0]
+    metrics = recipe.results["metrics"]
+    default = "photo.png" if "test_cider_d" in metrics else "a text of your own"
+    example = (recipe.config.get("examples") or [default])[0]
     task, text = recipe.config["task"], json.dumps(example, ensure_ascii=False)
     call = f"model.predict([{text}])"
-    if "test_bleu" in recipe.results["metrics"]:
-        options = "".join(
-            f", {name}={json.dumps(value) if isinstance(value, str) else value}"
-            for name, value in recipe.config.get("evaluation", {}).items()
-        )
+    options = "".join(
+        f", {name}={json.dumps(value) if isinstance(value, str) else value}"
+        for name, value in recipe.config.get("evaluation", {}).items()
+        if name != "groups"
+    )
+    if "test_cider_d" in metrics:
+        call = f"model.generate({text}{options})"
+    elif "test_bleu" in metrics:
         call = f"texts = [{text}]\nmodel.generate(texts{options})"
     return (
         "```python\n"
@@ -214,6 +239,10 @@ def _results(recipe):
     if results is None:
         return "Not trained yet."
     names = [name for name in results["metrics"] if not name.endswith("_std")]
+    if "test_cider_d" in names:
+        # Those of captions have a table of their own.
+        starts = tuple(f"test_{name}" for name in CAPTION_SCORES)
+        names = [name for name in names if not name.startswith(starts)]
     rows = [(metric_label(name), _with_spread(results, name)) for name in names]
     kept = next(run for run in results["runs"] if run["seed"] == results["preset_seed"])
     parts = [_table(("metric", "value"), rows)]
@@ -229,6 +258,9 @@ def _results(recipe):
         parts.append(f"```text\n{counts}\n```")
     if "bleu_by_length" in kept:
         parts += _of_translations(results, kept)
+    if "captions" in kept:
+        parts[:0] = [_caption_table(results), _of_captions(results, kept)]
+        parts.append(_samples(kept))
     parts += [
         f"![{title}](figures/{name})"
         for name, title in FIGURES.items()
@@ -269,6 +301,78 @@ def _of_translations(results, run):
     ]
     parts.append(_table(("words of the source", "sentences", "test BLEU"), rows))
     return parts
+
+
+def _captioned(data):
+    """How many captions there are, and of which pictures scores are."""
+    if "captions" not in data:
+        return None
+    captions = ", ".join(f"{n:,} for {part}" for part, n in data["captions"].items())
+    scored = ", ".join(f"{n:,} {group}" for group, n in data["scored"]["test"].items())
+    return f"Captions: {captions}. Pictures that are scored in the test: {scored}."
+
+
+def _caption_table(results):
+    """The scores of captions, in a column for each group of pictures."""
+    metrics = results["metrics"]
+    groups = list(results["data"]["scored"]["test"])
+    columns = {"value": ""}
+    if len(groups) > 1:
+        columns = {"mean": "", **{group: f"_{group}" for group in groups}}
+    rows = []
+    for side, title in CAPTION_SIDES.items():
+        for name, label in CAPTION_SCORES.items():
+            keys = [f"test_{name}{side}{column}" for column in columns.values()]
+            if keys[0] in metrics:
+                # The layout is that of the score, whatever it is of.
+                rows.append((label + title, *(_score(metrics, n, name) for n in keys)))
+    peers = [
+        (metrics[f"test_cider_d{c}"], metrics[f"test_cider_d_nearest_neighbour{c}"])
+        for c in columns.values()
+    ]
+    ratios = [f"{own / peer:.2f}" if peer else "" for own, peer in peers]
+    rows.append(("CIDEr-D, times that of the nearest training picture", *ratios))
+    return _table(("test score", *columns), rows)
+
+
+def _score(metrics, key, name):
+    values = {
+        f"test_{name}{end}": metrics[key + end]
+        for end in ("", "_std")
+        if key + end in metrics
+    }
+    return metric_text(values, f"test_{name}")
+
+
+def _of_captions(results, run):
+    """How the scores were counted, and what the controls are."""
+    alike = ""
+    if len(results["data"]["scored"]["test"]) > 1:
+        alike = "In the mean every group counts alike. "
+    return (
+        f"CIDEr-D goes from 0 to 10 and BLEU from 0 to 100: `{run['signature']}`. "
+        f"{alike}The nearest training picture is that with the most similar features "
+        "of the same encoder, and its caption needs no training. Captions of other "
+        "pictures are the model's own, dealt out anew: what is right of them comes "
+        "from what it knows of captions alone. Accuracy, loss and perplexity are those "
+        "of single tokens, told the right ones before them."
+    )
+
+
+def _samples(run):
+    """What people and what the model say of a few test pictures, chosen by number."""
+    shown = run["captions"]
+    count = min(SAMPLES, len(shown))
+    rows = [
+        (
+            sample["key"],
+            " / ".join(sample["references"]),
+            sample["hypothesis"] or NOTHING,
+        )
+        for sample in (shown[n * len(shown) // count] for n in range(count))
+    ]
+    rows = [[_paragraph(cell).replace("|", "\\|") for cell in row] for row in rows]
+    return _table(("test picture", "people", "model"), rows)
 
 
 def _table(head, rows):

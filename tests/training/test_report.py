@@ -202,3 +202,140 @@ def test_a_better_translator_is_published(translating):
     metrics["test_bleu"] = 31.5
     (run / "results.json").write_text(json.dumps(TRANSLATING | {"metrics": metrics}))
     assert report.publish(run).results["metrics"]["test_bleu"] == 31.5
+
+
+SIDES = ("", "_greedy", "_shuffled_images", "_nearest_neighbour")
+CAPTIONING = {
+    **RESULTS,
+    "recipe": "captioning",
+    "task": "AttentionCaptioner",
+    "data": {
+        "name": "stamps_and_emoji",
+        "examples": {"train": 3859, "validation": 525, "test": 352},
+        "captions": {"train": 4493, "validation": 609, "test": 434},
+        "scored": {
+            "validation": {"stamps": 91, "emoji": 204},
+            "test": {"stamps": 93, "emoji": 1890},
+        },
+    },
+    "metrics": {
+        **{
+            f"test_cider_d{side}{group}": 2.0 / (1 + place) + len(group) / 100
+            for place, side in enumerate(SIDES)
+            for group in ("", "_stamps", "_emoji")
+        },
+        "test_cider_d_std": 0.044,
+        "test_bleu_4": 31.26,
+        "test_bleu_4_std": 0.44,
+        "test_bleu_4_stamps": 40.0,
+        "test_bleu_4_emoji": 22.52,
+        "test_exact_match": 0.125,
+        "test_exact_match_stamps": 0.25,
+        "test_exact_match_emoji": 0.0,
+        "test_accuracy": 0.5,
+        "test_perplexity": 9.0,
+        "validation_cider_d": 2.1,
+    },
+    "runs": [
+        {
+            "seed": seed,
+            "metrics": {"test_cider_d": 2 + seed / 10, "test_accuracy": 0.5},
+            "wall_time_s": 40.0,
+            "signature": "nrefs:var|tok:none",
+            "captions": [
+                {
+                    "key": f"picture {number}",
+                    "references": ["a cat", "a | b"],
+                    "hypothesis": f"cat {number} of seed {seed}" if number else "",
+                }
+                for number in range(24)
+            ],
+        }
+        for seed in (1, 2)
+    ],
+}
+
+
+@pytest.fixture
+def captioning(folder):
+    groups = {"stamps": ["drawing"], "emoji": ["emoji"]}
+    recipe = write_recipe(
+        folder / "zoo" / "captioning",
+        task="AttentionCaptioner",
+        evaluation={"search": "beam", "beam_width": 5, "groups": groups},
+        examples=None,
+        card={"limits": ["It sees stamps."], "licence": "Free.", "citation": "Xu."},
+    )
+    (recipe / "results.json").write_text(json.dumps(CAPTIONING))
+    for file in ("figures/attention.png", "figures/gallery.png", "preset/config.json"):
+        (recipe / file).parent.mkdir(exist_ok=True)
+        (recipe / file).write_text("{}")
+    return folder
+
+
+def test_captioners_are_told_by_their_cider(captioning):
+    rows = report.results_table([load_recipe("captioning")]).splitlines()
+    assert rows[2].split(" | ")[2] == "2.00 ± 0.04 (2 seeds) CIDEr-D"
+    card = report.model_card(load_recipe("captioning"))
+    for expected in (
+        "from kerasrnn.zoo import AttentionCaptioner\n",
+        'model.generate("photo.png", beam_width=5, search="beam")\n```',
+        "Examples: 3,859 for train, 525 for validation, 352 for test.",
+        "Captions: 4,493 for train, 609 for validation, 434 for test. Pictures that "
+        "are scored in the test: 93 stamps, 1,890 emoji.",
+        "| test score | mean | stamps | emoji |\n|---|---|---|---|\n"
+        "| CIDEr-D | 2.00 ± 0.04 | 2.07 | 2.06 |\n"
+        "| BLEU-4 | 31.3 ± 0.4 | 40.0 | 22.5 |\n"
+        "| exact match | 12.5% | 25.0% | 0.0% |\n"
+        "| CIDEr-D, greedy search | 1.00 | 1.07 | 1.06 |\n"
+        "| CIDEr-D, caption of the nearest training picture | 0.50 | 0.57 | 0.56 |\n"
+        "| CIDEr-D, captions of other pictures | 0.67 | 0.74 | 0.73 |\n"
+        "| CIDEr-D, times that of the nearest training picture | 4.00 | 3.63 | 3.68 |",
+        "`nrefs:var|tok:none`. In the mean every group counts alike.",
+        "| test perplexity | 9.00 |",
+        "it has 2.20 test CIDEr-D",
+        "| test picture | people | model |\n|---|---|---|\n"
+        "| picture 0 | a cat / a \\| b | (nothing) |\n"
+        "| picture 3 | a cat / a \\| b | cat 3 of seed 2 |\n",
+        "![Where it looks for every word](figures/attention.png)",
+        "what the model says](figures/gallery.png)",
+        "- It sees stamps.",
+        "## Licence\n\nFree.",
+        "## Citation\n\nXu.",
+    ):
+        assert expected in card
+    assert card.count("| picture ") == 8
+    assert card.count("CIDEr-D, greedy") == 1
+    assert "groups" not in card.split("## Data")[0]
+
+
+def test_captions_of_one_group_have_one_column(captioning):
+    data = {**CAPTIONING["data"], "scored": {"test": {"all": 12}}}
+    results = CAPTIONING | {"data": data}
+    file = captioning / "zoo" / "captioning" / "results.json"
+    file.write_text(json.dumps(results))
+    card = report.model_card(load_recipe("captioning"))
+    assert "| test score | value |\n|---|---|\n| CIDEr-D | 2.00 ± 0.04 |\n" in card
+    assert "counts alike" not in card
+
+
+def test_a_better_captioner_is_published(captioning):
+    run = captioning / "run"
+    for name in ("preset", "figures"):
+        (run / name).mkdir(parents=True)
+    for name in ("captions.tsv", "gallery.html"):
+        (run / name).write_text("")
+    (run / "run.json").write_text("{}")
+    # Neither its accuracy nor its BLEU counts.
+    metrics = CAPTIONING["metrics"] | {"test_cider_d": 1.9, "test_bleu_4": 90.0}
+    (run / "results.json").write_text(json.dumps(CAPTIONING | {"metrics": metrics}))
+    with pytest.raises(
+        ValueError, match=r"captioning has 2\.00 test CIDEr-D .* this run has 1\.90"
+    ):
+        report.publish(run)
+    metrics["test_cider_d"] = 2.1
+    (run / "results.json").write_text(json.dumps(CAPTIONING | {"metrics": metrics}))
+    recipe = report.publish(run)
+    assert recipe.results["metrics"]["test_cider_d"] == 2.1
+    found = {path.name for path in recipe.folder.iterdir()}
+    assert found == {"config.yaml", "results.json", "CARD.md", "preset", "figures"}
