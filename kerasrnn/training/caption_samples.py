@@ -10,6 +10,12 @@ class CaptionSamples(keras.callbacks.Callback):
         every: How many epochs it is from one time to the next.
         log: Called with every line.
         **search: Options of `model.generate`; by default it is greedy.
+
+    Example:
+
+    >>> from kerasrnn.training import CaptionSamples
+    >>> samples = CaptionSamples(["photo.png"], [["a red cat"]], every=5)
+    >>> callbacks = [samples]  # for `model.fit(..., callbacks=callbacks)`
     """
 
     def __init__(self, pictures, references, *, every: int = 1, log=print, **search):
@@ -26,7 +32,13 @@ class CaptionSamples(keras.callbacks.Callback):
 
 
 def caption_lines(references, hypotheses) -> list[str]:
-    """True captions and those of the model, as lines."""
+    """True captions and those of the model, as lines.
+
+    Example:
+
+    >>> print("|".join(caption_lines([["a cat", "a pet"]], ["a dog"])))
+      reference  a cat / a pet|      model  a dog|
+    """
     lines = []
     for texts, found in zip(references, hypotheses, strict=True):
         lines += [

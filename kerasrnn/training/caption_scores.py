@@ -17,6 +17,17 @@ class CaptionScores(keras.callbacks.Callback):
         references: For each a list of captions.
         groups: Names of groups of pictures to the rows of each; None: one of all.
         **search: More options of `model.generate`; by default it is greedy.
+
+    Raises:
+        ImportError: sacreBLEU is not installed.
+
+    Example:
+
+    >>> from kerasrnn.training import CaptionScores
+    >>> features = np.zeros((2, 49, 1280), "float16")
+    >>> scores = CaptionScores(features, [["a red cat"], ["two dogs", "dogs"]])
+    >>> stop = keras.callbacks.EarlyStopping("val_cider_d", mode="max", patience=3)
+    >>> callbacks = [scores, stop]  # for `model.fit(..., callbacks=callbacks)`
     """
 
     def __init__(self, pictures, references, *, groups=None, **search):
@@ -41,7 +52,20 @@ class CaptionScores(keras.callbacks.Callback):
 
 
 def scores_of_groups(captions, references, groups) -> dict[str, dict]:
-    """The scores of each group of pictures, by its name."""
+    """The scores of each group of pictures, by its name.
+
+    Args:
+        captions: What a model says of each picture.
+        references: For each a list of captions.
+        groups: Names to rows.
+
+    Example:
+
+    >>> captions, references = ["a cat", "a dog"], [["a cat"], ["the sun"]]
+    >>> scores = scores_of_groups(captions, references, {"pets": [0], "sky": [1]})
+    >>> scores["pets"]["exact_match"], scores["sky"]["exact_match"]
+    (1.0, 0.0)
+    """
     return {
         name: caption_scores(
             [captions[row] for row in rows], [references[row] for row in rows]
