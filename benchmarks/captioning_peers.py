@@ -1,11 +1,11 @@
-"""How good are the captions of the nearest training pictures, which learn nothing?
+"""Are the captions of the presets better than those of the nearest training pictures?
 
     python benchmarks/captioning_peers.py [--features FOLDER] [--write README]
 
 The test split of `stamps_and_emoji`. The peers: for each picture the caption of the
 training picture whose features of EfficientNet-Lite0, the mean over all locations, are
-nearest by cosine; of the nearest few the caption that is nearest to the others by
-CIDEr-D; and, as a control, the nearest pictures' captions given to other pictures.
+nearest by cosine; and of the nearest few the caption that is nearest to the others by
+CIDEr-D. The control: everyone's captions given to other pictures.
 Scores are of the stamps (drawings and photographs), of the emoji, and of the emoji
 without those that only add a skin tone to another.
 """
@@ -19,6 +19,7 @@ from kerasrnn.metrics import caption_scores
 from kerasrnn.training import nearest_neighbour_captions, pooled
 
 DATA, SPLIT = "stamps_and_emoji", "test"
+PRESETS = ("caption-stamps", "caption-stamps-attention")
 SEVERAL = 5
 STAMPS = ("drawing", "photograph")
 COLUMNS = {
@@ -75,6 +76,7 @@ def main():
     from kerasrnn.data import load_captions
     from kerasrnn.fetching import cache_directory
     from kerasrnn.vision import ImageEncoder, cached_features
+    from kerasrnn.zoo import Task, load_recipe
 
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--language", default="en", help="en (the default) or ko")
@@ -87,9 +89,8 @@ def main():
         load_captions(DATA, split, config=arguments.language)
         for split in ("train", SPLIT)
     )
-    known, asked = (
-        pooled(cached_features(encoder, split, folder)) for split in (train, test)
-    )
+    grids = [cached_features(encoder, split, folder) for split in (train, test)]
+    known, asked = map(pooled, grids)
     nearest, of_several = (
         nearest_neighbour_captions(known, train.captions, asked, k)
         for k in (1, SEVERAL)
@@ -106,6 +107,12 @@ def main():
         f"the consensus of the nearest {SEVERAL}": of_several,
         "of the nearest picture, shuffled": shuffled(nearest),
     }
+    if arguments.language == "en":
+        for name in PRESETS:
+            search = dict(load_recipe(name).config["evaluation"])
+            del search["groups"]
+            found = Task.from_preset(name).generate(grids[1], **search)
+            sides |= {f"`{name}`": found, f"`{name}`, shuffled": shuffled(found)}
     print_table(report, test, sides)
     report.close()
 

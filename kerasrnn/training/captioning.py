@@ -76,20 +76,33 @@ class Captioning:
         }
 
     @functools.cached_property
-    def features(self) -> dict[str, np.ndarray]:
-        """What the encoder makes of all pictures of each split, (N, L, D)."""
+    def encoder(self) -> ImageEncoder:
+        """What makes features of pictures."""
         model = self.config["model"]
-        encoder = ImageEncoder(
+        return ImageEncoder(
             model.get("encoder", "efficientnet_lite0"),
             model.get("encoder_weights", "imagenet"),
         )
+
+    @functools.cached_property
+    def features(self) -> dict[str, np.ndarray]:
+        """What the encoder makes of all pictures of each split, (N, L, D)."""
+        others = {name: self.features_of(name) for name in ("validation", "test")}
+        return {"train": self.train_views[0], **others}
+
+    @functools.cached_property
+    def train_views(self) -> list[np.ndarray]:
+        """The same of the training pictures and of random views of them."""
+        views = self.config["training"].get("views", 1)
+        return [self.features_of("train", view) for view in range(views)]
+
+    def features_of(self, split, view=0):
+        """What the encoder makes of the pictures of a split, computed once."""
+        examples = self.splits[split]
+        found = cached_features(self.encoder, examples, view=view, log=self.log)
+        # A model that looks but once sees the mean over all places.
         attends = MODELS[self.config["task"]].attends
-        features = {}
-        for name, part in self.splits.items():
-            found = cached_features(encoder, part, log=self.log)
-            # A model that looks but once sees the mean over all places.
-            features[name] = found if attends else pooled(found)[:, None]
-        return features
+        return found if attends else pooled(found)[:, None]
 
     @functools.cached_property
     def tokenizer(self):
@@ -135,6 +148,7 @@ class Captioning:
             preprocessor=tokenizer,
             **self.config["model"],
         )
+        model.adapt(self.features["train"])
         steps = len(self.fit_data(model).order(seed, 0))
         model.compile(recipe_optimizer(training, steps))
         return model
@@ -147,7 +161,7 @@ class Captioning:
         ends = np.cumsum([len(of_group) for of_group in groups.values()])
         starts = [0, *ends[:-1]]
         return CaptionData(
-            self.features["train"],
+            self.train_views,
             self.token_ids["train"],
             (self.features["validation"], self.token_ids["validation"]),
             variants=self.splits["train"].variants,

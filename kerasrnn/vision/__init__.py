@@ -7,6 +7,7 @@ from kerasrnn.vision.efficientnet_lite import (
 from kerasrnn.vision.feature_cache import cached_features, features_of
 from kerasrnn.vision.image_decoding import decode_image, fit_to_square, read_images
 from kerasrnn.vision.image_encoder import ImageEncoder
+from kerasrnn.vision.random_view import random_view
 from kerasrnn.vision.torch_weights import read_torch_weights
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "features_of",
     "fit_to_square",
     "load_efficientnet_lite0",
+    "random_view",
     "read_images",
     "read_torch_weights",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 from kerasrnn.fetching import cache_directory
 from kerasrnn.vision.image_decoding import read_images
 from kerasrnn.vision.image_encoder import ImageEncoder
+from kerasrnn.vision.random_view import random_view
 
 BATCH_SIZE = 32
 # To be raised when pictures become other pixels than before: caches are then made anew.
@@ -68,7 +69,7 @@ def features_of(
 
 
 def cached_features(
-    encoder: ImageEncoder, examples, folder=None, *, log=print
+    encoder: ImageEncoder, examples, folder=None, *, view: int = 0, log=print
 ) -> np.memmap:
     """The encoder's features of all examples, computed once and kept on disk.
 
@@ -80,6 +81,7 @@ def cached_features(
         examples: has `keys`, and `read()`, which gives the encoded pictures in their
             order, as `kerasrnn.data.CaptionedImages`.
         folder: for all caches; None: one beside the packages that were fetched.
+        view: 0 for the pictures as they are; 1, 2, ... for a `random_view` of each.
         log: is told what is computed, and where it is.
 
     Returns:
@@ -92,27 +94,34 @@ def cached_features(
     if not shape[0]:
         raise ValueError("`examples` must have pictures; got none.")
     folder = folder or cache_directory() / "features"
-    cache = pathlib.Path(folder) / _digest(encoder, examples)
+    cache = pathlib.Path(folder) / _digest(encoder, examples, view)
     file, state = cache / FEATURES, cache / STATE
     done = _rows_done(state, file, shape)
     if done < shape[0]:
         cache.mkdir(parents=True, exist_ok=True)
         gigabytes = np.prod(shape, dtype=float) * 2 / 1e9
+        what = f"view {view} of {shape[0]}" if view else shape[0]
         log(
-            f"Features of {shape[0]} pictures, {encoder.model}, {done} of them done: "
+            f"Features of {what} pictures, {encoder.model}, {done} of them done: "
             f"{cache} ({gigabytes:.1f} GB)"
         )
         mode = "r+" if done else "w+"
         features = np.lib.format.open_memmap(file, mode, "float16", shape)
-        _fill(features, state, done, encoder, examples)
+        _fill(features, state, done, encoder, examples, view)
         del features
     return np.load(file, mmap_mode="r")
 
 
-def _fill(features, state, done, encoder, examples):
+def _fill(features, state, done, encoder, examples, view):
     pictures = itertools.islice(examples.read(), done, None)
     names = [f"the picture {key!r}" for key in examples.keys[done:]]
-    batches = _encoded_batches(encoder, pictures, names, BATCH_SIZE)
+    numbers = itertools.count(done)
+
+    def change(images):
+        of_batch = list(itertools.islice(numbers, len(images)))
+        return random_view(images, of_batch, view=view)
+
+    batches = _encoded_batches(encoder, pictures, names, BATCH_SIZE, change)
     with _progress(len(features), done, "auto") as bar:
         for batch in batches:
             rows = slice(done, done + len(batch))
@@ -136,13 +145,15 @@ def _fill(features, state, done, encoder, examples):
         )
 
 
-def _encoded_batches(encoder, pictures, names, batch_size):
+def _encoded_batches(encoder, pictures, names, batch_size, change=None):
     """Features batch by batch; the next pictures are decoded meanwhile."""
     size = encoder.image_size
     names, pictures = iter(names), iter(pictures)
 
     def read(batch):
-        return read_images(batch, size, names=list(itertools.islice(names, len(batch))))
+        of_batch = list(itertools.islice(names, len(batch)))
+        images = read_images(batch, size, names=of_batch)
+        return images if change is None else change(images)
 
     def next_batch(reader):
         batch = list(itertools.islice(pictures, batch_size))
@@ -159,11 +170,11 @@ def _encoded_batches(encoder, pictures, names, batch_size):
             yield encoder.predict_on_batch(np.pad(pixels, missing))[:count]
 
 
-def _digest(encoder, examples):
+def _digest(encoder, examples, view):
     """What features depend on: decoding, architecture, weights, keys, pictures."""
     if not encoder.built:
         encoder.build((None, encoder.image_size, encoder.image_size, 3))
-    made_by = f"{CACHE_VERSION} {encoder.model} {len(examples.keys)}"
+    made_by = f"{CACHE_VERSION} {encoder.model} {len(examples.keys)} {view}"
     digest = hashlib.sha256(made_by.encode())
     for weight in encoder.weights:
         digest.update(keras.ops.convert_to_numpy(weight).tobytes())

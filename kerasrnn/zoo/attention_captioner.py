@@ -9,8 +9,8 @@ from kerasrnn.zoo.image_captioner import ImageCaptioner
 class AttentionCaptioner(ImageCaptioner):
     """Says in words what a picture shows, and looks at a part of it for every word.
 
-    m_l = tanh(W_m f_l)                              features of L places, projected
-    d_0 = tanh(W_d 1/L Σ_l f_l)                      for each layer
+    m_l = tanh(W_m (f_l − μ)/σ + b_m)                features of L places, projected
+    d_0 = tanh(W_d 1/L Σ_l (f_l − μ)/σ)              for each layer
     α_t = softmax_l vᵀ tanh(W_1 d_{t-1} + W_2 m_l)   where it looks
     c_t = σ(w_g d_{t-1} + b_g) Σ_l α_tl m_l          with `gated`
     d_t = cell([E y_{t-1}; c_t], d_{t-1})
@@ -24,6 +24,7 @@ class AttentionCaptioner(ImageCaptioner):
         target_vocabulary_size: As in `ImageCaptioner`, and so are those that follow.
         attention_regularization: λ.
         gated: Whether a gate says how much of c_t each word needs.
+        attention_units: Size of v, in which d_{t-1} and m_l meet. None: `units`.
         **kwargs: The other arguments of `ImageCaptioner`.
 
     Call arguments:
@@ -57,37 +58,49 @@ class AttentionCaptioner(ImageCaptioner):
         *,
         attention_regularization=1.0,
         gated=True,
+        attention_units=None,
         **kwargs,
     ):
         # Needed by `make_decoder_cell`, and Keras wants its own first.
-        self._attention_options = (attention_regularization, gated)
+        self._attention_options = {
+            "attention_regularization": attention_regularization,
+            "gated": gated,
+            "attention_units": attention_units,
+        }
         super().__init__(target_vocabulary_size, **kwargs)
 
     def make_decoder_cell(self, cell):
-        _, gated = self._attention_options
+        options = self._attention_options
+        units = options["attention_units"] or self.units
         return AttentionCell(
             cell,
-            BahdanauAttention(self.units, dtype=self.dtype_policy),
+            BahdanauAttention(units, dtype=self.dtype_policy),
             attend="before",
-            gated=gated,
+            gated=options["gated"],
             attention_layer_size=self.embedding_dim,
             return_alignments=True,
             dtype=self.dtype_policy,
         )
 
     def make_encoder(self):
+        super().make_encoder()
         self.feature_layer = keras.layers.Dense(
             self.units, activation="tanh", dtype=self.dtype_policy
         )
 
+    @staticmethod
+    def scaled_part(features):
+        """What of the features (B, L, D) is brought to one scale: all of them."""
+        return features
+
     def encode(self, source, training=False):
         """The projected features (B, L, U), and the decoder's first states."""
-        features = self.features(source, training=training)
-        memory = self.feature_layer(self.drop(features, training=training))
+        features = self.scaled(self.features(source, training=training))
+        memory = self.drop(self.feature_layer(features), training=training)
         return memory, self.first_states(features, training)
 
     def regularize_alignments(self, alignments, target_ids):
-        weight, _ = self._attention_options
+        weight = self._attention_options["attention_regularization"]
         # Steps that predict nothing do not count.
         counts = ops.logical_and(target_ids != 0, target_ids != self.end_id)
         counts = ops.cast(counts, alignments.dtype)[:, :, None]
@@ -95,6 +108,4 @@ class AttentionCaptioner(ImageCaptioner):
         self.add_loss(weight * ops.mean(ops.square(1.0 - looked)))
 
     def get_config(self):
-        weight, gated = self._attention_options
-        config = {"attention_regularization": weight, "gated": gated}
-        return {**super().get_config(), **config}
+        return {**super().get_config(), **self._attention_options}

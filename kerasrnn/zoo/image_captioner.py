@@ -21,11 +21,13 @@ LONGEST = 40
 class ImageCaptioner(DecoderTask):
     """Looks at a picture once, and says in words what it shows: one to many.
 
-    v = 1/L Σ_l f_l                    a network's features of L places of the picture
+    v = (1/L Σ_l f_l − μ) / σ          a network's features of L places of the picture
     d_0 = tanh(W_d v)                  for each layer
     d_t = cell(E y_{t-1}, d_{t-1})     decoder
     o_t = tanh(W_o d_t)
     p(y_t) = softmax(E o_t + b)        with `tie_embeddings`
+
+    μ and σ are 0 and 1 until `adapt` learns them from the training features.
 
     Args:
         target_vocabulary_size: How many token ids a caption may hold; 0 is padding.
@@ -92,6 +94,42 @@ class ImageCaptioner(DecoderTask):
 
     def make_encoder(self):
         """Make the layers between the features and the decoder."""
+        for name, value in (("feature_mean", "zeros"), ("feature_deviation", "ones")):
+            weight = self.add_weight(
+                shape=(self.feature_dim,), name=name, initializer=value, trainable=False
+            )
+            setattr(self, name, weight)
+
+    def adapt(self, features):
+        """Learn μ and σ, which bring all features to one scale.
+
+        Args:
+            features: (N, L, D) of the training pictures, in memory or on disk.
+        """
+        checks.check_source(self, features, "features", convert=False)
+        blocks = (features[at : at + 256] for at in range(0, len(features), 256))
+        sums = np.zeros((2, self.feature_dim))
+        count = 0
+        for block in blocks:
+            x = ops.convert_to_numpy(self.scaled_part(np.asarray(block, "float32")))
+            x = x.astype("float64")
+            sums += [x.sum(axis=(0, 1)), np.square(x).sum(axis=(0, 1))]
+            count += x.shape[0] * x.shape[1]
+        mean, square = sums / count
+        self.feature_mean.assign(mean)
+        # A feature that never changes stays so.
+        self.feature_deviation.assign(np.sqrt(square - mean**2) + 1e-3)
+
+    @staticmethod
+    def scaled_part(features):
+        """What of the features (B, L, D) is brought to one scale: their mean."""
+        return ops.mean(features, axis=1, keepdims=True)
+
+    def scaled(self, features):
+        """That part, scaled."""
+        mean, deviation = self.feature_mean, self.feature_deviation
+        part = self.scaled_part(features) - ops.cast(mean, self.compute_dtype)
+        return part / ops.cast(deviation, self.compute_dtype)
 
     def build_encoder(self) -> ImageEncoder:
         """The encoder with its weights, which are fetched where they are not here.
@@ -145,11 +183,11 @@ class ImageCaptioner(DecoderTask):
 
     def encode(self, source, training=False):
         """None, since the decoder sees the picture but once, and its first states."""
-        features = self.features(source, training=training)
+        features = self.scaled(self.features(source, training=training))
         return None, self.first_states(features, training)
 
     def first_states(self, features, training):
-        """What the decoder knows before its first word, of features (B, L, D)."""
+        """What the decoder knows before its first word, of scaled features."""
         vector = self.drop(ops.mean(features, axis=1), training=training)
         return self.hand_over([[vector] * self.states_of_a_layer] * self.num_layers)
 
