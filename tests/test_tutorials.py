@@ -17,6 +17,7 @@ SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 LAST_WORDS = {
     "01_recurrent_layers": "test accuracy",
     "02_translation_with_attention": "TensorFlow alone gives the same translation",
+    "03_image_captioning": "TensorFlow alone gives the same caption",
 }
 EACH = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 

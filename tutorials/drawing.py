@@ -1,5 +1,7 @@
 """The drawings of the tutorials; nothing in here is needed to use kerasrnn."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
@@ -121,8 +123,11 @@ SHAPES = [
 ]
 
 
-def five_shapes():
-    """The shapes of recurrent networks: which steps read, which steps answer."""
+def five_shapes(marked=None):
+    """The shapes of recurrent networks: which steps read, which steps answer.
+
+    The one that is called `marked` is drawn on a coloured ground.
+    """
     widths = [steps + 0.9 for _, _, steps, _, _ in SHAPES]
     figure, panels = plt.subplots(
         1, 5, figsize=(11, 3.3), gridspec_kw={"width_ratios": widths}
@@ -131,6 +136,11 @@ def five_shapes():
         panels, SHAPES, strict=True
     ):
         blank(axes, (-0.95, steps - 0.05), (-2.6, 2.3))
+        if name == marked:
+            ground = Rectangle(
+                (-0.6, -2.6), steps + 0.2, 4.9, color=PALE, alpha=0.6, zorder=0
+            )
+            axes.add_patch(ground)
         middle = (steps - 1) / 2
         for t in range(steps):
             box(axes, t, 0, STATE)
@@ -349,6 +359,101 @@ def translators(source=("the", "light", "shines"), target=("la", "luz", "brilla"
             axes.text(middle, 0.3, "all that", ha="center", va="bottom", color=BLUE)
             axes.text(middle, -0.3, "is known", ha="center", va="top", color=BLUE)
             axes.set_title("without: one state for the whole sentence")
+    figure.tight_layout()
+    plt.show()
+
+
+def captioners(words=("a", "red", "apple")):
+    """A captioner that is told once what it sees, and one that looks at every word."""
+    figure, panels = plt.subplots(2, 1, figsize=(7.5, 6.2))
+    places = [
+        (0.5 * column - 0.5, 0.5 * row - 0.5)
+        for row in (2, 1, 0)
+        for column in range(3)
+    ]
+    for axes, attends in zip(panels, (False, True), strict=True):
+        blank(axes, (-1.2, 8.2), (-1.9, 2.1))
+        for x, y in places:
+            box(axes, x, y, INPUT, width=0.44, height=0.44)
+        axes.text(0, -1.05, "L places of\nthe picture", ha="center", va="top")
+        first = 3.4
+        for t, word in enumerate(words):
+            x = first + 1.6 * t
+            box(axes, x, 0, STATE, f"$d_{t + 1}$")
+            box(axes, x, 1.4, OUTPUT, word, width=0.95)
+            box(axes, x, -1.4, INPUT, ("start", *words)[t], width=0.95)
+            arrow(axes, (x, -1.1), (x, -0.3))
+            arrow(axes, (x, 0.3), (x, 1.1))
+            if t + 1 < len(words):
+                arrow(axes, (x + 0.3, 0), (x + 1.3, 0), BLUE)
+        arrow(axes, (0.8, 0), (first - 0.3, 0), BLUE)
+        axes.text(1.95, -0.12, "their mean", ha="center", va="top", color=BLUE)
+        if attends:
+            # Where the last word looks.
+            looks = (0, 0, 0, 0.2, 0.3, 0, 0.7, 0.9, 0)
+            for (x, y), weight in zip(places, looks, strict=True):
+                if weight:
+                    axes.add_patch(
+                        FancyArrowPatch(
+                            (x, y + 0.1),
+                            (first + 1.6 * (len(words) - 1) - 0.15, 0.34),
+                            connectionstyle="arc3,rad=-0.17",
+                            arrowstyle="-|>",
+                            mutation_scale=11,
+                            color=ORANGE,
+                            alpha=0.25 + 0.75 * weight,
+                            linewidth=0.6 + 2.5 * weight,
+                        )
+                    )
+            axes.set_title("with attention: every word looks at all places")
+        else:
+            axes.set_title("without: one look, before the first word")
+    figure.tight_layout()
+    plt.show()
+
+
+def pictures(images, texts, columns=6):
+    """Pictures (height, width, 3), 0 to 255, in rows, each with a text below."""
+    rows = -(-len(images) // columns)
+    figure, panels = plt.subplots(
+        rows, columns, figsize=(1.75 * columns, 2.3 * rows), squeeze=False
+    )
+    for axes in panels.flat:
+        axes.axis("off")
+    for axes, image, text in zip(panels.flat, images, texts, strict=False):
+        axes.imshow(np.asarray(image).astype("uint8"))
+        text = "\n".join(textwrap.wrap(text, 22)[:3])
+        axes.set_title(text, y=-0.06, va="top", loc="center", weight="normal", size=9)
+    figure.tight_layout()
+    plt.show()
+
+
+def alike(image, similarity, place):
+    """A picture with its places, and how much each is like one of them."""
+    cells = similarity.shape[0]
+    side = len(image)
+    figure, (*panels, scale) = plt.subplots(
+        1, 3, figsize=(7.2, 3.5), gridspec_kw={"width_ratios": [1, 1, 0.04]}
+    )
+    panels[0].imshow(image.astype("uint8"))
+    lines = np.arange(1, cells) * side / cells
+    panels[0].hlines(lines, 0, side, color="white", linewidth=1)
+    panels[0].vlines(lines, 0, side, color="white", linewidth=1)
+    panels[0].hlines(lines, 0, side, color=QUIET, linewidth=0.4)
+    panels[0].vlines(lines, 0, side, color=QUIET, linewidth=0.4)
+    panels[0].set_title(f"{cells} × {cells} places")
+    shown = panels[1].imshow(similarity, cmap="Blues", vmin=0, vmax=1)
+    panels[1].set_title("like the one in the frame")
+    for axes, size in zip(panels, (side, cells), strict=True):
+        row, column = (size * p / cells for p in place)
+        low = 0 if size == side else -0.5
+        corner = (column + low, row + low)
+        style = {"fill": False, "edgecolor": ORANGE, "linewidth": 2.5}
+        axes.add_patch(Rectangle(corner, size / cells, size / cells, **style))
+        axes.axis("off")
+    bar = figure.colorbar(shown, cax=scale)
+    bar.set_label("cosine of the angle")
+    bar.outline.set_visible(False)
     figure.tight_layout()
     plt.show()
 
