@@ -11,10 +11,10 @@ import h5py
 import numpy as np
 
 
-def start(recipe, data, output):
+def start(recipe, data, output, program=("-m", "kerasrnn")):
     return subprocess.Popen(
         [
-            *(sys.executable, "-m", "kerasrnn", "train", str(recipe)),
+            *(sys.executable, *program, "train", str(recipe)),
             *("--data", str(data), "--output", str(output)),
         ],
         stdout=subprocess.PIPE,
