@@ -120,7 +120,10 @@ class Task(keras.Model):
             if not isinstance(validation_data, (tuple, list)):
                 validation_data = (validation_data,)
             validation_data = self._as_dataset(
-                *(*validation_data, None, None)[:3], batch_size, name="validation_data"
+                *(*validation_data, None, None)[:3],
+                # A dataset has its batches.
+                None if hasattr(validation_data[0], "element_spec") else batch_size,
+                name="validation_data",
             )
         if not self.optimizer.built:  # Or TensorFlow traces the first step twice.
             self.optimizer.build(self.trainable_variables)
