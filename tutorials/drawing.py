@@ -1,5 +1,6 @@
 """The drawings of the tutorials; nothing in here is needed to use kerasrnn."""
 
+import os
 import textwrap
 
 import matplotlib.pyplot as plt
@@ -425,7 +426,7 @@ def pictures(images, texts, columns=6):
         text = "\n".join(textwrap.wrap(text, 22)[:3])
         axes.set_title(text, y=-0.06, va="top", loc="center", weight="normal", size=9)
     figure.tight_layout()
-    plt.show()
+    show_photographs()
 
 
 def alike(image, similarity, place):
@@ -466,4 +467,17 @@ def page(path):
     axes = figure.add_axes((0, 0, 1, 1))
     axes.imshow(image, interpolation="none", aspect="auto")
     axes.axis("off")
+    # What PNG needs so much for has photographs in it.
+    show_photographs() if os.path.getsize(path) > 150_000 else plt.show()
+
+
+def show_photographs():
+    """Show the figure, and in a notebook as JPEG, which is much smaller."""
+    if "inline" not in plt.get_backend():
+        plt.show()
+        return
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    set_matplotlib_formats("jpeg", pil_kwargs={"quality": 75})
     plt.show()
+    set_matplotlib_formats("png")
