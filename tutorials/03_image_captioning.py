@@ -510,7 +510,7 @@ for caption in tried:
 # %%
 from kerasrnn.training import nearest_neighbour_captions, pooled
 
-written["nearest picture"] = nearest_neighbour_captions(
+written[f"nearest of {len(train)} pictures"] = nearest_neighbour_captions(
     pooled(train_features), train.captions, pooled(test_features)
 )
 
@@ -658,8 +658,12 @@ from kerasrnn.inspection import caption_attention, caption_attention_figure
 
 scores = cider_d(written[best], test.captions).scores
 order = np.argsort(-scores, kind="stable")
-# Of the captions that are near, those that have the most to tell.
-telling = sorted(order[:20], key=lambda row: -len(set(written[best][row].split())))[:2]
+# Of the captions that are near, those that have the most to tell, each about its own.
+near = sorted(order[:20], key=lambda row: -len(set(written[best][row].split())))
+by_beginning = {}
+for row in near:
+    by_beginning.setdefault(written[best][row][:4], row)
+telling = list(by_beginning.values())[:2]
 for row, picture in zip(telling, test.pictures(telling), strict=True):
     looks = caption_attention(captioner, picture)
     drawing.page(caption_attention_figure(*looks, folder / f"looks_{row}.png"))
