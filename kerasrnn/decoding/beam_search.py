@@ -51,9 +51,9 @@ def beam_search(
     the end token, and α_{ts} the alignments. A sequence that ends is set aside with
     its score if it is among the best `beam_width` of its step, and the beams go on
     with the best that have not ended. A row is done when `beam_width` sequences have
-    ended, or when no beam can overtake the last of the `n_best` any more. With a
-    beam of 1 that is greedy search. Sequences that `max_length` cuts come after all
-    that ended.
+    ended and no beam is better than the last of the `n_best`, or when none can become
+    so any more. With a beam of 1 that is greedy search. Sequences that `max_length`
+    cuts come after all that ended.
 
     Args:
         step: As in `greedy_search`, for B · K rows: those of one sentence stand
@@ -203,12 +203,14 @@ def beam_search(
         rows = ops.reshape(flat_index(parents, K), (-1,))
         tensors = [ops.take(x, rows, axis=0) if len(x.shape) else x for x in tensors]
 
-        # What a beam can still reach: it gets no likelier, but maybe longer.
+        # What a beam can still reach: it gets no likelier, but maybe longer. A model
+        # that is sure of itself fills the ended ones with short ones of no worth.
         reach = scores_of(v["log_p"][:, 0], max_length, None)
-        settled = ops.logical_or(
-            v["ended_scores"][:, K - 1] > NEVER,
-            reach <= v["ended_scores"][:, n_best - 1],
-        )
+        coverage = coverage_of(v)
+        coverage = None if coverage is None else coverage[:, 0]
+        now = scores_of(v["log_p"][:, 0], length, coverage)
+        enough = ops.where(v["ended_scores"][:, K - 1] > NEVER, now, reach)
+        settled = enough <= v["ended_scores"][:, n_best - 1]
         v["done"] = ops.logical_or(v["done"], settled)
         v["t"] = length
         return [*v.values(), *tensors]

@@ -106,6 +106,8 @@ def fit_to_square(image, size):
     exact = tf.cast(shape, tf.float32) * tf.cast(size / longer, tf.float32)
     inner = tf.maximum(1, tf.cast(tf.round(exact), tf.int32))
     image = tf.image.resize(image, inner, method="bilinear", antialias=True)
+    # The weights of neighbours add up to one but for rounding.
+    image = tf.clip_by_value(image, 0.0, WHITE)
     before = (size - inner) // 2
     after = size - inner - before
     padding = [[before[0], after[0]], [before[1], after[1]], [0, 0]]

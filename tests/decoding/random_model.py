@@ -72,7 +72,7 @@ def exhaustive_search(model, h, max_length, alpha=0.0, beta=0.0, mask=1.0):
     return sorted(found, key=lambda f: -f[0])
 
 
-def naive_beam_search(model, h, max_length, K, alpha=0.0, beta=0.0, mask=1.0):
+def naive_beam_search(model, h, max_length, K, alpha=0.0, beta=0.0, mask=1.0, n_best=1):
     """Beam search with lists, without stopping early: (score, tokens)."""
     live, ended = [(0.0, [])], []
     for length in range(1, max_length + 1):
@@ -88,10 +88,13 @@ def naive_beam_search(model, h, max_length, K, alpha=0.0, beta=0.0, mask=1.0):
                 maps = model.follow(h, tokens)[1]
                 ended.append((score(log_p, maps, length, alpha, beta, mask), tokens))
         live = [c for c in candidates if c[1][-1] != END][:K]
-        if len(ended) >= K:
+        ended = sorted(ended, key=lambda f: -f[0])[:K]
+        log_p, tokens = live[0]
+        maps = model.follow(h, tokens)[1]
+        now = score(log_p, maps, length, alpha, beta, mask)
+        if len(ended) == K and now <= ended[n_best - 1][0]:
             live = []
             break
-    ended.sort(key=lambda f: -f[0])
     cut = []
     for log_p, tokens in live:
         maps = model.follow(h, tokens)[1]
