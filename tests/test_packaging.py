@@ -32,6 +32,7 @@ needs_compiler = pytest.mark.skipif(
 PACKAGE_OF = {
     "PIL": "pillow",
     "pypi_simple": "pypi-simple",
+    "resvg_py": "resvg-py",
     "sklearn": "scikit-learn",
     "tensorflow_datasets": "tensorflow-datasets",
     "yaml": "pyyaml",

@@ -27,7 +27,7 @@ def test_the_first_code_block_is_the_two_commands():
     assert train.endswith("&& .venv/bin/kerasrnn train sentiment-movies")
     assert "'.[test]'" in test
     # On two cores at once, of which Keras's tracing would use but one.
-    assert test.endswith("&& .venv/bin/pytest -n 2 --dist loadfile")
+    assert test.endswith("&& .venv/bin/pytest -n 2")
 
 
 @pytest.mark.skipif(

@@ -37,7 +37,8 @@ class DecoderTask(Task):
     p(y_t) = softmax(E o_t + b)        with `tie_embeddings`
 
     What it reads, its source, is a subclass's to say. It makes the encoder's layers
-    after this `__init__`, ends with `make_weights`, and defines
+    in `make_source_layers` or after this `__init__`, ends with `make_weights`, and
+    defines
 
     - `encode(source, training)`: the memory to attend to, or None, and the first
       states of the decoder, with the help of `hand_over`;
@@ -104,6 +105,7 @@ class DecoderTask(Task):
         checks.check_decoder(self)
         self.compiled_searches = Untracked({})
         policy = self.dtype_policy
+        self.make_source_layers()
         self.target_embedding = keras.layers.Embedding(
             target_vocabulary_size, embedding_dim, dtype=policy
         )
@@ -141,6 +143,9 @@ class DecoderTask(Task):
             self.sampling_probability = keras.Variable(
                 scheduled_sampling, dtype="float32", trainable=False
             )
+
+    def make_source_layers(self):
+        """Make layers before the target's: presets know layers by their order."""
 
     def make_weights(self, source):
         """Build and compile the model, by calling it once on a source."""

@@ -3,6 +3,7 @@ from keras import ops
 
 from kerasrnn.layers import Bidirectional
 from kerasrnn.zoo import seq2seq_checks as checks
+from kerasrnn.zoo.decoder_checks import check_integer
 from kerasrnn.zoo.decoder_task import CELLS, DecoderTask
 from kerasrnn.zoo.text_generation import default_max_length, generate_texts
 
@@ -60,19 +61,22 @@ class Seq2Seq(DecoderTask):
     """
 
     def __init__(self, source_vocabulary_size, target_vocabulary_size, **kwargs):
-        super().__init__(target_vocabulary_size, **kwargs)
+        check_integer("source_vocabulary_size", source_vocabulary_size, 2)
+        # Before Keras's own, since the layers are made there.
         self.source_vocabulary_size = source_vocabulary_size
-        checks.check_model(self)
+        super().__init__(target_vocabulary_size, **kwargs)
+        self.make_weights(ops.zeros((1, 1), "int32"))
+
+    def make_source_layers(self):
         policy = self.dtype_policy
         self.source_embedding = keras.layers.Embedding(
-            source_vocabulary_size, self.embedding_dim, dtype=policy
+            self.source_vocabulary_size, self.embedding_dim, dtype=policy
         )
         options = {"return_sequences": True, "return_state": True, "dtype": policy}
         self.encoder = [
             Bidirectional(CELLS[self.cell][0](self.units, **options), dtype=policy)
             for _ in range(self.num_layers)
         ]
-        self.make_weights(ops.zeros((1, 1), "int32"))
 
     def check_call(self, inputs):
         source_ids, target_ids = checks.check_call(inputs)

@@ -4,18 +4,11 @@ from keras import ops
 
 from kerasrnn.zoo.decoder_checks import (
     check_ids,
-    check_integer,
     check_preprocessor,
     check_targets,
     describe,
 )
 from kerasrnn.zoo.model_inputs import as_array
-
-
-def check_model(model):
-    """Raises where a `Seq2Seq` cannot be meant, beside what its decoder checks."""
-    check_integer("source_vocabulary_size", model.source_vocabulary_size, 2)
-    check_preprocessor(model)
 
 
 def check_source(model, source_ids):
