@@ -200,13 +200,7 @@ class Captioning:
 
     def captions(self, model, split, **search):
         """What a model says of all pictures of a split."""
-        features = self.features[split]
-        return model.generate(
-            features if isinstance(features, np.ndarray) else np.asarray(features),
-            batch_size=128,
-            verbose=0,
-            **search,
-        )
+        return model.generate(self.features[split], batch_size=128, verbose=0, **search)
 
     def judge(self, model, fitted, folder) -> dict:
         """What the results say of a trained model, as it ships."""
@@ -230,9 +224,12 @@ class Captioning:
         )
         sides = {"": found, "_greedy": greedy, "_shuffled_images": of_others}
         sides["_nearest_neighbour"] = nearest
+        scores_of_sides = {
+            side: scores_of_groups(captions, test.captions, groups)
+            for side, captions in sides.items()
+        }
         metrics = {}
-        for side, captions in sides.items():
-            scores = scores_of_groups(captions, test.captions, groups)
+        for side, scores in scores_of_sides.items():
             names = SCORES if not side else ("cider_d", "bleu_4")
             for name in names:
                 values = [scores[group][name] for group in groups]
@@ -252,10 +249,9 @@ class Captioning:
         write_tsv(
             folder / CAPTIONS_FILE, rows, header=("key", "reference", "hypothesis")
         )
-        signature = scores_of_groups(found, test.captions, groups)
         return {
             "metrics": metrics,
-            "signature": next(iter(signature.values()))["signature"],
+            "signature": next(iter(scores_of_sides[""].values()))["signature"],
             "evaluation": self.search,
             "captions": [
                 {
