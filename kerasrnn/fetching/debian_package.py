@@ -15,6 +15,7 @@ from kerasrnn.fetching.package_file import (
     FetchError,
     PackageFile,
     cache_directory,
+    is_there,
     sha256_of,
 )
 
@@ -40,10 +41,8 @@ def fetch_debian(file: PackageFile, directory=None) -> pathlib.Path:
     """
     directory = pathlib.Path(directory or cache_directory())
     target = directory / file.filename
-    if target.exists():
-        if sha256_of(target) == file.sha256:
-            return target
-        target.unlink()
+    if is_there(target, file):
+        return target
     wanted = f"{file.package}={file.version}"
     advice = (
         f"\nOn a machine with Debian or Ubuntu, run `apt-get download {wanted}`, and "

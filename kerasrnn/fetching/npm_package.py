@@ -12,6 +12,7 @@ from kerasrnn.fetching.package_file import (
     FetchError,
     PackageFile,
     cache_directory,
+    is_there,
     sha256_of,
 )
 
@@ -42,10 +43,8 @@ def fetch_npm(file: PackageFile, directory=None) -> pathlib.Path:
     """
     directory = pathlib.Path(directory or cache_directory())
     target = directory / file.filename
-    if target.exists():
-        if sha256_of(target) == file.sha256:
-            return target
-        target.unlink()
+    if is_there(target, file):
+        return target
     wanted = f"{file.package}@{file.version}"
     advice = (
         f"\nCheck the network, or point npm at a mirror that you can reach "

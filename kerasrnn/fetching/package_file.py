@@ -65,10 +65,8 @@ def fetch(file: PackageFile, directory=None) -> pathlib.Path:
     """
     directory = pathlib.Path(directory or cache_directory())
     target = directory / file.filename
-    if target.exists():
-        if sha256_of(target) == file.sha256:
-            return target
-        target.unlink()
+    if is_there(target, file):
+        return target
     directory.mkdir(parents=True, exist_ok=True)
     settings = pip_settings()
     reasons = []
@@ -247,6 +245,16 @@ def _reason(error):
     if isinstance(error, requests.ConnectionError):
         return "no connection"
     return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def is_there(path: pathlib.Path, file: PackageFile) -> bool:
+    """Whether a file is fetched already; one of other bytes is removed."""
+    if not path.exists():
+        return False
+    if sha256_of(path) == file.sha256:
+        return True
+    path.unlink()
+    return False
 
 
 def sha256_of(path) -> str:
