@@ -1,5 +1,6 @@
 """Tokenizers made of core TensorFlow operations."""
 
+from kerasrnn.text.character_tokenizer import CharacterTokenizer
 from kerasrnn.text.normalize_nfc import normalize_nfc
 from kerasrnn.text.pair_tokenizer import PairTokenizer
 from kerasrnn.text.subword_tokenizer import SubwordTokenizer
@@ -7,6 +8,7 @@ from kerasrnn.text.target_tokenizer import TargetTokenizer
 from kerasrnn.text.word_tokenizer import WordTokenizer
 
 __all__ = [
+    "CharacterTokenizer",
     "PairTokenizer",
     "SubwordTokenizer",
     "TargetTokenizer",

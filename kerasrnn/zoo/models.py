@@ -1,6 +1,7 @@
 """The classes that a recipe or a preset may name."""
 
 from kerasrnn.text import (
+    CharacterTokenizer,
     PairTokenizer,
     SubwordTokenizer,
     TargetTokenizer,
@@ -20,6 +21,7 @@ MODELS = {
     "AttentionCaptioner": AttentionCaptioner,
 }
 PREPROCESSORS = {
+    "CharacterTokenizer": CharacterTokenizer,
     "PairTokenizer": PairTokenizer,
     "SubwordTokenizer": SubwordTokenizer,
     "TargetTokenizer": TargetTokenizer,

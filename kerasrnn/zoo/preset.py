@@ -1,6 +1,7 @@
 """A trained model as a folder: readable, small, and nothing in it can execute.
 
-config.json            class and arguments of the model and of its preprocessor
+config.json            class and arguments of the model and of its preprocessor;
+                       the vocabulary too where it is one of characters
 vocabulary.txt         one word a line, in the order of their ids
 target_vocabulary.txt  the same of what a translator writes, where it is another
 model.weights.h5       Keras's own weights file, floats stored in half precision
@@ -67,7 +68,7 @@ def read_preprocessor(folder, description, role="source"):
     for key, value in options.items():
         if isinstance(value, dict):
             options[key] = read_preprocessor(folder, value, role=key)
-    if hasattr(preprocessor_class, "get_vocabulary"):
+    if hasattr(preprocessor_class, "get_vocabulary") and "characters" not in options:
         path = pathlib.Path(folder) / _vocabulary_file(role)
         options["vocabulary"] = _read_vocabulary(path)
     return preprocessor_class(**options)
@@ -94,7 +95,8 @@ def _describe(preprocessor, vocabularies, role="source"):
     for key, value in options.items():
         if isinstance(value, dict):  # A preprocessor inside it, as Keras writes it.
             options[key] = _describe(getattr(preprocessor, key), vocabularies, key)
-    if hasattr(preprocessor, "get_vocabulary"):
+    # A line feed is a character of its own, which no file of one a line could hold.
+    if hasattr(preprocessor, "get_vocabulary") and "characters" not in options:
         vocabularies[_vocabulary_file(role)] = preprocessor.get_vocabulary()
     return {"class": name, **options}
 
