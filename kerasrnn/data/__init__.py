@@ -6,6 +6,7 @@ from kerasrnn.data.captioned_images import (
     load_captions,
     read_captions,
 )
+from kerasrnn.data.character_streams import CharacterStreams, CharacterText
 from kerasrnn.data.glove import load_glove
 from kerasrnn.data.length_bucketing import batches_by_length
 from kerasrnn.data.movie_snippets import MovieSnippets
@@ -21,6 +22,8 @@ from kerasrnn.fetching import FetchError
 __all__ = [
     "BibleEnEs",
     "CaptionedImages",
+    "CharacterStreams",
+    "CharacterText",
     "Examples",
     "FetchError",
     "MovieSnippets",
