@@ -6,10 +6,12 @@ from kerasrnn.data.captioned_images import (
     load_captions,
     read_captions,
 )
-from kerasrnn.data.character_streams import CharacterStreams, CharacterText
+from kerasrnn.data.documents import load_documents
 from kerasrnn.data.glove import load_glove
+from kerasrnn.data.kernel_c import KernelC
 from kerasrnn.data.length_bucketing import batches_by_length
 from kerasrnn.data.movie_snippets import MovieSnippets
+from kerasrnn.data.shakespeare_plays import ShakespearePlays
 from kerasrnn.data.stamps_and_emoji import StampsAndEmoji
 from kerasrnn.data.text_classification import (
     Examples,
@@ -22,15 +24,16 @@ from kerasrnn.fetching import FetchError
 __all__ = [
     "BibleEnEs",
     "CaptionedImages",
-    "CharacterStreams",
-    "CharacterText",
     "Examples",
     "FetchError",
+    "KernelC",
     "MovieSnippets",
+    "ShakespearePlays",
     "StampsAndEmoji",
     "TextPairs",
     "batches_by_length",
     "load_captions",
+    "load_documents",
     "load_glove",
     "load_text_classification",
     "load_translation",

@@ -7,10 +7,15 @@ from kerasrnn.metrics.cider_d import (
     count_documents,
 )
 from kerasrnn.metrics.classification import classification_scores, confusion_matrix
-from kerasrnn.metrics.token_metrics import MaskedAccuracy, Perplexity
+from kerasrnn.metrics.token_metrics import (
+    BitsPerCharacter,
+    MaskedAccuracy,
+    Perplexity,
+)
 from kerasrnn.metrics.translation_scores import require_sacrebleu, translation_scores
 
 __all__ = [
+    "BitsPerCharacter",
     "CiderD",
     "DocumentFrequencies",
     "MaskedAccuracy",

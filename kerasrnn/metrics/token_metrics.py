@@ -1,5 +1,7 @@
 """Metrics over the tokens of sequences, which do not count padding."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -93,3 +95,30 @@ class Perplexity(_TokenMean):
 
     def result(self):
         return ops.exp(self.mean())
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class BitsPerCharacter(Perplexity):
+    """How many bits a character takes in a code made of the model's probabilities.
+
+    -1/N Σ log2 p(c_t)            over the N characters that are not padding
+
+    Args:
+        name: of the metric.
+        pad_id: the label that is padding.
+        dtype: of the result.
+
+    Example:
+
+    >>> import numpy as np
+    >>> metric = BitsPerCharacter()
+    >>> metric.update_state([[1, 2, 0]], np.zeros((1, 3, 4)))
+    >>> round(float(metric.result()), 3)
+    2.0
+    """
+
+    def __init__(self, name="bits_per_character", *, pad_id=0, dtype=None):
+        super().__init__(name, pad_id=pad_id, dtype=dtype)
+
+    def result(self):
+        return self.mean() / math.log(2)

@@ -1,5 +1,6 @@
-"""Tokenizers made of core TensorFlow operations."""
+"""Tokenizers made of core TensorFlow operations, and streams of characters."""
 
+from kerasrnn.text.character_streams import CharacterStreams, CharacterText
 from kerasrnn.text.character_tokenizer import CharacterTokenizer
 from kerasrnn.text.normalize_nfc import normalize_nfc
 from kerasrnn.text.pair_tokenizer import PairTokenizer
@@ -8,6 +9,8 @@ from kerasrnn.text.target_tokenizer import TargetTokenizer
 from kerasrnn.text.word_tokenizer import WordTokenizer
 
 __all__ = [
+    "CharacterStreams",
+    "CharacterText",
     "CharacterTokenizer",
     "PairTokenizer",
     "SubwordTokenizer",

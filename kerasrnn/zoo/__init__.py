@@ -1,5 +1,6 @@
 from kerasrnn.zoo.attention_captioner import AttentionCaptioner
 from kerasrnn.zoo.catalogue import Recipe, list_recipes, load_recipe
+from kerasrnn.zoo.char_language_model import CharLanguageModel
 from kerasrnn.zoo.image_captioner import ImageCaptioner
 from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.masked_pooling import MaskedPooling
@@ -15,6 +16,7 @@ __all__ = [
     "MODELS",
     "PREPROCESSORS",
     "AttentionCaptioner",
+    "CharLanguageModel",
     "ImageCaptioner",
     "MaskedCrossentropy",
     "MaskedPooling",

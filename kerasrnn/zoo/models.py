@@ -8,6 +8,7 @@ from kerasrnn.text import (
     WordTokenizer,
 )
 from kerasrnn.zoo.attention_captioner import AttentionCaptioner
+from kerasrnn.zoo.char_language_model import CharLanguageModel
 from kerasrnn.zoo.image_captioner import ImageCaptioner
 from kerasrnn.zoo.sentiment_classifier import SentimentClassifier
 from kerasrnn.zoo.seq2seq import Seq2Seq
@@ -19,6 +20,7 @@ MODELS = {
     "Seq2SeqAttention": Seq2SeqAttention,
     "ImageCaptioner": ImageCaptioner,
     "AttentionCaptioner": AttentionCaptioner,
+    "CharLanguageModel": CharLanguageModel,
 }
 PREPROCESSORS = {
     "CharacterTokenizer": CharacterTokenizer,

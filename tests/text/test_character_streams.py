@@ -4,8 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasrnn.data import CharacterStreams, CharacterText
-from kerasrnn.text import CharacterTokenizer
+from kerasrnn.text import CharacterStreams, CharacterText, CharacterTokenizer
 
 
 def numbered(lengths):

@@ -1,0 +1,352 @@
+import itertools
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kerasrnn.text import CharacterStreams, CharacterText, CharacterTokenizer
+from kerasrnn.zoo import CharLanguageModel
+
+TEXT = "the cat sat on the mat, the dog lay in the fog. " * 6
+
+
+def new_model(cell="lstm", text=TEXT, **options):
+    keras.utils.set_random_seed(3)
+    tokenizer = CharacterTokenizer(vocabulary=sorted(set(text)))
+    options = {"units": 12, "num_layers": 2, **options}
+    return CharLanguageModel(preprocessor=tokenizer, cell=cell, **options)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    model = new_model(units=48, num_layers=1)
+    model.compile(keras.optimizers.Adam(0.02))
+    model.fit(TEXT, batch_size=4, chunk=12, epochs=40, verbose=0)
+    return model
+
+
+def naive_log_probabilities(model, text):
+    """One character after the other, with `step`."""
+    states, before, found = model.initial_states(1), 0, []
+    for c in model.preprocessor.encode(text):
+        logits, states = model.step(np.array([before]), states)
+        found.append(float(ops.log_softmax(logits)[0, int(c)]))
+        before = int(c)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru"])
+@pytest.mark.parametrize("embedding_dim", [None, 5])
+def test_score_is_the_log_probability_of_every_character(cell, embedding_dim):
+    model = new_model(cell, embedding_dim=embedding_dim)
+    texts = ["the dog", "", "a", TEXT[:70]]
+    for text, found in zip(texts, model.score(texts), strict=True):
+        assert found.shape == (len(text),)
+        expected = naive_log_probabilities(model, text)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_array_equal(model.score(texts[3]), model.score(texts)[3])
+
+
+def test_long_texts_are_scored_in_pieces_with_the_state_carried(monkeypatch):
+    model = new_model(num_layers=1)
+    texts = [TEXT, TEXT[5:40], TEXT[:130]]
+    whole = model.score(texts)
+    monkeypatch.setattr("kerasrnn.zoo.character_texts.AT_ONCE", 64)
+    for expected, found in zip(whole, model.score(texts), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_evaluate_is_the_mean_of_the_scores():
+    model = new_model()
+    texts = ["the dog lay", "the cat"]
+    mean = -np.mean(np.concatenate(model.score(texts)))
+    found = model.evaluate(texts)
+    assert found["loss"] == pytest.approx(mean, rel=1e-6)
+    assert found["bits_per_character"] == pytest.approx(mean / np.log(2), rel=1e-6)
+    assert found["perplexity"] == pytest.approx(np.exp(mean), rel=1e-6)
+
+
+def test_fit_carries_the_state_and_ends_the_gradient_at_chunks():
+    """One step of `fit` against the same step by hand."""
+    model, other = new_model("gru", num_layers=1), new_model("gru", num_layers=1)
+    other.set_weights(model.get_weights())
+    model.compile(keras.optimizers.SGD(0.5))
+    streams = CharacterStreams(
+        CharacterText.of_documents([TEXT[:40], TEXT[40:50]], model.preprocessor), 2, 10
+    )
+    assert len(streams) == 3
+    model.fit(streams.dataset(range(len(streams))), verbose=0)
+
+    import tensorflow as tf
+
+    states = other.initial_states(2)
+    for step in range(len(streams)):
+        (ids, fresh), targets, _ = streams.batch(step)
+        states = [[s * ~fresh[:, None] for s in of_layer] for of_layer in states]
+        with tf.GradientTape() as tape:
+            logits, states = other.run(ids, states)
+            p = tf.nn.log_softmax(logits)
+            chosen = tf.gather(p, targets, batch_dims=2)
+            loss = -tf.reduce_sum(chosen * (targets > 0)) / np.sum(targets > 0)
+        gradients = tape.gradient(loss, other.trainable_variables)
+        for v, g in zip(other.trainable_variables, gradients, strict=True):
+            v.assign_sub(0.5 * tf.convert_to_tensor(g))
+    for mine, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
+    for mine, theirs in zip(model.carried, states[0], strict=True):
+        np.testing.assert_allclose(ops.convert_to_numpy(mine), theirs, atol=1e-5)
+
+
+def test_what_is_carried_is_neither_weights_nor_part_of_files(tmp_path):
+    model = new_model()
+    weights = model.count_params()
+    model.fit(TEXT, batch_size=3, verbose=0)
+    assert model.count_params() == weights
+    assert len(model.carried) == 4
+    assert all(v.shape == (3, 12) for v in model.carried)
+    assert np.abs(ops.convert_to_numpy(model.carried[0])).max() > 0
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.carried == []
+    np.testing.assert_array_equal(loaded.score("the cat"), model.score("the cat"))
+    loaded.fit(TEXT, batch_size=5, verbose=0)
+    assert loaded.carried[0].shape == (5, 12)
+
+
+def test_another_batch_size_makes_other_room(trained):
+    model = new_model(num_layers=1)
+    for batch_size in (2, 4, 2):
+        history = model.fit(TEXT, batch_size=batch_size, verbose=0)
+        assert np.isfinite(history.history["loss"][0])
+
+
+def test_evaluating_a_dataset_leaves_what_training_carries():
+    model = new_model(num_layers=1)
+    text = CharacterText.of_documents([TEXT], model.preprocessor)
+    data = CharacterStreams(text, 2, 10).dataset(range(3))
+    model.fit(data, verbose=0)
+    before = [ops.convert_to_numpy(v) for v in model.carried]
+    model.evaluate(data, verbose=0)
+    for variable, value in zip(model.carried, before, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(variable), value)
+
+
+def test_validation_text_is_judged_after_every_epoch():
+    model = new_model(num_layers=1)
+    history = model.fit(TEXT, epochs=2, validation_data="the cat sat", verbose=0)
+    values = history.history["val_bits_per_character"]
+    assert len(values) == 2
+    found = model.evaluate("the cat sat")["bits_per_character"]
+    assert values[-1] == pytest.approx(found, rel=1e-6)
+
+
+def test_it_learns(trained):
+    assert trained.evaluate(TEXT)["bits_per_character"] < 0.5
+    assert (
+        trained.generate("the cat", length=20, temperature=0) == " sat on the mat, the"
+    )
+
+
+def naive_text(model, prompt, length, temperature, draws):
+    states, text = model.initial_states(1), prompt
+    ids = [0, *model.preprocessor.encode(prompt)]
+    for c in ids[:-1]:
+        _, states = model.step(np.array([c]), states)
+    last = ids[-1]
+    for u in draws.random(length, "float32"):
+        logits, states = model.step(np.array([last]), states)
+        logits = ops.convert_to_numpy(logits)[0, 2:]
+        if temperature:
+            p = np.exp((logits - logits.max()) / temperature)
+            last = 2 + int(np.searchsorted(np.cumsum(p), u * p.sum(), side="right"))
+        else:
+            last = 2 + int(np.argmax(logits))
+        text += model.preprocessor.decode([last])
+    return text[len(prompt) :]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 0])
+@pytest.mark.parametrize("prompt", ["", "the d"])
+def test_generate_draws_from_the_model(trained, temperature, prompt):
+    draws = np.random.default_rng([7, 0])
+    expected = naive_text(trained, prompt, 40, temperature, draws)
+    found = trained.generate(prompt, length=40, temperature=temperature, seed=7)
+    assert found == expected
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 0.3}, {"top_k": 2}])
+def test_a_stream_writes_what_generate_does(trained, options):
+    whole = trained.generate("the", length=45, seed=5, **options)
+    stream = trained.stream("the", length=45, seed=5, **options)
+    assert next(stream) == whole[0]
+    assert "".join(stream) == whole[1:]
+    endless = trained.stream("the", seed=5, **options)
+    assert "".join(itertools.islice(endless, 45)) == whole
+
+
+def test_prompts_of_a_list_are_gone_on_with_alone(trained):
+    prompts = ["the cat", "", "the"]
+    texts = trained.generate(prompts, length=30, temperature=0)
+    assert texts == [trained.generate(p, length=30, temperature=0) for p in prompts]
+
+
+def test_seeds_decide(trained):
+    one, two = (trained.generate("t", length=60, seed=1, temperature=2) for _ in "ab")
+    assert one == two
+    other = trained.generate("t", length=60, seed=2, temperature=2)
+    assert one != other
+    keras.utils.set_random_seed(1)
+    first = trained.generate("t", length=60, temperature=2)
+    assert trained.generate("t", length=60, temperature=2) != first
+    keras.utils.set_random_seed(1)
+    assert trained.generate("t", length=60, temperature=2) == first
+
+
+def test_padding_and_unknown_are_never_written():
+    model = new_model(num_layers=1)
+    kernel, bias = model.output_layer.get_weights()
+    bias[:2] = 50.0
+    model.output_layer.set_weights([kernel, bias])
+    text = model.generate("", length=200, seed=1)
+    assert len(text) == 200
+    assert set(text) <= set(TEXT)
+
+
+def test_unknown_characters_of_a_prompt_are_told(trained):
+    with pytest.warns(UserWarning, match="does not know the characters 'Ä', '✓'"):
+        assert len(trained.generate("Ä✓ the", length=5, seed=1)) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"temperature": -1}, ValueError, "`temperature` must be at least 0.*got -1"),
+        ({"temperature": float("nan")}, ValueError, "`temperature`.*got nan"),
+        (
+            {"temperature": "hot"},
+            TypeError,
+            "`temperature` must be a number; got 'hot'",
+        ),
+        ({"length": 0}, ValueError, "`length` must be an integer of at least 1; got 0"),
+        ({"top_k": 0}, ValueError, "`top_k` must be an integer of at least 1; got 0"),
+        ({"seed": -3}, ValueError, "`seed` must be an integer of at least 0; got -3"),
+        ({"prompt": [3]}, TypeError, "`prompt` must be a string.*item 0 is 3"),
+        ({"prompt": []}, ValueError, "`prompt` must hold at least one text"),
+    ],
+)
+def test_wrong_options_of_generate(trained, arguments, error, message):
+    with pytest.raises(error, match=message):
+        trained.generate(**arguments)
+    if "prompt" not in arguments:
+        with pytest.raises(error, match=message):
+            trained.stream(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        ("", ValueError, "`x` must hold at least one character; got none"),
+        (["", ""], ValueError, "`x` must hold at least one character; got none"),
+        (None, TypeError, "`x` must be a string, a list of strings.*got NoneType"),
+        ([b"abc"], TypeError, "`x` must be a string, a list of strings.*got list"),
+    ],
+)
+def test_wrong_texts(x, error, message):
+    with pytest.raises(error, match=message):
+        new_model().fit(x)
+
+
+def test_other_wrong_use():
+    model = new_model()
+    with pytest.raises(ValueError, match="`y` must be None"):
+        model.fit("the cat", ["the dog"])
+    with pytest.raises(ValueError, match="`score` gives the log-probability"):
+        model.predict("the cat")
+    with pytest.raises(ValueError, match="`cell` must be one of.*got 'elman'"):
+        CharLanguageModel(9, cell="elman")
+    with pytest.raises(ValueError, match="`vocabulary_size` must be given"):
+        CharLanguageModel()
+    with pytest.raises(ValueError, match="`preprocessor=None` and reads no text"):
+        CharLanguageModel(9, units=4).score("text")
+    import tensorflow as tf
+
+    with pytest.raises(ValueError, match="`x` must be a dataset of"):
+        model.fit(tf.data.Dataset.from_tensors(np.zeros((2, 3), "int32")))
+
+
+def test_one_character_is_enough():
+    model = new_model(text="a", num_layers=1)
+    assert np.isfinite(model.fit("a", verbose=0).history["loss"][0])
+    assert model.generate("a", length=3) == "aaa"
+
+
+def test_step_equals_the_sequence_bit_for_bit():
+    model = new_model(units=64)
+    ids = np.random.default_rng(0).integers(2, model.vocabulary_size, (1, 50))
+    sequences = ids
+    states = model.initial_states(1)
+    after, hidden = states, []
+    for t in range(50):
+        _, after = model.step(ids[:, t], after)
+        hidden.append(ops.convert_to_numpy(after[-1][0]))
+    logits, at_once = model.run(sequences, states)
+    for mine, theirs in zip(after, at_once, strict=True):
+        for a, b in zip(mine, theirs, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+EXPORTED = """
+import json, sys
+sys.modules["keras"] = sys.modules["kerasrnn"] = None  # not to be imported
+import numpy as np
+import tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+f = model.signatures
+def call(name, **kw):
+    return {k: v.numpy() for k, v in f[name](**kw).items()}
+text = call("generate", text=tf.constant(["the cat", ""]), length=tf.constant(20),
+    temperature=tf.constant(0.0), seed=tf.constant(1))["text"]
+score = call("score", text=tf.constant(["the cat", "sat"]))
+states = {k: tf.zeros((1, v.shape[1])) for k, v in
+    f["step"].structured_input_signature[1].items() if k.startswith("state")}
+p = []
+for before, c in zip(["", *"the ca"], "the cat"):
+    out = call("step", character=tf.constant([before]), **states)
+    place = out.pop("characters").tolist().index(c.encode())
+    p.append(float(out.pop("log_probabilities")[0, place]))
+    states = {k: tf.constant(v) for k, v in out.items()}
+drawn = [call("generate", text=tf.constant(["t"]), length=tf.constant(30),
+    temperature=tf.constant(2.0), seed=tf.constant(s))["text"][0].decode()
+    for s in (1, 1, 2)]
+print(json.dumps({"text": [t.decode() for t in text], "score": score["log_probabilities"].tolist(),
+    "lengths": score["lengths"].tolist(), "step": p, "drawn": drawn}))
+"""
+
+
+def test_an_exported_model_writes_scores_and_steps(trained, tmp_path):
+    folder = trained.export(tmp_path / "served", version=1)
+    run = subprocess.run(
+        [sys.executable, "-c", EXPORTED, str(folder)], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    found = json.loads(run.stdout)
+    assert found["text"] == trained.generate(["the cat", ""], length=20, temperature=0)
+    assert found["lengths"] == [7, 3]
+    expected = trained.score("the cat")
+    np.testing.assert_allclose(found["score"][0], expected, atol=1e-5)
+    np.testing.assert_allclose(found["step"], expected, atol=1e-5)
+    assert found["score"][1][3:] == [0.0] * 4
+    assert found["drawn"][0] == found["drawn"][1] != found["drawn"][2]
+
+
+def test_a_preset_keeps_all_characters(tmp_path):
+    text = 'He said: "A\tline\nand \\ another, für 안녕."'
+    model = new_model(text=text, num_layers=1)
+    model.save_to_preset(tmp_path)
+    loaded = CharLanguageModel.from_preset(tmp_path)
+    assert loaded.preprocessor.get_vocabulary() == model.preprocessor.get_vocabulary()
+    np.testing.assert_allclose(loaded.score(text), model.score(text), atol=2e-2)
