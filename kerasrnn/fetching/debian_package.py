@@ -124,13 +124,11 @@ def open_debian(path) -> tarfile.TarFile:
     Raises:
         ValueError: `path` is no such file.
     """
-    content = pathlib.Path(path).read_bytes()
-    position = 8
-    while content.startswith(b"!<arch>\n") and position + 60 <= len(content):
-        header = content[position : position + 60]
-        size = int(header[48:58])
-        if header.startswith(b"data.tar"):
-            member = content[position + 60 : position + 60 + size]
-            return tarfile.open(fileobj=io.BytesIO(member))
-        position += 60 + size + size % 2
+    with open(path, "rb") as package:
+        starts_well = package.read(8) == b"!<arch>\n"
+        while starts_well and len(header := package.read(60)) == 60:
+            size = int(header[48:58])
+            if header.startswith(b"data.tar"):
+                return tarfile.open(fileobj=io.BytesIO(package.read(size)))
+            package.seek(size + size % 2, os.SEEK_CUR)
     raise ValueError(f"`path` must be a Debian package; got {path}.")

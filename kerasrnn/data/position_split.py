@@ -1,0 +1,33 @@
+"""One long text in three splits, by position."""
+
+
+def split_by_position(
+    length: int,
+    *,
+    validation_at_most: int | None = None,
+    test_at_most: int | None = None,
+) -> tuple[int, int]:
+    """Where the training text and the validation text end; the rest is to test.
+
+    The first 85 % are to train, the next 5 % to validate, the last 10 % to test. Where
+    one of the last two would be longer than allowed, the training text gets the rest.
+
+    Args:
+        length: characters of the whole text.
+        validation_at_most: most characters to validate; None: no limit.
+        test_at_most: most characters to test; None: no limit.
+
+    Example:
+
+    >>> split_by_position(1000)
+    (850, 900)
+    >>> split_by_position(1000, validation_at_most=20, test_at_most=30)
+    (950, 970)
+    """
+    train, validation = length * 85 // 100, length * 90 // 100
+    test_size, validation_size = length - validation, validation - train
+    if test_at_most is not None:
+        test_size = min(test_size, test_at_most)
+    if validation_at_most is not None:
+        validation_size = min(validation_size, validation_at_most)
+    return length - test_size - validation_size, length - test_size
