@@ -10,10 +10,19 @@ from kerasrnn.inspection.caption_gallery import caption_gallery_figure, write_ga
 from kerasrnn.inspection.caption_looks import Looks, caption_attention
 from kerasrnn.inspection.confusion_matrix import confusion_matrix_figure
 from kerasrnn.inspection.figure_style import require_matplotlib
+from kerasrnn.inspection.gradient_flow import GradientFlow, gradient_flow
+from kerasrnn.inspection.gradient_study import (
+    GradientStudy,
+    gradient_flow_figure,
+    gradient_flow_study,
+)
 from kerasrnn.inspection.learning_curve import learning_curve_figure
+from kerasrnn.inspection.recurrent_model import set_largest_singular_value
 
 __all__ = [
     "Alignments",
+    "GradientFlow",
+    "GradientStudy",
     "Looks",
     "attention_maps_figure",
     "bleu_by_length_figure",
@@ -22,8 +31,12 @@ __all__ = [
     "caption_gallery_figure",
     "confusion_matrix_figure",
     "distance_from_diagonal",
+    "gradient_flow",
+    "gradient_flow_figure",
+    "gradient_flow_study",
     "learning_curve_figure",
     "require_matplotlib",
+    "set_largest_singular_value",
     "translation_attention",
     "write_gallery",
 ]
