@@ -17,6 +17,7 @@ from kerasrnn.inspection.gradient_study import (
     gradient_flow_study,
 )
 from kerasrnn.inspection.learning_curve import learning_curve_figure
+from kerasrnn.inspection.recording import Recording, record
 from kerasrnn.inspection.recurrent_model import set_largest_singular_value
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "GradientFlow",
     "GradientStudy",
     "Looks",
+    "Recording",
     "attention_maps_figure",
     "bleu_by_length_figure",
     "caption_attention",
@@ -35,6 +37,7 @@ __all__ = [
     "gradient_flow_figure",
     "gradient_flow_study",
     "learning_curve_figure",
+    "record",
     "require_matplotlib",
     "set_largest_singular_value",
     "translation_attention",
