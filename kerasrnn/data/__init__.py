@@ -18,6 +18,7 @@ from kerasrnn.data.text_classification import (
     load_text_classification,
     read_tsv,
 )
+from kerasrnn.data.text_file import open_text_file
 from kerasrnn.data.translation import TextPairs, load_translation, read_pairs
 from kerasrnn.fetching import FetchError
 
@@ -37,6 +38,7 @@ __all__ = [
     "load_glove",
     "load_text_classification",
     "load_translation",
+    "open_text_file",
     "read_captions",
     "read_pairs",
     "read_tsv",

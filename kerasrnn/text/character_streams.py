@@ -62,7 +62,8 @@ class CharacterText:
         return len(self.ids)
 
     def __repr__(self):
-        return f"CharacterText({len(self)} characters in {len(self.ends)} documents)"
+        documents = f"{len(self.ends)} document{'s' * (len(self.ends) > 1)}"
+        return f"CharacterText({len(self)} characters in {documents})"
 
 
 class CharacterStreams:
