@@ -19,6 +19,7 @@ from kerasrnn.inspection.gradient_study import (
 from kerasrnn.inspection.learning_curve import learning_curve_figure
 from kerasrnn.inspection.recording import Recording, record
 from kerasrnn.inspection.recurrent_model import set_largest_singular_value
+from kerasrnn.inspection.text_features import text_features
 
 __all__ = [
     "Alignments",
@@ -40,6 +41,7 @@ __all__ = [
     "record",
     "require_matplotlib",
     "set_largest_singular_value",
+    "text_features",
     "translation_attention",
     "write_gallery",
 ]
