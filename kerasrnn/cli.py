@@ -126,7 +126,7 @@ def _parser():
         A file of your own has an example on each line: label<tab>text for a recipe
         that classifies, source<tab>target for one that translates. For a recipe that
         captions it is a folder of pictures, with a file captions.tsv that has
-        file<tab>caption on each line.
+        file<tab>caption on each line; for one that learns to write, any text.
 
         If it is stopped, by Ctrl-C or a power cut, the same command goes on where it
         was and ends in the very same weights.
@@ -137,6 +137,7 @@ def _parser():
         kerasrnn train sentiment-movies --data my.tsv      label<tab>text on each line
         kerasrnn train translate-en-es --data pairs.tsv    source<tab>target
         kerasrnn train caption-stamps --data pictures      with captions.tsv
+        kerasrnn train char-lm --data book.txt             any text
         """,
     )
     train.set_defaults(when_stopped=" The same command goes on from where it was.")
@@ -145,8 +146,8 @@ def _parser():
         "--data",
         metavar="FILE",
         help="learn from this text file instead: label<tab>text on each line, or "
-        "source<tab>target for a translation recipe; or from this folder of pictures, "
-        "with a captions.tsv of file<tab>caption",
+        "source<tab>target for a translation recipe, any text for a language model; "
+        "or from this folder of pictures, with a captions.tsv of file<tab>caption",
     )
     train.add_argument(
         "--output", metavar="FOLDER", help="where to put it all (runs/RECIPE)"
@@ -196,6 +197,7 @@ def _parser():
         the caption; of several, or of standard input, the file's name and a tab before
         each. A picture that cannot be read is told on standard error, and the exit
         code is 1 after all others are done.
+        A character language model goes on with each text, character by character.
         Without a text, reads one a line from standard input.
         """,
         """
@@ -204,6 +206,7 @@ def _parser():
         kerasrnn predict translate-en-es "In the beginning was the word."
         kerasrnn predict translate-en-es --n-best 3 --scores "Let there be light."
         kerasrnn predict caption-stamps-attention photo.png --attention looks.png
+        kerasrnn predict chars-shakespeare "ROMEO:" --length 300 --temperature 0.7
         """,
     )
     _add_model(predict)
@@ -235,6 +238,16 @@ def _parser():
         help="of a captioner that attends: draw where it looked for each word of the "
         "first picture's caption, by greedy search, as a PNG file",
     )
+
+    for name, kind, metavar, about in (
+        ("--length", _positive, "N", "write so many characters (500)"),
+        ("--temperature", float, "T", "0 takes the likeliest, 1 draws (0.7)"),
+        ("--top-k", _positive, "K", "draw from the K likeliest characters only"),
+        ("--seed", int, "S", "an integer gives the same text every time"),
+    ):
+        predict.add_argument(
+            name, type=kind, metavar=metavar, help=f"of a language model: {about}"
+        )
 
     export = command(
         "export",
@@ -335,6 +348,16 @@ def _predict(options):
     if not options.text and sys.stdin.isatty():
         print("Type one a line; Ctrl-D ends.", file=sys.stderr)
     model = _load(options)
+    from kerasrnn.zoo import CharLanguageModel
+
+    if isinstance(model, CharLanguageModel):
+        return _write_on(model, options)
+    for name in WRITING:
+        if getattr(options, name) is not None:
+            raise UsageError(
+                f"--{name.replace('_', '-')} is for character language models; "
+                f"{options.model} is a {type(model).__name__}."
+            )
     lines = _lines_of(model, options)
     if options.text:
         _print_lines(lines(options.text))
@@ -344,6 +367,37 @@ def _predict(options):
         while batch := list(itertools.islice(texts, 256)):
             _print_lines(lines(batch))
     return getattr(lines, "exit_code", 0)
+
+
+# Options of `predict` for models that write on.
+WRITING = ("length", "temperature", "top_k", "seed")
+
+
+def _write_on(model, options):
+    """Go on with every text, and show each character as soon as it is there."""
+    for name in ("beam", "n_best", "scores", "attention"):
+        if getattr(options, name):
+            raise UsageError(
+                f"--{name.replace('_', '-')} is for other models; {options.model} is a "
+                f"{type(model).__name__}."
+            )
+    given = {name: getattr(options, name) for name in WRITING}
+    given = {"length": 500, "temperature": 0.7} | {
+        name: value for name, value in given.items() if value is not None
+    }
+    prompts = options.text or (
+        line.rstrip(b"\r\n").decode("utf-8", "replace") for line in sys.stdin.buffer
+    )
+    for prompt in prompts:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", UserWarning)
+            characters = model.stream(prompt, **given)
+        for warning in told:  # Such as characters that it does not know.
+            print(f"note: {warning.message}", file=sys.stderr)
+        print(prompt, end="", flush=True)
+        for character in characters:
+            print(character, end="", flush=character.isspace())
+        print()
 
 
 def _lines_of(model, options):

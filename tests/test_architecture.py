@@ -25,7 +25,15 @@ MAY_IMPORT = {
     "layers": {"kernels"},
     "zoo": {"layers", "decoding", "text", "metrics", "export", "vision"},
     "inspection": {"zoo", "layers", "vision"},
-    "training": {"zoo", "data", "metrics", "inspection", "vision"},
+    "training": {
+        "zoo",
+        "data",
+        "text",
+        "fetching",
+        "metrics",
+        "inspection",
+        "vision",
+    },
 }
 ANYTHING = {"cli", "__init__", "__main__"}
 

@@ -1,15 +1,19 @@
 from kerasrnn.inspection.figure_style import BLUE, ORANGE, QUIET, new_figure, save
 
+# What takes the place of accuracy where it is there, and what it is called.
+SCORES = {"bleu": "BLEU", "bits_per_character": "bits per character"}
+
 
 def learning_curve_figure(history, path, *, kept_epoch: int | None = None):
     """Draw loss and accuracy over the epochs, for training and validation data.
 
-    Where there is BLEU, which is of validation data only, it takes the place of
-    accuracy.
+    Where there is BLEU, which is of validation data only, or bits per character, it
+    takes the place of accuracy.
 
     Args:
         history: One dict an epoch, with `loss`, `accuracy`, `val_loss` and
-            `val_accuracy`; or with `val_bleu`, from 0 to 100.
+            `val_accuracy`; or with `val_bleu`, from 0 to 100, or
+            `val_bits_per_character`.
         path: The PNG file to write.
         kept_epoch: Number, from 0, of the epoch whose weights were kept; marked.
 
@@ -21,7 +25,7 @@ def learning_curve_figure(history, path, *, kept_epoch: int | None = None):
     epochs = range(1, len(history) + 1)
     with new_figure(8, 3.2, columns=2) as (figure, panels):
         last = history[-1]
-        score = "bleu" if "val_bleu" in last else "accuracy"
+        score = next((s for s in SCORES if f"val_{s}" in last), "accuracy")
         for axes, metric in zip(panels, ("loss", score), strict=True):
             training_above = last.get(metric, -1) > last[f"val_{metric}"]
             for key, label, colour, above in (
@@ -51,14 +55,14 @@ def learning_curve_figure(history, path, *, kept_epoch: int | None = None):
                 best = history[kept_epoch][f"val_{metric}"]
                 axes.axvline(kept_epoch + 1, color=ORANGE, linewidth=1, linestyle=":")
                 axes.plot(kept_epoch + 1, best, "o", color=ORANGE, markersize=7)
-                form = {"accuracy": ".1%", "bleu": ".1f", "loss": ".3f"}[metric]
+                form = {"accuracy": ".1%", "bleu": ".1f"}.get(metric, ".3f")
                 axes.set_title(
                     f"kept: {best:{form}}",
                     loc="right",
                     color=ORANGE,
                     fontweight="normal",
                 )
-            axes.set_title("BLEU" if metric == "bleu" else metric)
+            axes.set_title(SCORES.get(metric, metric))
             axes.set_xlabel("epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.margins(x=0.06, y=0.15)

@@ -4,6 +4,7 @@ from kerasrnn.training.caption_scores import CaptionScores
 from kerasrnn.training.checkpoints import Checkpoints
 from kerasrnn.training.confusion_text import confusion_text
 from kerasrnn.training.evaluate import evaluate
+from kerasrnn.training.every_number import every_number
 from kerasrnn.training.nearest_captions import nearest_neighbour_captions, pooled
 from kerasrnn.training.progress import CountLine, ProgressLine
 from kerasrnn.training.provenance import provenance
@@ -16,6 +17,7 @@ from kerasrnn.training.recipe_data import (
 )
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.resumable_fit import Fitted, resumable_fit
+from kerasrnn.training.text_samples import TextSamples
 from kerasrnn.training.train import train
 from kerasrnn.training.translate_texts import translate_texts
 from kerasrnn.training.translation_samples import TranslationSamples
@@ -29,6 +31,7 @@ __all__ = [
     "CountLine",
     "Fitted",
     "ProgressLine",
+    "TextSamples",
     "TranslationSamples",
     "TranslationScores",
     "WarmUp",
@@ -37,6 +40,7 @@ __all__ = [
     "evaluate",
     "evaluation_examples",
     "evaluation_pairs",
+    "every_number",
     "load_caption_splits",
     "load_pair_splits",
     "load_splits",

@@ -19,6 +19,7 @@ from kerasrnn.training.caption_scores import CaptionScores, scores_of_groups
 from kerasrnn.training.nearest_captions import nearest_neighbour_captions, pooled
 from kerasrnn.training.recipe_data import load_caption_splits
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
+from kerasrnn.training.recipe_training import RecipeTraining
 from kerasrnn.training.translation import spread, write_tsv
 from kerasrnn.vision import ImageEncoder, cached_features, read_images
 from kerasrnn.zoo import MODELS, PREPROCESSORS
@@ -28,7 +29,7 @@ SHOWN = 24
 SCORES = ("cider_d", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "exact_match")
 
 
-class Captioning:
+class Captioning(RecipeTraining):
     """What `train` needs to know of a recipe that says what pictures show.
 
     The encoder stays as it is, and its features of all pictures are computed once
@@ -43,11 +44,11 @@ class Captioning:
 
     monitor = "val_cider_d"
     selected_by = "validation_cider_d"
-    files = (CAPTIONS_FILE,)  # that `judge` writes
+    files = (CAPTIONS_FILE,)
 
     def __init__(self, config, path=None, log=print):
         require_sacrebleu()
-        self.config, self.log = config, log
+        super().__init__(config, log)
         self.splits = load_caption_splits(config["data"], path)
         self.search = dict(config.get("evaluation", {}))
         self.named_groups = self.search.pop("groups", None)
@@ -56,11 +57,6 @@ class Captioning:
                 "`fine_tune` of a recipe must be false: its features are computed "
                 "once. Fine-tune a trained model with `fit`."
             )
-
-    @property
-    def examples(self) -> dict[str, int]:
-        """How many pictures each split has."""
-        return {name: len(part) for name, part in self.splits.items()}
 
     @property
     def data_results(self) -> dict:

@@ -2,14 +2,17 @@ import json
 import pathlib
 
 from kerasrnn.training.captioning import report_captions
+from kerasrnn.training.language_modelling import report_language_model
 from kerasrnn.training.recipe_data import (
     evaluation_captions,
     evaluation_examples,
     evaluation_pairs,
+    evaluation_text,
 )
 from kerasrnn.training.text_classification import report_classification
 from kerasrnn.training.translation import report_translation
 from kerasrnn.zoo import (
+    CharLanguageModel,
     ImageCaptioner,
     SentimentClassifier,
     Task,
@@ -25,8 +28,9 @@ def evaluate(model_name: str, data=None, log=print) -> dict:
         model_name: Name of a recipe with a preset, or the folder of a run.
         data: A file to judge it on, all of which is used: label<tab>text for a
             classifier, source<tab>target for a translator; for a captioner a folder
-            of pictures with a captions.tsv of file<tab>caption. None: the test split
-            of the data that the model was trained on.
+            of pictures with a captions.tsv of file<tab>caption; for a language model
+            any text file. None: the test split of the data that the model was trained
+            on.
         log: Called with every line for the user.
 
     Returns:
@@ -39,6 +43,9 @@ def evaluate(model_name: str, data=None, log=print) -> dict:
     if isinstance(model, ImageCaptioner):
         images = evaluation_captions(model_name, data)
         return report_captions(model, images, _search(model_name), log)
+    if isinstance(model, CharLanguageModel):
+        text = evaluation_text(model_name, model.preprocessor, data)
+        return report_language_model(model, text, log)
     pairs = evaluation_pairs(model_name, data)
     return report_translation(model, pairs, _search(model_name), log)
 

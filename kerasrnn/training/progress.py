@@ -92,6 +92,7 @@ def _numbers(logs):
         "val_loss": "validation loss {:.3f}",
         "val_accuracy": "accuracy {:.3f}",
         "val_perplexity": "perplexity {:.2f}",
+        "val_bits_per_character": "bits {:.3f}",
         "val_bleu": "BLEU {:.1f}",
         "val_chrf": "chrF {:.1f}",
     }

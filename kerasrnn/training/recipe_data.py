@@ -12,13 +12,17 @@ from kerasrnn.data import (
     Examples,
     TextPairs,
     load_captions,
+    load_documents,
     load_text_classification,
     load_translation,
     read_captions,
     read_pairs,
     read_tsv,
 )
-from kerasrnn.zoo import list_recipes, load_recipe
+from kerasrnn.data.text_file import open_text_file, read_text
+from kerasrnn.fetching import cache_directory
+from kerasrnn.text import CharacterText
+from kerasrnn.zoo import PREPROCESSORS, list_recipes, load_recipe
 
 PARTS = ("train", "validation", "test")
 COLUMNS = ("keys", "captions", "kinds")
@@ -54,6 +58,30 @@ def load_splits(data: dict, path=None) -> dict[str, Examples]:
             weight=extra.get("weight", 1.0),
         )
     return {"train": train, **splits}
+
+
+def load_texts(data: dict, preprocessor: dict, path=None):
+    """A tokenizer, and the text of training, validation and test as `CharacterText`s.
+
+    Args:
+        data: The `data` section of a recipe: `name` and `config` of a TFDS data set of
+            documents; `splits`, what it calls `train`, `validation` and `test`; or
+            `text`, all of the text to learn, and to judge by.
+        preprocessor: The `preprocessor` section of a recipe.
+        path: A text file in place of `data`. Its characters' numbers are kept in the
+            cache, so that it may be larger than the memory.
+    """
+    options = {key: preprocessor[key] for key in preprocessor if key != "class"}
+    tokenizer_class = PREPROCESSORS[preprocessor.get("class", "CharacterTokenizer")]
+    if path is not None:
+        return open_text_file(path, cache_directory() / "texts", **options)
+    splits = {part: _documents(data, part) for part in PARTS}
+    tokenizer = tokenizer_class(**options)
+    tokenizer.adapt(splits["train"])
+    return tokenizer, {
+        part: CharacterText.of_documents(documents, tokenizer)
+        for part, documents in splits.items()
+    }
 
 
 def load_pair_splits(data: dict, path=None) -> dict[str, TextPairs]:
@@ -127,6 +155,30 @@ def evaluation_captions(model: str, path=None) -> CaptionedImages:
 
     columns = (sum((getattr(p, n) for p in parts), ()) for n in COLUMNS)
     return CaptionedImages(*columns, read)
+
+
+def evaluation_text(model: str, tokenizer, path=None) -> CharacterText:
+    """What to judge a trained language model on.
+
+    Args:
+        model: Name of a recipe with a preset, or the folder of a run.
+        tokenizer: The model's.
+        path: A text file, all of which is used. None: the test split of the data that
+            the model was trained on.
+    """
+    if path is None:
+        data = _data_of(model, "text")
+        documents = _documents(data, "test")
+    else:
+        documents = ["".join(read_text(pathlib.Path(path)))]
+    return CharacterText.of_documents(documents, tokenizer)
+
+
+def _documents(data, part):
+    if "text" in data:
+        return [data["text"]]
+    split = data.get("splits", {}).get(part, part)
+    return load_documents(data["name"], split, config=data.get("config"))
 
 
 def evaluation_pairs(model: str, path=None) -> TextPairs:

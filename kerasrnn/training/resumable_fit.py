@@ -4,8 +4,16 @@ import time
 import keras
 import numpy as np
 
-# Validation losses are better when lower, everything else when higher.
-LOWER_IS_BETTER = ("val_loss", "loss", "val_perplexity")
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a metric of this name is better when it is lower.
+
+    Example:
+
+    >>> lower_is_better("val_loss"), lower_is_better("val_bleu")
+    (True, False)
+    """
+    return metric.endswith(("loss", "perplexity", "bits_per_character"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +134,7 @@ def resumable_fit(
         return state["history"][epoch][monitor]
 
     def better(one, other):
-        return one < other if monitor in LOWER_IS_BETTER else one > other
+        return one < other if lower_is_better(monitor) else one > other
 
     def stop():
         return patience is not None and state["waited"] >= patience

@@ -12,10 +12,11 @@ from kerasrnn.training.batch_order import batch_order
 from kerasrnn.training.confusion_text import confusion_text
 from kerasrnn.training.recipe_data import load_splits
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
+from kerasrnn.training.recipe_training import RecipeTraining
 from kerasrnn.zoo import MODELS, PREPROCESSORS, Task
 
 
-class TextClassification:
+class TextClassification(RecipeTraining):
     """What `train` needs to know of a recipe that tells classes of texts apart.
 
     Args:
@@ -26,17 +27,11 @@ class TextClassification:
 
     monitor = "val_accuracy"
     selected_by = "validation_accuracy"
-    files = ()  # that `judge` writes
 
     def __init__(self, config, path=None, log=print):
-        self.config, self.log = config, log
+        super().__init__(config, log)
         self.splits = load_splits(config["data"], path)
         self.labels = list(self.splits["train"].label_names)
-
-    @property
-    def examples(self) -> dict[str, int]:
-        """How many examples each split has."""
-        return {name: len(part) for name, part in self.splits.items()}
 
     @property
     def data_results(self) -> dict:
@@ -55,10 +50,6 @@ class TextClassification:
             self.splits["validation"],
             batch_size=_batch_size(self.config["training"]),
         )
-
-    def after_epoch(self, model) -> list:
-        """What else is to be done after every epoch."""
-        return []
 
     def judge(self, model, fitted, folder) -> dict:
         """What the results say of a trained model, as it ships."""

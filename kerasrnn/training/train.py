@@ -9,9 +9,10 @@ import time
 from kerasrnn.inspection import require_matplotlib
 from kerasrnn.training.captioning import Captioning
 from kerasrnn.training.checkpoints import Checkpoints, replace_file
+from kerasrnn.training.language_modelling import LanguageModelling
 from kerasrnn.training.progress import ProgressLine
 from kerasrnn.training.provenance import provenance
-from kerasrnn.training.resumable_fit import resumable_fit
+from kerasrnn.training.resumable_fit import lower_is_better, resumable_fit
 from kerasrnn.training.text_classification import TextClassification
 from kerasrnn.training.translation import Translation
 from kerasrnn.zoo import Recipe, Task, load_recipe
@@ -24,6 +25,7 @@ TRAININGS = {
     "Seq2SeqAttention": Translation,
     "ImageCaptioner": Captioning,
     "AttentionCaptioner": Captioning,
+    "CharLanguageModel": LanguageModelling,
 }
 RUN_FILE = "run.json"
 RESULTS_FILE = "results.json"
@@ -89,7 +91,7 @@ def train(
     log(f"Data: {config['data']['name']}")
     task = TRAININGS[config["task"]](config, data, log)
     sizes = task.examples
-    log(", ".join(f"{size:,} {name}" for name, size in sizes.items()) + " examples")
+    log(", ".join(f"{size:,} {name}" for name, size in sizes.items()) + f" {task.unit}")
 
     runs = []
     for seed in seeds:
@@ -97,7 +99,8 @@ def train(
             log(f"\nSeed {seed}")
         runs.append(_train_seed(output / f"seed-{seed}", task, seed, tensorboard, log))
 
-    kept = max(runs, key=lambda run: run["metrics"][task.selected_by])
+    choose = min if lower_is_better(task.selected_by) else max
+    kept = choose(runs, key=lambda run: run["metrics"][task.selected_by])
     source = output / f"seed-{kept['seed']}"
     shutil.copytree(source / "preset", output / "preset", dirs_exist_ok=True)
     for name in task.files:
@@ -195,6 +198,7 @@ def _train_seed(folder, task, seed, tensorboard, log):
         checkpoint_every=training.get("checkpoint_every", 200),
         progress=ProgressLine(training["epochs"]),
         log=log,
+        callbacks=task.callbacks(model, folder),
         on_epoch_end=after_epoch,
     )
     model.save_to_preset(folder / "preset")

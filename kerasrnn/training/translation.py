@@ -15,6 +15,7 @@ from kerasrnn.metrics import require_sacrebleu, translation_scores
 from kerasrnn.training.bleu_by_length import bleu_by_length, length_table
 from kerasrnn.training.recipe_data import load_pair_splits
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
+from kerasrnn.training.recipe_training import RecipeTraining
 from kerasrnn.training.translate_texts import translate_texts
 from kerasrnn.training.translation_data import TranslationData, pair_ids
 from kerasrnn.training.translation_samples import TranslationSamples, sample_lines
@@ -25,7 +26,7 @@ TRANSLATIONS_FILE = "translations.tsv"
 SHOWN = 20
 
 
-class Translation:
+class Translation(RecipeTraining):
     """What `train` needs to know of a recipe that translates.
 
     Args:
@@ -36,19 +37,14 @@ class Translation:
 
     monitor = "val_bleu"
     selected_by = "validation_bleu"
-    files = (TRANSLATIONS_FILE,)  # that `judge` writes
+    files = (TRANSLATIONS_FILE,)
 
     def __init__(self, config, path=None, log=print):
         require_sacrebleu()
-        self.config, self.log = config, log
+        super().__init__(config, log)
         self.splits = load_pair_splits(config["data"], path)
         self.search = dict(config.get("evaluation", {}))
         self.max_length = self.search.setdefault("max_length", 100)
-
-    @property
-    def examples(self) -> dict[str, int]:
-        """How many pairs each split has."""
-        return {name: len(part) for name, part in self.splits.items()}
 
     @property
     def data_results(self) -> dict:

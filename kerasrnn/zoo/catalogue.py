@@ -15,7 +15,12 @@ PRESET_FILE = "config.json"
 
 # What models are compared by: the first of these that their results hold. The accuracy
 # of a translator or a captioner is that of single words, and says less.
-HEADLINES = ("test_cider_d", "test_bleu", "test_accuracy")
+HEADLINES = (
+    "test_cider_d",
+    "test_bleu",
+    "test_accuracy",
+    "test_bits_per_character",
+)
 
 # What metrics are called and how their values are written, by their names in
 # `results.json` without the split. Those of a part of the examples end in its name.
@@ -24,6 +29,7 @@ METRICS = {
     "macro_f1": ("macro F1", ".1%"),
     "loss": ("loss", ".3f"),
     "perplexity": ("perplexity", ".2f"),
+    "bits_per_character": ("bits per character", ".3f"),
     "bleu": ("BLEU", ".1f"),
     "bleu_500": ("BLEU, first 500 examples", ".1f"),
     "bleu_greedy": ("BLEU, greedy search", ".1f"),
@@ -43,7 +49,11 @@ METRICS = {
 }
 
 # What a command line shows a model of these classes; any other gets a text.
-INPUTS = {"ImageCaptioner": "photo.png", "AttentionCaptioner": "photo.png"}
+INPUTS = {
+    "ImageCaptioner": "photo.png",
+    "AttentionCaptioner": "photo.png",
+    "CharLanguageModel": '"How it begins"',
+}
 
 
 @dataclasses.dataclass(frozen=True)

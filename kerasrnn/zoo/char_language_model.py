@@ -280,8 +280,8 @@ class CharLanguageModel(Task):
             epochs=epochs,
             verbose=verbose,
             callbacks=callbacks,
-            shuffle=False,  # The chunks are in the order of the text.
-            **kwargs,
+            # The chunks are in the order of the text.
+            **{**kwargs, "shuffle": False},
         )
 
     def evaluate(self, x=None, y=None, verbose="auto", **kwargs):
