@@ -8,6 +8,12 @@ from kerasrnn.inspection.bleu_by_length import bleu_by_length_figure
 from kerasrnn.inspection.caption_attention import caption_attention_figure
 from kerasrnn.inspection.caption_gallery import caption_gallery_figure, write_gallery
 from kerasrnn.inspection.caption_looks import Looks, caption_attention
+from kerasrnn.inspection.cell_search import (
+    FoundCell,
+    FoundCells,
+    find_cells,
+    untrained_copy,
+)
 from kerasrnn.inspection.confusion_matrix import confusion_matrix_figure
 from kerasrnn.inspection.figure_style import require_matplotlib
 from kerasrnn.inspection.gradient_flow import GradientFlow, gradient_flow
@@ -23,6 +29,8 @@ from kerasrnn.inspection.text_features import text_features
 
 __all__ = [
     "Alignments",
+    "FoundCell",
+    "FoundCells",
     "GradientFlow",
     "GradientStudy",
     "Looks",
@@ -34,6 +42,7 @@ __all__ = [
     "caption_gallery_figure",
     "confusion_matrix_figure",
     "distance_from_diagonal",
+    "find_cells",
     "gradient_flow",
     "gradient_flow_figure",
     "gradient_flow_study",
@@ -43,5 +52,6 @@ __all__ = [
     "set_largest_singular_value",
     "text_features",
     "translation_attention",
+    "untrained_copy",
     "write_gallery",
 ]

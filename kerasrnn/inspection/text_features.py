@@ -20,10 +20,6 @@ SPOKEN = re.compile(
     r"'(?!\w)",
     re.DOTALL,
 )
-SPEAKER = re.compile(
-    r"(?:\A|(?<=\n\n)|(?<=\n \n))(?P<name>[A-Z][\w ,'’&-]{0,38}\.)[ ]*(?=\n[^\n])"
-)
-UPPER = re.compile(r"(?<!\w)[A-Z][A-Z_0-9]+")
 # In C. What begins first is what the rest belongs to.
 TOKEN = re.compile(
     r"(?P<comment>/\*.*?(?:\*/|\Z)|//[^\n]*)"
@@ -40,26 +36,25 @@ def text_features(text, kind=None) -> dict:
     r"""Say of every character of a text what it is inside of, and how deep.
 
     The value at a character is what a reader knows who has just read it: an opening
-    mark is inside, the closing one is outside again. All texts have
+    mark is inside, the closing one is outside again. What can be told from the last few
+    characters, such as capitals, is left out: any weights know it. All texts have
 
     - "position in line": characters since the line's beginning, 0 at a line feed;
     - "indentation": columns of space that the line begins with, a tab being 8;
     - "bracket depth": round, square and curly ones that are open;
-    - "inside brackets": round or square ones;
-    - "upper-case word": in a word of capitals, from its second letter on.
+    - "inside brackets": round or square ones.
 
     Prose and plays have
 
     - "inside double quotes" that are closed before the next blank line;
     - "inside single quotes": speech that begins with a capital, so that apostrophes
       are left out;
-    - "stage direction": inside square brackets;
-    - "speaker name": a line after a blank line, such as HAMLET. or Hor.
+    - "stage direction": inside square brackets.
 
-    C has
+    C has, where comments and strings count for nothing else,
 
     - "inside a comment", "inside a string";
-    - "brace depth": of curly brackets, outside of comments and strings;
+    - "brace depth": of curly brackets;
     - "inside parentheses";
     - "inside an if condition", "inside an if body";
     - "preprocessor line".
@@ -82,7 +77,7 @@ def text_features(text, kind=None) -> dict:
     >>> found["inside double quotes"].astype(int)
     array([0, 0, 1, 1, 0, 0, 0])
     >>> text_features("if (x)\n\ty();", kind="c")["inside an if body"].astype(int)
-    array([0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0])
+    array([0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0])
 
     Reference: Karpathy et al. 2016, section 4.2.
     """
@@ -129,14 +124,11 @@ def lines(text) -> dict:
     return {
         "position in line": position.astype("float32"),
         "indentation": indentation,
-        "upper-case word": inside(
-            len(text), [(m.start() + 1, m.end()) for m in UPPER.finditer(text)]
-        ),
     }
 
 
 def prose(text) -> dict:
-    """Quotes, stage directions and speakers."""
+    """Quotes and stage directions."""
     size = len(text)
     depth, _, pairs = brackets(text, closes_all=r"\n[ \t]*\n")
     quotes, opened = [], None
@@ -158,7 +150,6 @@ def prose(text) -> dict:
             + [(m.start(), m.end() - 1) for m in re.finditer("‘[^’]*’", text)],
         ),
         "stage direction": inside(size, [p for p in pairs if text[p[0]] == "["]),
-        "speaker name": inside(size, [m.span("name") for m in SPEAKER.finditer(text)]),
     }
 
 

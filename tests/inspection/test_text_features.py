@@ -44,30 +44,10 @@ def test_where_in_the_line_and_how_far_indented():
         ("inside single quotes", "‘so’ x", "^^^..."),
         ("stage direction", "[Exit.] no", "^^^^^^...."),
         ("inside brackets", "(a [b) c] {d}", "^^^^^........"),
-        ("upper-case word", "I am KING Lear A_B", "......^^^.......^^"),
-        ("speaker name", "HAMLET.\nTo be.", "^^^^^^^......."),
-        ("speaker name", "To be.", "......"),
     ],
 )
 def test_what_is_inside_in_prose(name, text, marks):
     assert "".join(marked(text, name, "prose")) == marks
-
-
-def test_speakers_stand_after_a_blank_line_and_before_a_speech():
-    text = "not.\nHor.\nNo.\n\nKing of France.\nWell.\n\nAlone.\n\nHAM.\nI."
-    assert marked(text, "speaker name", "prose") == [
-        ".....",
-        ".....",
-        "....",
-        ".",
-        "^^^^^^^^^^^^^^^.",
-        "......",
-        ".",
-        ".......",
-        ".",
-        "^^^^.",
-        "..",
-    ]
 
 
 def test_what_is_never_closed_ends_with_the_paragraph():
@@ -162,7 +142,7 @@ def test_a_comment_that_is_never_closed_is_one_to_the_end():
 
 def test_which_kind_of_text_it_is():
     assert "inside a comment" in text_features(C)
-    assert "speaker name" in text_features("HAMLET.\nTo be,\nor not;\nto be.\n")
+    assert "stage direction" in text_features("HAMLET.\nTo be,\nor not;\nto be.\n")
 
 
 def test_documents_are_read_one_by_one():
