@@ -14,8 +14,19 @@ from kerasrnn.inspection.cell_search import (
     find_cells,
     untrained_copy,
 )
+from kerasrnn.inspection.cells_figure import found_cells_figure
+from kerasrnn.inspection.colored_text import (
+    colored_text_figure,
+    colored_text_html,
+    colored_text_terminal,
+)
 from kerasrnn.inspection.confusion_matrix import confusion_matrix_figure
 from kerasrnn.inspection.figure_style import require_matplotlib
+from kerasrnn.inspection.gate_saturation import (
+    Saturation,
+    gate_saturation,
+    gate_saturation_figure,
+)
 from kerasrnn.inspection.gradient_flow import GradientFlow, gradient_flow
 from kerasrnn.inspection.gradient_study import (
     GradientStudy,
@@ -35,14 +46,21 @@ __all__ = [
     "GradientStudy",
     "Looks",
     "Recording",
+    "Saturation",
     "attention_maps_figure",
     "bleu_by_length_figure",
     "caption_attention",
     "caption_attention_figure",
     "caption_gallery_figure",
+    "colored_text_figure",
+    "colored_text_html",
+    "colored_text_terminal",
     "confusion_matrix_figure",
     "distance_from_diagonal",
     "find_cells",
+    "found_cells_figure",
+    "gate_saturation",
+    "gate_saturation_figure",
     "gradient_flow",
     "gradient_flow_figure",
     "gradient_flow_study",
