@@ -12,7 +12,6 @@ from kerasrnn.inspection.cell_search import (
     FoundCell,
     FoundCells,
     find_cells,
-    untrained_copy,
 )
 from kerasrnn.inspection.cells_figure import found_cells_figure
 from kerasrnn.inspection.colored_text import (
@@ -28,15 +27,13 @@ from kerasrnn.inspection.gate_saturation import (
     gate_saturation_figure,
 )
 from kerasrnn.inspection.gradient_flow import GradientFlow, gradient_flow
-from kerasrnn.inspection.gradient_study import (
-    GradientStudy,
-    gradient_flow_figure,
-    gradient_flow_study,
-)
+from kerasrnn.inspection.gradient_flow_figure import gradient_flow_figure
+from kerasrnn.inspection.gradient_study import GradientStudy, gradient_flow_study
 from kerasrnn.inspection.learning_curve import learning_curve_figure
 from kerasrnn.inspection.recording import Recording, record
 from kerasrnn.inspection.recurrent_model import set_largest_singular_value
 from kerasrnn.inspection.text_features import text_features
+from kerasrnn.inspection.untrained_copy import untrained_copy
 
 __all__ = [
     "Alignments",
