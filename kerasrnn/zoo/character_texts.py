@@ -181,6 +181,7 @@ def make_reader(model):
     """From ids, targets and states to log-probabilities (B, T), and states."""
 
     def read(ids, targets, states):
+        targets = ops.convert_to_tensor(targets)
         logits, states = model.run(ids, states)
         logits = ops.cast(logits, "float32")
         chosen = ops.take_along_axis(logits, targets[:, :, None], axis=-1)[..., 0]
@@ -278,6 +279,7 @@ def start(model, ids, lengths):
 
     The last character is left for the first step that writes.
     """
+    ids, lengths = ops.convert_to_tensor(ids), ops.convert_to_tensor(lengths)
     before = ops.pad(ids, [[0, 0], [1, 0]])  # (B, T + 1), what stands before each
     mask = ops.arange(ops.shape(ids)[1])[None] < lengths[:, None]
     _, states = model.run(
