@@ -48,6 +48,7 @@ class Worker:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
+        self.process.stdout.close()
 
     def _ask(self, request):
         pickle.dump(request, self.process.stdin)
