@@ -30,7 +30,12 @@ def family_of(layer) -> str:
 
 def is_recurrent_layer(value) -> bool:
     """Whether it is a recurrent layer itself, not a model that has some."""
-    return isinstance(value, keras.layers.Layer) and hasattr(value, "cell")
+    is_model = hasattr(value, "recurrent_layers")
+    return (
+        isinstance(value, keras.layers.Layer)
+        and not is_model
+        and hasattr(value, "cell")
+    )
 
 
 def recurrent_layers_of(model) -> list:

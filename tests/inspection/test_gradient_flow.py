@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from tiny_char_model import TinyCharModel
+from tiny_char_model import TEXT, TinyCharModel
 
 from kerasrnn.inspection import (
     GradientFlow,
@@ -11,6 +11,8 @@ from kerasrnn.inspection import (
     set_largest_singular_value,
 )
 from kerasrnn.layers import GRU, LSTM, RNN, LSTMCell, SimpleRNN
+from kerasrnn.text import CharacterStreams, CharacterText, CharacterTokenizer
+from kerasrnn.zoo import CharLanguageModel
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="the tape is TensorFlow's"
@@ -133,6 +135,28 @@ def test_the_weights_gradient_is_the_models_own():
     norm = np.sqrt(sum((g.numpy() ** 2).sum() for g in gradients))
     assert flow.weight_gradient == pytest.approx(norm, rel=1e-6)
     assert flow.losses[0] == pytest.approx(float(loss), rel=1e-6)
+
+
+@pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru"])
+def test_a_batch_of_character_streams_flows_through_a_language_model(cell):
+    tokenizer = CharacterTokenizer()
+    tokenizer.adapt([TEXT])
+    model = CharLanguageModel(
+        preprocessor=tokenizer, cell=cell, units=6, num_layers=2, dropout=0.5
+    )
+    streams = CharacterStreams(CharacterText.of_documents([TEXT], tokenizer), 3, 20)
+    batch = streams.batch(0)
+    flow = gradient_flow(model, batch, loss_step=None)
+    (ids, _), targets, weights = batch
+    logits = np.asarray(model(ids), "float64")
+    logs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    each = -np.take_along_axis(logs, targets[..., None], axis=-1)[..., 0]
+    np.testing.assert_allclose(flow.losses, (each * weights).sum(axis=1), rtol=1e-5)
+    assert len(flow.hidden) == 2 and flow.hidden[0].shape == (3, 20)
+    last = gradient_flow(model, batch)
+    # Each step's own loss adds to what comes from the last one.
+    assert (flow.hidden[1][:, 0] > last.hidden[1][:, 0]).all()
+    assert (last.cell[0] is None) == (cell != "lstm")
 
 
 def test_a_loss_of_ones_own():
