@@ -24,7 +24,8 @@ def found_cells_figure(
 
     The passages are from the part that judged, where there is much of the feature and
     much without it. What a feature is true of is underlined, and the title says which
-    colour should be there. Cell states are drawn as their tanh.
+    colour should be there. Each passage has a scale of its own, from the unit's lowest
+    to its highest activation in it.
 
     Args:
         model: The model that was searched.
@@ -85,11 +86,7 @@ def found_cells_figure(
         begin = max(0, start - warm_up)
         recording = record(model, joined[begin:end], names=[cell.name])
         activations = recording.unit(cell.name, layer=cell.layer, unit=cell.unit)
-        activations = activations[start - begin :]
-        if cell.name == "cell":
-            activations = np.tanh(activations)
-        if cell.name.endswith("_gate"):
-            activations = 2 * activations - 1  # from 0 … 1
+        activations = from_low_to_high(activations[start - begin :])
         colour = "red" if cell.sign > 0 else "blue"
         title = (
             f"{name} → {colour}: layer {cell.layer}, {cell.name} {cell.unit}, "
@@ -97,7 +94,23 @@ def found_cells_figure(
         )
         marks = values[start:end] if values.dtype == bool else None
         panels.append((title, joined[start:end], activations, marks))
-    return colored_texts_figure(panels, path, width=width)
+    return colored_texts_figure(panels, path, width=width, ends=("lowest", "highest"))
+
+
+def from_low_to_high(activations) -> np.ndarray:
+    """Activations from −1, their lowest, to 1, their highest.
+
+    A cell state may go up and down far from 0, where tanh is the same everywhere.
+
+    Example:
+
+    >>> from_low_to_high(np.array([11.0, 12.0, 13.0])).round(2).tolist()
+    [-1.0, 0.0, 1.0]
+    """
+    low, high = np.percentile(activations, [2, 98])
+    if high <= low:
+        return np.zeros_like(activations)
+    return np.clip((activations - low) / (high - low), 0, 1) * 2 - 1
 
 
 def feature_of(name, features, cut) -> np.ndarray:

@@ -145,8 +145,11 @@ def colored_text_figure(text, values, path, *, title="", width=80, marks=None):
     return colored_texts_figure([(title, text, values, marks)], path, width=width)
 
 
-def colored_texts_figure(panels, path, *, width=80):
-    """Several texts, (title, text, values, marks or None), one below the other."""
+def colored_texts_figure(panels, path, *, width=80, ends=("−1", "+1")):
+    """Several texts, (title, text, values, marks or None), one below the other.
+
+    `ends` is what the legend says of −1 and 1.
+    """
     if isinstance(width, bool) or int(width) != width or width < 10:
         raise ValueError(f"`width` must be an integer of 10 or above; got {width!r}.")
     checked = []
@@ -179,7 +182,7 @@ def colored_texts_figure(panels, path, *, width=80):
                 figure, title, rows, marks, lacking, (left, top), (cell, line), size
             )
             top += head + line * len(rows) + gap
-        draw_legend(figure, left, height - 0.35, bool(lacking))
+        draw_legend(figure, left, height - 0.35, ends, bool(lacking))
         return save(figure, path)
 
 
@@ -237,8 +240,9 @@ def draw_panel(figure, title, rows, marks, lacking, corner, cell, size):
             axes.hlines([number + 0.95] * len(ends), *ends.T, color=INK, linewidth=0.9)
 
 
-def draw_legend(figure, left, top, lacking):
+def draw_legend(figure, left, top, ends, lacking):
     """The scale from −1 to 1, in inches from the upper left corner."""
+    left += max(text_width(figure, ends[0], 8) - 0.15, 0)
     width, height = figure.get_size_inches()
     axes = figure.add_axes(
         ((left + 0.25) / width, 1 - (top + 0.12) / height, 1.4 / width, 0.12 / height)
@@ -251,10 +255,11 @@ def draw_legend(figure, left, top, lacking):
         spine.set(visible=True, color="#cbd2d9")
     style = {"fontsize": 8, "color": QUIET, "va": "center", "family": "DejaVu Sans"}
     y = 1 - (top + 0.06) / height
-    figure.text((left + 0.2) / width, y, "−1", ha="right", **style)
-    figure.text((left + 1.7) / width, y, "+1", **style)
+    figure.text((left + 0.2) / width, y, ends[0], ha="right", **style)
+    figure.text((left + 1.7) / width, y, ends[1], **style)
     if lacking:
-        figure.text((left + 2.2) / width, y, MISSING_NOTE, **style)
+        left += text_width(figure, ends[1], 8)
+        figure.text((left + 2.0) / width, y, MISSING_NOTE, **style)
 
 
 def check_values(text, values, name="values") -> np.ndarray:

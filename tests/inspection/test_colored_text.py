@@ -13,7 +13,7 @@ from kerasrnn.inspection import (
     found_cells_figure,
     text_features,
 )
-from kerasrnn.inspection.cells_figure import passage
+from kerasrnn.inspection.cells_figure import from_low_to_high, passage
 from kerasrnn.inspection.colored_text import laid_out
 
 RED, BLUE = (0xE2, 0x66, 0x5A), (0x5B, 0x93, 0xD3)
@@ -109,6 +109,8 @@ def test_the_best_cells_are_drawn_where_there_is_something_to_see(tmp_path):
         model, text, found, tmp_path / "cells.png", features=features, characters=90
     )
     drawn = image.imread(path)
+    # Each passage goes from one end of the scale to the other.
+    assert share_of(drawn, RED) > 1e-3 and share_of(drawn, BLUE) > 1e-3
     one = found_cells_figure(
         model,
         text,
@@ -140,6 +142,13 @@ def test_a_passage_has_much_of_the_feature_and_much_without():
     assert start >= 300 and start % 20 == 0 and end % 20 == 0
     assert 80 <= end - start <= 100
     assert values[start:end].sum() == 35
+
+
+def test_a_cell_far_from_zero_has_all_colours():
+    activations = np.linspace(7, 9, 101).astype("float32")
+    scaled = from_low_to_high(activations)
+    assert scaled[[0, 50, 100]] == pytest.approx([-1, 0, 1], abs=1e-5)
+    assert not from_low_to_high(np.full(5, 3.0)).any()
 
 
 def test_mistakes_are_named(tmp_path):
