@@ -57,6 +57,11 @@ class Captioning(RecipeTraining):
                 "`fine_tune` of a recipe must be false: its features are computed "
                 "once. Fine-tune a trained model with `fit`."
             )
+        if config["model"].get("encoder_weights", "imagenet") is None:
+            raise ValueError(
+                "`encoder_weights` of a recipe must name weights that can be had "
+                "again, such as 'imagenet': a preset holds none; got null."
+            )
 
     @property
     def data_results(self) -> dict:
@@ -203,7 +208,9 @@ class Captioning(RecipeTraining):
         test = self.splits["test"]
         groups = self.groups("test")
         found = self.captions(model, "test", **self.search)
-        greedy = self.captions(model, "test")
+        greedy = found
+        if self.search.get("search", "greedy") != "greedy":
+            greedy = self.captions(model, "test")
         # What is left when the model is shown other pictures: what it knows of the
         # captions alone.
         order = np.random.default_rng(0).permutation(len(test))
