@@ -196,7 +196,8 @@ def run(layer, sequences, before):
         outputs, *states = layer(sequences, initial_state=before)
     finally:
         layer.return_sequences, layer.return_state = flags
-    return outputs, states
+    # No gradient is wanted, or on torch all chunks would be kept for it.
+    return ops.stop_gradient(outputs), [ops.stop_gradient(s) for s in states]
 
 
 def pieces_of(documents, streams, warm_up) -> list:
