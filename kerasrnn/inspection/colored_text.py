@@ -116,7 +116,9 @@ def colored_text_terminal(text, values):
     return "\n".join(lines)
 
 
-def colored_text_figure(text, values, path, *, title="", width=80, marks=None):
+def colored_text_figure(
+    text, values, path, *, title="", width=80, marks=None, ends=("−1", "+1")
+):
     """Draw a text on the colours of a unit's activations, with a legend.
 
     Args:
@@ -126,6 +128,7 @@ def colored_text_figure(text, values, path, *, title="", width=80, marks=None):
         title: Above the text.
         width: Characters in a line; longer lines are wrapped.
         marks: (T,) booleans, which characters are underlined, or None.
+        ends: What the legend says of −1 and 1.
 
     Returns:
         The path.
@@ -142,7 +145,8 @@ def colored_text_figure(text, values, path, *, title="", width=80, marks=None):
 
     Reference: Karpathy et al. 2016, figure 2.
     """
-    return colored_texts_figure([(title, text, values, marks)], path, width=width)
+    panels = [(title, text, values, marks)]
+    return colored_texts_figure(panels, path, width=width, ends=ends)
 
 
 def colored_texts_figure(panels, path, *, width=80, ends=("−1", "+1")):

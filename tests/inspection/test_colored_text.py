@@ -99,6 +99,20 @@ def test_letters_lie_on_their_colours_and_marks_under_them(tmp_path):
     assert ink[1] > 1.1 * ink[0]
 
 
+def test_the_legend_says_what_the_colours_stand_for(tmp_path):
+    image = pytest.importorskip("matplotlib.image")
+    text, values = "abc" * 40, np.linspace(-1, 1, 120)
+    plain = colored_text_figure(text, values, tmp_path / "a.png")
+    named = colored_text_figure(
+        text, values, tmp_path / "b.png", ends=("0 bits", "8 bits and more")
+    )
+    plain, named = image.imread(plain), image.imread(named)
+    legend = len(plain) - 68  # of 0.45 inches
+    assert np.array_equal(plain[:legend], named[:legend])
+    ink = [(p[legend:, :, :3] < 0.7).all(axis=-1).sum() for p in (plain, named)]
+    assert ink[1] > 2 * ink[0]
+
+
 def test_the_best_cells_are_drawn_where_there_is_something_to_see(tmp_path):
     image = pytest.importorskip("matplotlib.image")
     model = TinyCharModel("lstm", scale=3)
