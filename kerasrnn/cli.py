@@ -118,15 +118,18 @@ def _parser():
         _train,
         "Train a recipe on its data, or on your own.",
         """
-        Downloads the data once, trains until the validation data gets no better, and
-        ends with the scores on the test data and three texts with what the model makes
-        of them. The output folder then holds the preset (the trained model),
-        results.json and the figures.
+        Downloads the data once, trains until the recipe's epochs are over or the
+        validation data gets no better, and ends with the scores on the test data and
+        examples of what the model does. The output folder then holds the preset (the
+        trained model), results.json and the figures.
 
-        A file of your own has an example on each line: label<tab>text for a recipe
-        that classifies, source<tab>target for one that translates. For a recipe that
-        captions it is a folder of pictures, with a file captions.tsv that has
-        file<tab>caption on each line; for one that learns to write, any text.
+        Data of your own, in UTF-8, for a recipe that
+          classifies  a file with label<tab>text on each line
+          translates  a file with source<tab>target on each line
+          captions    a folder of pictures, with a file captions.tsv in it that has
+                      file<tab>caption on each line
+          writes      any text file of 200 characters or more, however large
+        A part of it is kept back to validate and to test.
 
         If it is stopped, by Ctrl-C or a power cut, the same command goes on where it
         was and ends in the very same weights.
@@ -137,7 +140,7 @@ def _parser():
         kerasrnn train sentiment-movies --data my.tsv      label<tab>text on each line
         kerasrnn train translate-en-es --data pairs.tsv    source<tab>target
         kerasrnn train caption-stamps --data pictures      with captions.tsv
-        kerasrnn train char-lm --data book.txt             any text
+        kerasrnn train char-lm --data book.txt             any text in UTF-8
         """,
     )
     train.set_defaults(when_stopped=" The same command goes on from where it was.")
@@ -145,9 +148,8 @@ def _parser():
     train.add_argument(
         "--data",
         metavar="FILE",
-        help="learn from this text file instead: label<tab>text on each line, or "
-        "source<tab>target for a translation recipe, any text for a language model; "
-        "or from this folder of pictures, with a captions.tsv of file<tab>caption",
+        help="learn from this file, or folder of pictures, instead of the recipe's "
+        "data",
     )
     train.add_argument(
         "--output", metavar="FOLDER", help="where to put it all (runs/RECIPE)"
@@ -168,37 +170,40 @@ def _parser():
         _evaluate,
         "Judge a trained model on test data.",
         """
-        The data is the test split of the recipe's data set, or all lines of a file of
-        your own, or all pictures of a folder with a captions.tsv.
+        The data is the test split of the recipe's data set, or all of a file or folder
+        of your own, which looks as for `kerasrnn train`.
         """,
         """
         kerasrnn evaluate sentiment-movies
         kerasrnn evaluate runs/sentiment-movies --data my.tsv
+        kerasrnn evaluate chars-shakespeare --data book.txt
         """,
     )
     _add_model(evaluate)
     evaluate.add_argument(
         "--data",
         metavar="FILE",
-        help="a text file with label<tab>text on each line, or source<tab>target for "
-        "a translator; or a folder of pictures with a captions.tsv of "
-        "file<tab>caption; all of it is used",
+        help="a file with label<tab>text on each line, or source<tab>target for a "
+        "translator, or any text for a language model; or a folder of pictures with a "
+        "captions.tsv of file<tab>caption; all of it is used",
     )
 
     predict = command(
         "predict",
         _predict,
-        "Say what a trained model makes of texts or pictures.",
+        "Say what a trained model makes of texts or pictures, or let it write.",
         """
-        Prints a line for each text. Of a classifier: label, probability, text, with
-        tabs between. Of a translator: the translation; with --n-best N as many lines
-        for each text, the best first.
-        To a captioner the texts are names of picture files. Of one picture it prints
-        the caption; of several, or of standard input, the file's name and a tab before
-        each. A picture that cannot be read is told on standard error, and the exit
-        code is 1 after all others are done.
-        A character language model goes on with each text, character by character.
-        Without a text, reads one a line from standard input.
+        What it prints for each text depends on the model:
+          classifier      a line of label, probability and text, with tabs between
+          translator      the translation; with --n-best N as many lines, the best first
+          captioner       the texts are names of picture files: the caption; of several
+                          pictures, or of standard input, the file's name and a tab
+                          before each
+          language model  the text, and what the model writes after it, character by
+                          character, line feeds too; "" lets it begin by itself
+        Without a text, reads one a line from standard input. A picture that cannot be
+        read is told on standard error, and the exit code is 1 after all others are
+        done.
         """,
         """
         kerasrnn predict sentiment-movies "a gripping, funny film" "what a bore"
@@ -215,39 +220,51 @@ def _parser():
         nargs="*",
         help="texts, or picture files; none: lines of standard input",
     )
-    predict.add_argument(
+    search = predict.add_argument_group("translators and captioners")
+    search.add_argument(
         "--beam",
         type=_positive,
         metavar="N",
         help="search with N beams; 1 is greedy search (5)",
     )
-    predict.add_argument(
+    search.add_argument(
         "--n-best",
         type=_positive,
         metavar="N",
         help="the N best translations or captions, at most as many as beams (1)",
     )
-    predict.add_argument(
+    search.add_argument(
         "--scores",
         action="store_true",
         help="the search's score and a tab before each translation or caption",
     )
-    predict.add_argument(
+    looks = predict.add_argument_group("captioners that attend")
+    looks.add_argument(
         "--attention",
         metavar="FILE",
-        help="of a captioner that attends: draw where it looked for each word of the "
-        "first picture's caption, by greedy search, as a PNG file",
+        help="draw where it looked for each word of the first picture's caption, by "
+        "greedy search, as a PNG file",
     )
-
+    writing = predict.add_argument_group("character language models")
     for name, kind, metavar, about in (
-        ("--length", _positive, "N", "write so many characters (500)"),
-        ("--temperature", float, "T", "0 takes the likeliest, 1 draws (0.7)"),
+        ("--length", _positive, "N", "how many characters to write (500)"),
+        (
+            "--temperature",
+            float,
+            "T",
+            "1 draws as the model says; below 1 likely characters become likelier; 0 "
+            "always takes the likeliest (0.7)",
+        ),
         ("--top-k", _positive, "K", "draw from the K likeliest characters only"),
-        ("--seed", int, "S", "an integer gives the same text every time"),
+        (
+            "--seed",
+            int,
+            "S",
+            "an integer from 0 on: the same text every time; without it another one "
+            "each time",
+        ),
     ):
-        predict.add_argument(
-            name, type=kind, metavar=metavar, help=f"of a language model: {about}"
-        )
+        writing.add_argument(name, type=kind, metavar=metavar, help=about)
 
     export = command(
         "export",
@@ -255,7 +272,9 @@ def _parser():
         "Write a trained model for production.",
         """
         Writes a TensorFlow SavedModel that takes raw strings, or the bytes of pictures,
-        and returns label and probabilities, translations or captions. It needs
+        and returns label and probabilities, translations or captions; of a language
+        model what comes after a text, and, under other signatures, the probability of
+        every character (score), and of the next one, state in and out (step). It needs
         TensorFlow and neither Keras nor kerasrnn, and lies as TensorFlow Serving
         expects it: OUTPUT/VERSION.
         """,
@@ -352,12 +371,7 @@ def _predict(options):
 
     if isinstance(model, CharLanguageModel):
         return _write_on(model, options)
-    for name in WRITING:
-        if getattr(options, name) is not None:
-            raise UsageError(
-                f"--{name.replace('_', '-')} is for character language models; "
-                f"{options.model} is a {type(model).__name__}."
-            )
+    _refuse(model, options, WRITING, "character language models")
     lines = _lines_of(model, options)
     if options.text:
         _print_lines(lines(options.text))
@@ -369,18 +383,26 @@ def _predict(options):
     return getattr(lines, "exit_code", 0)
 
 
-# Options of `predict` for models that write on.
+# Options of `predict` for models of one kind.
+SEARCHING = ("beam", "n_best", "scores")
 WRITING = ("length", "temperature", "top_k", "seed")
+
+
+def _refuse(model, options, names, kind):
+    """Options of another kind of models than this one are wrong usage."""
+    for name in names:
+        given = getattr(options, name)
+        if given is not None and given is not False:  # `--seed 0` is given.
+            raise UsageError(
+                f"--{name.replace('_', '-')} is for {kind}; {options.model} is a "
+                f"{type(model).__name__}."
+            )
 
 
 def _write_on(model, options):
     """Go on with every text, and show each character as soon as it is there."""
-    for name in ("beam", "n_best", "scores", "attention"):
-        if getattr(options, name):
-            raise UsageError(
-                f"--{name.replace('_', '-')} is for other models; {options.model} is a "
-                f"{type(model).__name__}."
-            )
+    _refuse(model, options, SEARCHING, "translators and captioners")
+    _refuse(model, options, ["attention"], "captioners that attend")
     given = {name: getattr(options, name) for name in WRITING}
     given = {"length": 500, "temperature": 0.7} | {
         name: value for name, value in given.items() if value is not None
@@ -405,11 +427,8 @@ def _lines_of(model, options):
     from kerasrnn.zoo import ImageCaptioner, Seq2Seq
 
     sees = isinstance(model, ImageCaptioner)
-    if options.attention and not (sees and model.attends):
-        raise UsageError(
-            f"--attention is for captioners that attend; {options.model} is a "
-            f"{type(model).__name__}."
-        )
+    if not (sees and model.attends):
+        _refuse(model, options, ["attention"], "captioners that attend")
     if sees or isinstance(model, Seq2Seq):
         n_best = options.n_best or 1
         beam_width = options.beam or max(5, n_best)
@@ -421,12 +440,7 @@ def _lines_of(model, options):
         if sees:
             return _Captions(model, search, options)
         return functools.partial(_translations, model, search, options.scores)
-    for name in ("beam", "n_best", "scores"):
-        if getattr(options, name):
-            raise UsageError(
-                f"--{name.replace('_', '-')} is for translators and captioners; "
-                f"{options.model} is a {type(model).__name__}."
-            )
+    _refuse(model, options, SEARCHING, "translators and captioners")
     return functools.partial(_classes, model)
 
 
@@ -544,6 +558,16 @@ def _served_example(model, folder):
         return (
             f'{example}picture = tf.io.read_file("photo.png")\n'
             'print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())'
+        )
+    if hasattr(model, "stream"):
+        return (
+            f"{example}written = answer(\n"
+            '    text=tf.constant(["The "]),\n'
+            "    length=tf.constant(200),\n"
+            "    temperature=tf.constant(0.7),\n"
+            "    seed=tf.constant(1),\n"
+            ")\n"
+            'print("The " + written["text"].numpy()[0].decode())'
         )
     call = 'answer(text=tf.constant(["a text of your own"]))'
     if hasattr(model, "generate"):

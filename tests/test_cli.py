@@ -358,13 +358,14 @@ def test_bad_data_is_told_in_one_line(tmp_path):
 def test_an_unfinished_run_with_other_settings_is_not_overwritten(tmp_path, capsys):
     recipe = write_recipe(tmp_path / "tiny")
     output = tmp_path / "out"
-    output.mkdir()
+    (output / "seed-3").mkdir(parents=True)
     (output / "run.json").write_text("{}")
     data = write_tsv(tmp_path / "my.tsv")
     arguments = ["train", str(recipe), "--data", str(data), "--output", str(output)]
     assert main(arguments) == 1
     assert "an unfinished run with other settings" in capsys.readouterr().err
     (output / "run.json").unlink()
+    (output / "seed-3").rmdir()
     (output / "holiday.jpg").write_text("")
     assert main(arguments) == 1
     assert "a folder with other things in it" in capsys.readouterr().err

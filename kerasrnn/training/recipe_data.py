@@ -171,6 +171,8 @@ def evaluation_text(model: str, tokenizer, path=None) -> CharacterText:
         documents = _documents(data, "test")
     else:
         documents = ["".join(read_text(pathlib.Path(path)))]
+        if not any(documents):
+            raise ValueError(f"{path} must have a character at least; it is empty.")
     return CharacterText.of_documents(documents, tokenizer)
 
 

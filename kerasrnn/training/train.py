@@ -27,6 +27,7 @@ TRAININGS = {
     "AttentionCaptioner": Captioning,
     "CharLanguageModel": LanguageModelling,
 }
+BLOCK = 1 << 20  # bytes of a file that are read at once
 RUN_FILE = "run.json"
 RESULTS_FILE = "results.json"
 
@@ -141,7 +142,9 @@ def _prepare_folder(output, config, data, restart, log):
     if run_file.is_file():
         finished = (output / RESULTS_FILE).is_file()
         same = json.loads(run_file.read_text(encoding="utf-8")) == settings
-        if not same and not finished and not restart:
+        # A run that its data stopped has nothing that could be lost.
+        unfinished = not finished and any(output.glob("seed-*"))
+        if unfinished and not same and not restart:
             raise ValueError(
                 f"`output` {output} holds an unfinished run with other settings. Give "
                 "another folder (--output), or begin anew (--restart)."
@@ -169,7 +172,9 @@ def _digest(path):
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
             digest.update(file.relative_to(path).as_posix().encode() * path.is_dir())
-            digest.update(file.read_bytes())
+            with open(file, "rb") as contents:  # It may be larger than the memory.
+                while block := contents.read(BLOCK):
+                    digest.update(block)
     return digest.hexdigest()
 
 
