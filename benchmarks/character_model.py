@@ -54,6 +54,7 @@ CHARACTERS = (
     string.digits + string.ascii_letters + string.punctuation + " \n\u2014\u00e9"
 )
 CHUNK, RATE = 100, 2e-3
+CHECKED = 2  # chunks that all sides must see alike, the second after the first
 # Of losses, which are close to each other on random text, and of logits.
 TOLERANCES = {"losses": 1e-5, "logits": 1e-4}
 WINDOWS = f"predict, {peers.WINDOW} characters"
@@ -129,10 +130,9 @@ def training_sides(cell, batch_size, worker, arguments):
         metrics=[BitsPerCharacter()],
     )
     ours.carry(batch_size)
-    expected = losses(ours, [(x, y) for x, y, _ in batches])
-    check(
-        "losses", losses(theirs, [(x[0], y) for x, y, _ in batches]), expected, "keras"
-    )
+    first = batches[:CHECKED]
+    expected = losses(ours, [(x, y) for x, y, _ in first])
+    check("losses", losses(theirs, [(x[0], y) for x, y, _ in first]), expected, "keras")
     sides = {
         "ours": fit(ours, data),
         "keras": fit(theirs, data.map(lambda x, y, weight: (x[0], y, weight))),
@@ -144,7 +144,7 @@ def training_sides(cell, batch_size, worker, arguments):
             batches=[(x[0], y) for x, y, _ in batches],
             learning_rate=RATE,
         )
-        check("losses", found, expected, "torch")
+        check("losses", found[:CHECKED], expected, "torch")
         sides["torch"] = worker.run
     return sides, len(text)
 
