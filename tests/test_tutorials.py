@@ -18,6 +18,9 @@ LAST_WORDS = {
     "01_recurrent_layers": "test accuracy",
     "02_translation_with_attention": "TensorFlow alone gives the same translation",
     "03_image_captioning": "TensorFlow alone gives the same caption",
+    "04_character_language_model": "The model is kept, and reads and writes",
+    "05_inside_the_cells": "The random weights know",
+    "06_gradient_flow": "Chunks of 100 characters point",
 }
 EACH = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
@@ -52,9 +55,10 @@ def test_the_notebook_was_run_to_its_end(source):
 
 @EACH
 def test_only_the_stated_names_are_imported(source):
-    # A learner has what `pip install 'kerasrnn[plot]'` brings, and drawing.py.
-    known = {"drawing", "keras", "kerasrnn", "matplotlib", "numpy", "tensorflow"}
+    # A learner has what `pip install 'kerasrnn[plot]'` brings, and the drawings.
+    known = {"keras", "kerasrnn", "matplotlib", "numpy", "tensorflow"}
     known |= {"tensorflow_datasets", *sys.stdlib_module_names}
+    known |= {path.stem for path in FOLDER.glob("drawing*.py")}
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             assert {alias.name.split(".")[0] for alias in node.names} <= known

@@ -413,6 +413,36 @@ def captioners(words=("a", "red", "apple")):
     plt.show()
 
 
+def truncated(chunks=3, steps=4):
+    """States go on from chunk to chunk, the gradient ends where its chunk begins."""
+    _, axes = plt.subplots(figsize=(10, 2.7))
+    width = steps * 1.0 + 0.9
+    blank(axes, (-1.0, chunks * width - 0.1), (-1.5, 1.55))
+    for chunk in range(chunks):
+        first = chunk * width
+        ground = Rectangle(
+            (first - 0.5, -0.65), steps, 1.3, color=PALE, alpha=0.7, zorder=0
+        )
+        axes.add_patch(ground)
+        middle = first + (steps - 1) / 2
+        axes.text(middle, 1.2, f"chunk {chunk + 1}", ha="center", weight="bold")
+        for t in range(steps):
+            box(axes, first + t, 0, STATE, width=0.5, height=0.5)
+            if t + 1 < steps:
+                arrow(axes, (first + t + 0.25, 0.1), (first + t + 0.75, 0.1), BLUE)
+                arrow(axes, (first + t + 0.75, -0.1), (first + t + 0.25, -0.1), ORANGE)
+        if chunk + 1 < chunks:
+            start, end = first + steps - 0.75, first + width - 0.25
+            arrow(axes, (start, 0.1), (end, 0.1), BLUE)
+            axes.plot([end, end - 0.5], [-0.1, -0.1], color=ORANGE, linewidth=1.1)
+            axes.plot(end - 0.6, -0.1, marker="x", color=ORANGE, markersize=8, mew=2)
+        style = {"ha": "center", "va": "center", "color": QUIET}
+        axes.text(middle, -1.1, "one step of\nthe optimizer", **style)
+    axes.text(-0.5, 0.8, "states", color=BLUE)
+    axes.text(0.75, 0.8, "gradients", color=ORANGE)
+    plt.show()
+
+
 def pictures(images, texts, columns=6):
     """Pictures (height, width, 3), 0 to 255, in rows, each with a text below."""
     rows = -(-len(images) // columns)
@@ -459,7 +489,7 @@ def alike(image, similarity, place):
     plt.show()
 
 
-def page(path):
+def page(path, photographs=True):
     """A figure that was written to a PNG file, as it is."""
     image = plt.imread(path)
     height, width = image.shape[:2]
@@ -467,8 +497,9 @@ def page(path):
     axes = figure.add_axes((0, 0, 1, 1))
     axes.imshow(image, interpolation="none", aspect="auto")
     axes.axis("off")
-    # What PNG needs so much for has photographs in it.
-    show_photographs() if os.path.getsize(path) > 150_000 else plt.show()
+    # What PNG needs so much for has photographs in it, where there may be some.
+    large = os.path.getsize(path) > 150_000
+    show_photographs() if photographs and large else plt.show()
 
 
 def show_photographs():

@@ -1,0 +1,664 @@
+# %% [markdown]
+# # 6. How gradients flow
+#
+# To learn from what happened long ago, an error has to travel back through every step in
+# between. On its way it is multiplied by a matrix at each of them, and a product of many
+# factors does one of two things: it dies out, or it blows up. This page shows
+#
+# 1. the equations of back-propagation through time, worked by hand,
+# 2. the product of Jacobians, and what it does to a gradient,
+# 3. the largest singular value below, at and above 1,
+# 4. exploding gradients, the cliff that they come from, and clipping,
+# 5. vanishing gradients, and why they are the worse of the two,
+# 6. why the cell state of an LSTM helps, and what its forget bias is for,
+# 7. the whole story in one figure: SimpleRNN, LSTM and GRU,
+# 8. truncated back-propagation: what is lost at the end of a chunk.
+#
+# The shape letters are those of the whole library: **B** batch, **T** steps, **D**
+# features, **U** units. You should know what [tutorial 1](01_recurrent_layers.ipynb) says
+# of layers, states and gates.
+#
+# To run it: `pip install 'kerasrnn[plot]'`, then this notebook, or the `.py` file beside
+# it. The drawings come from `drawing.py` and `drawing_gradients.py`; you need not read
+# them.
+
+# %%
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import pathlib
+import tempfile
+
+import drawing
+import drawing_gradients
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasrnn import layers
+from kerasrnn.inspection import gradient_flow, set_largest_singular_value
+
+SMALL = os.environ.get("KERASRNN_TUTORIAL_SIZE") == "small"  # for a quick look
+tf.get_logger().setLevel("ERROR")
+keras.utils.set_random_seed(1)
+rng = np.random.default_rng(1)
+folder = pathlib.Path(tempfile.mkdtemp())  # for what this page writes
+
+# %% [markdown]
+# ## 1. Back-propagation through time
+#
+# A recurrent layer laid out over its steps is an ordinary deep network, whose layers happen
+# to share their weights. So ordinary back-propagation works on it. Forward:
+#
+# $$a_t = x_t W + h_{t-1} U + b, \qquad h_t = \tanh(a_t)$$
+#
+# Take a loss $L$ of the last state alone, and write $\delta_t = \partial L / \partial h_t$
+# for what arrives at the state of step $t$. Backward, from the last step to the first:
+#
+# $$\begin{aligned}
+# \partial L / \partial a_t &= \delta_t \odot (1 - h_t^2) \\
+# \delta_{t-1} &= (\partial L / \partial a_t)\, U^\top
+# \end{aligned}$$
+#
+# (A loss at every step would add its own part to $\delta_t$, and change nothing else.) The
+# weights are used at every step, so their gradients are sums over all steps:
+#
+# $$\frac{\partial L}{\partial W} = \sum_t x_t^\top \frac{\partial L}{\partial a_t}, \qquad
+# \frac{\partial L}{\partial U} = \sum_t h_{t-1}^\top \frac{\partial L}{\partial a_t}, \qquad
+# \frac{\partial L}{\partial b} = \sum_t \frac{\partial L}{\partial a_t}$$
+
+# %%
+drawing_gradients.back_through_time()
+
+
+# %% [markdown]
+# The same in NumPy, for a batch. The loss is half the squared distance between the last
+# state and a target:
+
+
+# %%
+def forward(x, W, U, b):
+    """The states h_0 ... h_T of x (B, T, D): (T + 1, B, U)."""
+    h = [np.zeros((len(x), len(U)))]
+    for t in range(x.shape[1]):
+        h.append(np.tanh(x[:, t] @ W + h[-1] @ U + b))
+    return np.stack(h)
+
+
+def backward(x, h, U, target):
+    """What arrives at each state, (T, B, U), and the gradients of W, U and b."""
+    steps = x.shape[1]
+    delta = h[-1] - target  # ∂L/∂h_T of L = ½‖h_T − target‖²
+    arrived, dW, dU, db = [], 0, 0, 0
+    for t in range(steps, 0, -1):
+        arrived.append(delta)
+        da = delta * (1 - h[t] ** 2)
+        dW = dW + x[:, t - 1].T @ da
+        dU = dU + h[t - 1].T @ da
+        db = db + da.sum(axis=0)
+        delta = da @ U.T
+    return np.stack(arrived[::-1]), (dW, dU, db)
+
+
+BATCH, STEPS, FEATURES, UNITS = 8, 40, 8, 32
+x = 0.1 * rng.normal(size=(BATCH, STEPS, FEATURES)).astype("float32")
+target = rng.normal(size=(BATCH, UNITS)).astype("float32")
+
+layer = layers.SimpleRNN(UNITS, return_sequences=True)
+layer.build(x.shape)
+W, U, b = layer.get_weights()
+h = forward(x, W, U, b)
+arrived, by_hand = backward(x, h, U, target)
+
+
+def compare(name, ours, theirs):
+    """Print the largest difference, and stop if there is a real one."""
+    difference = np.abs(np.asarray(ours) - np.asarray(theirs)).max()
+    print(f"{name}: largest difference {difference:.1e}")
+    assert difference < 1e-4, name
+
+
+with tf.GradientTape() as tape:
+    last = layer(x)[:, -1]
+    loss = 0.5 * tf.reduce_sum((last - target) ** 2)
+for name, ours, tapes in zip(
+    ("∂L/∂W", "∂L/∂U", "∂L/∂b"),
+    by_hand,
+    tape.gradient(loss, layer.trainable_weights),
+    strict=True,
+):
+    compare(f"{name}, by hand and by TensorFlow", ours, tapes)
+
+# %% [markdown]
+# `gradient_flow` of `kerasrnn.inspection` measures $\lVert \delta_t \rVert$ for us, of any
+# recurrent layer, and of whole models:
+
+# %%
+flow = gradient_flow(layer, (x, target))
+compare(
+    "‖∂L/∂h_t‖, by hand and by gradient_flow",
+    np.linalg.norm(arrived, axis=-1).T,
+    flow.hidden[0],
+)
+print("rows and steps:", flow.hidden[0].shape)
+
+# %% [markdown]
+# ## 2. A product of Jacobians
+#
+# From one step to the one before it, $\delta$ is multiplied by a matrix, the Jacobian of
+# the step. Over many steps by the product of them:
+#
+# $$\delta_t = \delta_T \, J_T\, J_{T-1} \cdots J_{t+1}, \qquad
+# J_k = \mathrm{diag}(1 - h_k^2)\, U^\top$$
+#
+# How much can such a matrix stretch a vector? By its largest singular value $\sigma_1$ at
+# most, and by its smallest at least. The derivative of tanh is never above 1, so
+#
+# $$\lVert \delta_t \rVert \;\le\; \sigma_1(U)^{T-t}\; \lVert \delta_T \rVert$$
+#
+# which is the heart of it (Pascanu et al. 2013): **an exponential**. To see it, take two
+# units and no tanh. Each arrow below is a gradient that starts at the last step with
+# length 1, one for each direction. The matrix turns a bit and stretches one axis by
+# $\sigma_1$, the other by $0.8\,\sigma_1$:
+
+# %%
+angle = np.deg2rad(25)
+turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+matrices = {value: value * turn @ np.diag([1, 0.8]) for value in (0.8, 1.0, 1.25)}
+for matrix in matrices.values():
+    print(f"singular values {np.linalg.svd(matrix)[1].round(2)}", end="   ")
+    print(
+        f"100 steps stretch to {np.linalg.norm(np.linalg.matrix_power(matrix, 100), 2):.1e}"
+    )
+drawing_gradients.stretched(matrices)
+
+# %% [markdown]
+# Look at the row in the middle. Its $\sigma_1$ is 1 and it shrinks all the same: as the
+# matrix turns, every direction comes to the short axis in time. So $\sigma_1 < 1$ is
+# *enough* for gradients to vanish, and $\sigma_1 > 1$ is *needed* for them to explode, but
+# not enough. What a power of one matrix does in the long run is up to its largest
+# eigenvalue, which is never above $\sigma_1$. With tanh and inputs, the matrix is another
+# one at every step, and the singular values of the product are what counts.
+#
+# Here they are, for the layer above with $\sigma_1(U) = 1.25$: all 32 singular values of
+# the product over $1, 2, 3 …$ steps. A new SimpleRNN has an *orthogonal* recurrent kernel,
+# whose singular values are all equal, and inputs that are small leave tanh nearly straight.
+# A kernel of normal random numbers is different from the first step on:
+
+# %%
+print("new:", np.linalg.svd(layer.get_weights()[1])[1].round(3)[:4], "…")
+
+
+def spectrum_of_product(U, h):
+    """Singular values of J_T ⋯ J_{t+1} for t = T−1 ... 0, of one row: (T, U)."""
+    product, found = np.eye(len(U)), []
+    for state in h[:0:-1]:  # h_T ... h_1
+        product = product @ (np.diag(1 - state**2) @ U.T)
+        found.append(np.linalg.svd(product)[1])
+    return np.stack(found)
+
+
+random = rng.normal(size=(UNITS, UNITS))
+kernels = {
+    "orthogonal": 1.25 * U,
+    "normal random numbers": 1.25 * random / np.linalg.norm(random, 2),
+}
+drawing_gradients.spectra(
+    {
+        name: spectrum_of_product(kernel, forward(x, W, kernel, b)[:, 0])
+        for name, kernel in kernels.items()
+    },
+    bound=1.25,
+)
+
+# %% [markdown]
+# The dotted line is the bound, $\sigma_1^k$, and both kernels are far below it. (Blue is
+# every fourth of the other singular values.) On the left all directions start out growing
+# alike; then the states have grown too, tanh is flat for some of them, and the singular
+# values spread. On the right the gradient shrinks in every direction although $\sigma_1$ is
+# the same, and most directions are gone after a few steps: what comes back from the past is
+# a few numbers of 32.
+#
+# ## 3. Below, at and above 1
+#
+# `set_largest_singular_value` scales a layer's recurrent kernel. We give the same layer
+# $\sigma_1$ of 0.8, 1 and 1.25, with small inputs and with large ones, and measure:
+
+# %%
+VALUES = (0.8, 1.0, 1.25)
+
+
+def mean_norm(norms):
+    """The geometric mean of the rows (B, T)."""
+    return np.exp(np.log(norms).mean(axis=0))
+
+
+flows = {}
+for size, inputs in (("small inputs", x), ("inputs ten times as large", 10 * x)):
+    flows[size] = {}
+    for value in VALUES:
+        set_largest_singular_value(layer, value)
+        norms = mean_norm(gradient_flow(layer, (inputs, target)).hidden[0])
+        flows[size][value] = norms / norms[-1]
+        print(
+            f"{size}, σ₁ = {value}: ‖∂L/∂h_1‖ / ‖∂L/∂h_T‖ = {flows[size][value][0]:.1e}"
+        )
+drawing_gradients.below_at_above(flows)
+
+# %% [markdown]
+# The bound is dotted. Below 1 the measurement follows it, with small inputs nearly exactly.
+# At 1.25 the gradient does not vanish with small inputs, and it would grow at the pace of
+# the bound if tanh were straight. With large inputs tanh is flat, $1 - h_t^2$ is well below
+# 1, and all three vanish. So nothing that one does to $U$ alone is safe: a value that is
+# right for one input is wrong for another, and learning moves it anyway.
+#
+# ## 4. Exploding, the cliff, and clipping
+#
+# What is bad about a large gradient? One unit is enough to see it. Let it read nothing but
+# start at ½, let it run for 50 steps, and ask for 0.7 at the end:
+#
+# $$h_t = \sigma(w\, h_{t-1} + b), \qquad h_0 = ½, \qquad L = (h_{50} - 0.7)^2$$
+
+
+# %%
+def sigmoid(a):
+    """σ(a)."""
+    return 1 / (1 + np.exp(-a))
+
+
+def loss_and_gradient(w, b, steps=50):
+    """L, ∂L/∂w and ∂L/∂b, by the chain rule along the way."""
+    h, dw, db = 0.5 + 0 * w, 0 * w, 0 * w
+    for _ in range(steps):
+        new = sigmoid(w * h + b)
+        slope = new * (1 - new)
+        # Both derivatives of the new state hold those of the state before.
+        h, dw, db = new, slope * (h + w * dw), slope * (1 + w * db)
+    return (h - 0.7) ** 2, 2 * (h - 0.7) * dw, 2 * (h - 0.7) * db
+
+
+def descend(w, b, rate, clipnorm, steps):
+    """Gradient descent: the way that (w, b) takes, and the norms of the gradients."""
+    way, norms = [(w, b)], []
+    for _ in range(steps):
+        _, dw, db = loss_and_gradient(w, b)
+        norm = np.hypot(dw, db)
+        scale = 1 if clipnorm is None else min(1, clipnorm / norm)
+        w, b = w - rate * scale * dw, b - rate * scale * db
+        way.append((w, b))
+        norms.append(norm)
+    return np.array(way), np.array(norms)
+
+
+START = {"w": 6.0, "b": -2.6}
+ways = {}
+for clipnorm in (None, 0.5):
+    ways[clipnorm], norms = descend(**START, rate=0.5, clipnorm=clipnorm, steps=150)
+    losses = loss_and_gradient(*ways[clipnorm].T)[0]
+    name = "as it is" if clipnorm is None else f"clipped to {clipnorm}"
+    print(
+        f"{name:15} largest gradient {norms.max():6.1f}, "
+        f"loss at first {losses[0]:.3f}, at the end {losses[-1]:.3f}"
+    )
+drawing_gradients.cliff(loss_and_gradient, ways)
+
+# %% [markdown]
+# Most of the plane is nearly flat. Then there is a wall, where a small change of the weights
+# decides to which of two values the unit runs in 50 steps. Both ways go down along the edge
+# and meet the wall where its gradient is enormous. One step along it throws the weights to
+# a place from which they do not come back; the clipped step only bounces off. The gradient's *direction* is good; only its length is absurd. So shorten it
+# (Pascanu et al. 2013, algorithm 1):
+#
+# $$g \leftarrow g \cdot \min\Bigl(1, \frac{c}{\lVert g \rVert}\Bigr)$$
+#
+# $\lVert g \rVert$ is over the gradients of *all* weights together, which is Keras's
+# `global_clipnorm`. (Its `clipnorm` clips each weight by itself, which turns the direction
+# a little, and does as well in practice. `clipvalue` clips each number.)
+
+# %%
+gradients = [
+    rng.normal(size=shape).astype("float32") for shape in ((3, 4), (4, 4), (4,))
+]
+norm = np.sqrt(sum((g**2).sum() for g in gradients))
+ours = [g * min(1, 1.0 / norm) for g in gradients]
+weights = [keras.Variable(np.zeros_like(g)) for g in gradients]
+keras.optimizers.SGD(1.0, global_clipnorm=1.0).apply(gradients, weights)
+print(f"the norm was {norm:.2f}")
+for number, (clipped, weight) in enumerate(zip(ours, weights, strict=True)):
+    compare(f"weight {number}, by hand and by Keras", -clipped, weight)
+
+# %% [markdown]
+# And with a real layer. The task: the first input is −1 or 1, then comes noise, and after
+# the last step the network has to say what the first input was. Nothing but memory is
+# asked for.
+
+
+# %%
+def remember(rng, steps, count, noise):
+    """Sequences (N, T, 2): what to remember, and noise; and the answers (N, 1)."""
+    answers = rng.choice([-1.0, 1.0], (count, 1)).astype("float32")
+    inputs = np.zeros((count, steps, 2), "float32")
+    inputs[:, 0, 0] = answers[:, 0]
+    inputs[:, :, 1] = noise * rng.normal(size=(count, steps))
+    return inputs, answers
+
+
+def learn(layer, optimizer, steps, batches, noise):
+    """The loss of each batch while the layer learns to remember for so many steps."""
+    model = keras.Sequential([keras.Input((steps, 2)), layer, keras.layers.Dense(1)])
+    model.compile(optimizer, "mse")
+    kept, rng = [], np.random.default_rng(1)
+    for _ in range(batches):
+        model.reset_metrics()  # or the loss is a mean over all batches so far
+        kept.append(float(model.train_on_batch(*remember(rng, steps, 32, noise))))
+    return np.array(kept)
+
+
+def exploding_layer():
+    """A SimpleRNN with a largest singular value of 1.25."""
+    keras.utils.set_random_seed(1)
+    layer = layers.SimpleRNN(UNITS)
+    layer.build((None, None, 2))
+    return set_largest_singular_value(layer, 1.25)
+
+
+curves = {}
+for name, clipnorm in (("clipped to 1", 1.0), ("as it is", None)):
+    layer = exploding_layer()
+    optimizer = keras.optimizers.SGD(0.1, global_clipnorm=clipnorm)
+    losses = learn(layer, optimizer, steps=30, batches=100 if SMALL else 300, noise=0.1)
+    curves[name] = losses
+    highest = losses[np.isfinite(losses)].max()
+    print(f"{name:13} highest loss {highest:.1e}, the last {losses[-1]:.1e}")
+drawing_gradients.learning({"SimpleRNN, σ₁ = 1.25 at first, 30 steps to wait": curves})
+
+# %% [markdown]
+# The two have the same weights, the same data and the same learning rate. (Where a line
+# ends, the loss was no number any more.) Clipping costs one line and no accuracy, and every
+# recurrent network of this library is trained with it.
+#
+# ## 5. Vanishing
+#
+# Exploding is loud; vanishing is silent. Nothing diverges, the loss goes down, and what the
+# network does not learn is what is far apart. Add up the gradient of a weight over time,
+# as in section 1: the terms of the last few steps are all there is. The others are not
+# zero, only so small that they drown.
+#
+# The same task, with more and more steps to wait, and with louder noise, which leaves tanh
+# flat. The SimpleRNNs are new ones as they come. Whoever says 0 each time has a loss of 1.
+# Adam scales the step of each weight by itself, so it is not the *size* of the whole
+# gradient that is to blame:
+
+# %%
+curves = {}
+for steps in (10, 20, 100):
+    keras.utils.set_random_seed(1)
+    optimizer = keras.optimizers.Adam(3e-3, global_clipnorm=1.0)
+    batches = 100 if SMALL else 300
+    new = layers.SimpleRNN(UNITS)
+    curves[f"{steps} steps"] = learn(new, optimizer, steps, batches, noise=1.0)
+for name, losses in curves.items():
+    print(f"{name:9} loss of the last 20 batches {losses[-20:].mean():.3f}")
+drawing_gradients.learning({"how long can a SimpleRNN wait?": curves})
+
+# %% [markdown]
+# The longest wait is not learned a bit more slowly. The loss stays where it was, and nothing
+# in it says that there is anything to find.
+#
+# %% [markdown]
+# ## 6. Why the cell state helps
+#
+# Hochreiter and Schmidhuber (1997) asked for a state whose Jacobian is 1, and found the
+# *constant error carousel*: a state that changes by addition. With the forget gate, which
+# came a little later, the cell state of an LSTM is
+#
+# $$c_t = f_t \odot c_{t-1} + i_t \odot \tilde c_t, \qquad
+# \frac{\partial c_t}{\partial c_{t-1}} = \mathrm{diag}(f_t) + (\text{ways through } h)$$
+#
+# No matrix, no tanh: along $c$ the gradient of each unit is multiplied by its own forget
+# gate and by nothing else. Over $k$ steps that is $\prod f$. If $f$ is 1, a unit keeps the
+# gradient for ever; and the network can learn, unit by unit and step by step, what $f$
+# should be. The ways through $h$ are those of a SimpleRNN, with its troubles.
+#
+# A new network has not learned that yet. Its gates are at $f \approx \sigma(b_f)$, where
+# $b_f$ is the forget bias:
+
+# %%
+print("forget bias   f = σ(b)   steps until 1 % is left")
+for bias in (0.0, 1.0, 3.0, 6.0):
+    f = sigmoid(bias)
+    print(f"{bias:11.0f}{f:11.4f}{np.log(0.01) / np.log(f):16.0f}")
+
+# %% [markdown]
+# With a bias of 0 a new LSTM forgets in a few steps, and the error that could teach it to
+# open its gates does not arrive. So one starts with the gates open: a bias of 1 or more
+# (Gers et al. 2000). In the large comparison of Jozefowicz et al. (2015) a bias of 1 closes
+# the gap between LSTM and GRU on some tasks, and costs nothing. `unit_forget_bias=True` does it, and is the default. Measured
+# along the cell state, with the prediction $\sigma(b)^k$ dotted:
+
+# %%
+KEEPING_GATE = {
+    "LSTM": 1,
+    "GRU": 0,
+}  # the forget gate's place among i, f, c, o; z, r, h
+
+
+def with_gate(name, bias, features=2):
+    """An LSTM or GRU whose gate that keeps the state starts with the given bias."""
+    layer = {"LSTM": layers.LSTM, "GRU": layers.GRU}[name](UNITS)
+    layer.build((None, None, features))
+    W, U, b = layer.get_weights()
+    gate = slice(KEEPING_GATE[name] * UNITS, (KEEPING_GATE[name] + 1) * UNITS)
+    np.atleast_2d(b)[0, gate] = bias
+    layer.set_weights([W, U, b])
+    return layer
+
+
+kept = {}
+for bias in (0.0, 1.0, 3.0, 6.0):
+    lstm = with_gate("LSTM", bias, FEATURES)
+    norms = mean_norm(gradient_flow(lstm, (x, target)).cell[0])
+    kept[bias] = norms / norms[-1]
+drawing_gradients.kept_by_gate(kept, {bias: sigmoid(bias) for bias in kept})
+
+# %% [markdown]
+# The measurement is above the prediction where the ways through $h$ add to it; with open
+# gates they may even make it grow, and clipping is still needed. A GRU has no cell state,
+# but its update gate $z$ does the same: $h_t = z \odot h_{t-1} + (1 - z) \odot \tilde h$.
+# Its bias starts at 0.
+#
+# Does it matter for learning? The task of section 5 again:
+
+# %%
+MAKE = {
+    "SimpleRNN": lambda: layers.SimpleRNN(UNITS),
+    "LSTM, bias 0": lambda: with_gate("LSTM", 0.0),
+    "LSTM, bias 1": lambda: with_gate("LSTM", 1.0),
+    "LSTM, bias 5": lambda: with_gate("LSTM", 5.0),
+}
+panels = {}
+for steps in (20, 100):
+    panels[f"{steps} steps to wait"] = curves = {}
+    for name, make in MAKE.items():
+        keras.utils.set_random_seed(1)
+        optimizer = keras.optimizers.Adam(3e-3, global_clipnorm=1.0)
+        batches = 200 if SMALL else 400
+        curves[name] = learn(make(), optimizer, steps, batches, noise=1.0)
+        end = curves[name][-20:].mean()
+        print(f"{steps} steps, {name:13} loss of the last 20 batches {end:.3f}")
+drawing_gradients.learning(panels)
+
+# %% [markdown]
+# It is the same LSTM with the same number of weights each time. An error that arrives is
+# learned from in a few batches; one that does not arrive is waited for. If your data has
+# long dependencies and you know about how long, say so in the bias: $f = \sigma(b)$ has a
+# memory of about $1 / (1 - f)$ steps.
+#
+# %% [markdown]
+# ## 7. The story in one figure
+#
+# `gradient_flow_study` measures all of this with one call, on layers that differ in nothing
+# but their kind: above, the three cells with their largest singular value below, at and
+# above 1 (each gate's own, for LSTM and GRU); below, what an open gate keeps, of a GRU as
+# well, and both sides of clipping.
+
+# %%
+from kerasrnn.inspection import gradient_flow_figure, gradient_flow_study
+
+study = gradient_flow_study(steps=40 if SMALL else 100, training_steps=100)
+for cell, value in study.flows:
+    first, last = study.flows[cell, value][[0, -1]]
+    print(f"{cell:10} σ₁ = {value:<4g} ‖∂L/∂h_1‖ / ‖∂L/∂h_T‖ = {first / last:.0e}")
+drawing.page(
+    gradient_flow_figure(study, folder / "gradient_flow.png"), photographs=False
+)
+
+# %% [markdown]
+# A line that leaves the picture has left the numbers that matter. Gates bring LSTM and GRU
+# away from the extremes: with a large $\sigma_1$ they do not explode as the SimpleRNN does,
+# and they do not depend on one number being right. New ones still forget exponentially.
+# What sets them apart is below on the left: they have a switch for it, in every unit.
+#
+# ## 8. Truncated back-propagation
+#
+# A text of a million characters is a network of a million layers. Nobody goes back through
+# all of it: the text is cut into chunks, the *state* goes on from chunk to chunk, the
+# *gradient* ends where its chunk begins ([tutorial 4](04_character_language_model.ipynb)).
+# How much of the gradient is lost?
+
+# %%
+drawing.truncated()
+
+# %% [markdown]
+# That depends on how far back it would have come. We ask a language model that has learned:
+# the zoo's, where its preset came with the package, else a small one that we train here.
+
+# %%
+from kerasrnn.data import load_documents
+from kerasrnn.text import CharacterTokenizer
+from kerasrnn.zoo import CharLanguageModel
+
+NAME = "chars-shakespeare"
+play = load_documents("shakespeare_plays", "test")[-1]
+if NAME in CharLanguageModel.presets:
+    model = CharLanguageModel.from_preset(NAME)
+    print(f"the preset {NAME}:", end=" ")
+else:
+    documents = load_documents("shakespeare_plays", "train")
+    tokenizer = CharacterTokenizer()
+    tokenizer.adapt(documents)
+    model = CharLanguageModel(preprocessor=tokenizer, num_layers=1, units=128)
+    model.compile(keras.optimizers.Adam(8e-3, global_clipnorm=1.0))
+    model.fit(
+        [document[:20_000] for document in documents[: 12 if SMALL else 30]],
+        batch_size=16,
+        epochs=2 if SMALL else 4,
+        verbose=0,
+    )
+    print("a small model, trained here:", end=" ")
+print(f"{model.num_layers} × {model.units} units,", end=" ")
+print(f"{model.evaluate(play[:20_000])['bits_per_character']:.2f} bits per character")
+
+# %% [markdown]
+# Eight passages of 200 characters that it has not seen. The loss is that of the last
+# character alone; what arrives how far back?
+
+# %%
+ROWS, LENGTH = 8, 200
+starts = np.linspace(0, len(play) - LENGTH - 1, ROWS).astype(int)
+ids = np.stack(
+    [model.preprocessor.encode(play[s : s + LENGTH + 1]) for s in starts]
+).astype("int32")  # (B, T + 1)
+inputs, targets = ids[:, :-1], ids[:, 1:]
+
+flow = gradient_flow(model, (inputs, targets))
+back = {
+    f"layer {number}, {name}": mean_norm(norms)[::-1]
+    for number, layer_norms in enumerate(zip(flow.hidden, flow.cell, strict=True))
+    for name, norms in zip(("h", "c"), layer_norms, strict=True)
+    if norms is not None
+}
+for name, norms in back.items():
+    shares = np.cumsum(norms) / norms.sum()
+    print(
+        f"{name}: half of all gradient in the last {np.argmax(shares >= 0.5) + 1} steps,",
+        end=" ",
+    )
+    print(f"99 % in the last {np.argmax(shares >= 0.99) + 1}")
+drawing_gradients.how_far_back(back, chunk=100)
+
+# %% [markdown]
+# And the gradient that an optimizer gets? We cut the same passages into chunks of 5, 10 …
+# characters, carry the state, add up the gradients of all chunks, and compare with the
+# gradient of the whole: the cosine of the angle between them is 1 if they point the same
+# way.
+
+
+# %%
+def weight_gradient(chunk):
+    """The gradient of all recurrent weights, cut after every so many characters."""
+    weights = [v for layer in model.recurrent_layers for v in layer.trainable_weights]
+    states, total = model.initial_states(ROWS), 0
+    for start in range(0, LENGTH, chunk):
+        part = slice(start, start + chunk)
+        with tf.GradientTape() as tape:
+            # States of the chunk before come from outside of this tape: constants.
+            logits, states = model.run(inputs[:, part], states)
+            losses = keras.losses.sparse_categorical_crossentropy(
+                targets[:, part], logits, from_logits=True
+            )
+            loss = tf.reduce_sum(losses)
+        gradients = tape.gradient(loss, weights)
+        total = total + np.concatenate([np.ravel(g) for g in gradients])
+    return total
+
+
+whole = weight_gradient(LENGTH)
+cosines = {}
+for chunk in (1, 2, 5, 10, 20, 50, 100, 200):
+    found = weight_gradient(chunk)
+    cosines[chunk] = found @ whole / np.linalg.norm(found) / np.linalg.norm(whole)
+    print(f"chunks of {chunk:3}: cosine {cosines[chunk]:.3f}")
+assert cosines[1] < cosines[100] <= cosines[200] < 1.001
+print("Chunks of 100 characters point where the whole gradient points, nearly")
+
+# %% [markdown]
+# Chunks are cheap: they lose what had vanished anyway. But mind what follows from it. What
+# is further back than a chunk can be *used*, because the state is carried, and it is not
+# *learned from*: a cell that tracks something for longer than that has generalised from
+# shorter cases. [Tutorial 5](05_inside_the_cells.ipynb) looks for such cells.
+#
+# ## Exercises
+#
+# 1. In section 1, add a loss at every step, $L = \sum_t ½ \lVert h_t - y \rVert^2$, to
+#    `backward`, and check it against `gradient_flow(layer, (x, y), loss_step=None)`.
+# 2. In section 2, make `turn` a turn by 0 degrees. Which row changes its fate, and which
+#    singular value decides now? Find a matrix with $\sigma_1 = 2$ whose powers go to zero.
+#    (*Hint: two eigenvalues of ½, and a large number off the diagonal.*)
+# 3. In section 3, give the layer `activation="relu"`. What follows the bound now, and what
+#    does it do at 1.25 with large inputs?
+# 4. In section 4, clip to 0.1 and to 5. Then clip each of the two derivatives by itself, as
+#    Keras's `clipvalue` does. Which way does it take?
+# 5. In section 5, remember for 100 steps with $U$ started as the identity and
+#    `activation="relu"` (Le et al. 2015). What is its Jacobian at the start?
+# 6. In section 6, put a GRU with an update bias of 5 into the race. And an LSTM with a
+#    forget bias of 5 whose *input* gate is open as well (bias 5): why is that no good?
+# 7. In section 6, keep the layer of "LSTM, bias 1", 20 steps, and measure `gradient_flow`
+#    of it before and after it has learned. Is the forget gate more open or less?
+#    (`layer.cell.bias` says half of it.)
+# 8. In section 8, put `gradient_flow(untrained_copy(model), (inputs, targets))` beside the
+#    trained one (`kerasrnn.inspection.untrained_copy`). Has learning made the gradient reach
+#    further back?
+# 9. Train the small model of section 8 with `chunk=5` and with `chunk=100`, the same number
+#    of *characters* each. How many bits does truncation cost, and what do the five-character
+#    words of the one look like beside those of the other?
+#
+# ## References
+#
+# Hochreiter, S. and Schmidhuber, J. (1997), Long short-term memory. Gers, F., Schmidhuber,
+# J. and Cummins, F. (2000), Learning to forget. Pascanu, R., Mikolov, T. and Bengio, Y.
+# (2013), On the difficulty of training recurrent neural networks. Jozefowicz, R., Zaremba,
+# W. and Sutskever, I. (2015), An empirical exploration of recurrent network architectures.
+# Le, Q., Jaitly, N. and Hinton, G. (2015), A simple way to initialize recurrent networks of
+# rectified linear units.
