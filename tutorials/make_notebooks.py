@@ -57,7 +57,7 @@ def run(notebook):
 
 
 def smaller(png: str) -> str:
-    """A drawing of 256 colours, which look the same and need a third of the room."""
+    """A drawing of 256 colours, which look the same and need less room."""
     from PIL import Image
 
     image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
