@@ -1,0 +1,416 @@
+# %% [markdown]
+# # 5. Inside the cells
+#
+# A character model has a few hundred numbers to remember everything that it has read. What
+# does it keep in them? Karpathy, Johnson and Fei-Fei (2016) looked, and found cells that
+# anyone can read: one that is on inside quotes, one that counts the length of a line, one
+# that follows the indentation of C. They found them by eye. This page searches. It shows
+#
+# 1. how to record what every unit does over a text,
+# 2. how to look at one of them,
+# 3. what a cell may keep track of, written down as features of the text,
+# 4. how well a unit tells a feature: the area under the curve,
+# 5. the cells of a model of Shakespeare,
+# 6. the cells of a model of C,
+# 7. the control: how much random weights know,
+# 8. gates: which are always open, which always shut, in LSTM and GRU.
+#
+# The shape letters are those of the whole library: **T** steps, **U** units. You should know
+# what [tutorial 1](01_recurrent_layers.ipynb) says of gates and
+# [tutorial 4](04_character_language_model.ipynb) of character models.
+#
+# To run it: `pip install 'kerasrnn[plot]'`, then this notebook, or the `.py` file beside
+# it. It fetches Shakespeare's plays and the C files of a part of Linux. The drawings come
+# from `drawing.py` and `drawing_language.py`; you need not read them.
+
+# %%
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import pathlib
+import tempfile
+
+import drawing
+import drawing_language
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from kerasrnn.data import load_documents
+from kerasrnn.text import CharacterTokenizer
+from kerasrnn.zoo import CharLanguageModel
+
+SMALL = os.environ.get("KERASRNN_TUTORIAL_SIZE") == "small"  # for a quick look
+tfds.disable_progress_bar()
+tf.get_logger().setLevel("ERROR")
+rng = np.random.default_rng(1)
+folder = pathlib.Path(tempfile.mkdtemp())  # for what this page writes
+
+# %% [markdown]
+# Two models, one of plays and one of C. Where the zoo's presets came with the package we
+# take them. Else we train small ones, for as long as it takes to make a cup of tea, or at
+# the small size to fill it.
+
+
+# %%
+def trained(documents, cell="lstm"):
+    """A small model of some documents."""
+    keras.utils.set_random_seed(1)
+    tokenizer = CharacterTokenizer()
+    tokenizer.adapt(documents)
+    model = CharLanguageModel(
+        preprocessor=tokenizer, cell=cell, num_layers=1, units=128 if SMALL else 256
+    )
+    rate = 8e-3 if SMALL else 4e-3
+    model.compile(keras.optimizers.Adam(rate, global_clipnorm=1.0))
+    model.fit(documents, batch_size=16, epochs=4 if SMALL else 2, verbose=0)
+    return model
+
+
+def first_of(documents, each, characters):
+    """The beginnings of documents, so many characters in all."""
+    parts = [document[:each] for document in documents]
+    return parts[: max(1, characters // each)]
+
+
+def model_and_text(name, data):
+    """A model, and documents that it has not learned from."""
+    if name in CharLanguageModel.presets:
+        model, kind = CharLanguageModel.from_preset(name), f"the preset {name}"
+    else:
+        documents = load_documents(data, "train")
+        size = 250_000 if SMALL else 1_000_000
+        model = trained(first_of(documents, 25_000, size))
+        kind = "trained here"
+    text = first_of(load_documents(data, "test"), 12_000, 48_000 if SMALL else 240_000)
+    bits = model.evaluate([document[:2000] for document in text], verbose=0)
+    print(
+        f"{data}: {kind}, {model.num_layers} × {model.units} units, "
+        f"{bits['bits_per_character']:.2f} bits per character; "
+        f"{sum(map(len, text)):,} characters to look at"
+    )
+    return model, text
+
+
+bard, plays = model_and_text("chars-shakespeare", "shakespeare_plays")
+hacker, sources = model_and_text("chars-kernel-c", "kernel_c")
+
+# %% [markdown]
+# ## 1. Recording
+#
+# `record` reads a text and keeps what all units did at every character: the states, and the
+# gates that made them.
+
+# %%
+from kerasrnn.inspection import record
+
+passage = sources[0][:2000]
+recording = record(hacker, passage)
+print(recording)
+
+
+def compare(name, ours, theirs):
+    """Print the largest difference, relative to the values; stop if it is a real one."""
+    difference = np.abs(ours - theirs).max() / np.abs(theirs).max()
+    print(f"{name}: largest difference {difference:.1e}")
+    assert difference < 1e-4, name
+
+
+# %% [markdown]
+# Row $t$ is what was there after character $t$. The equations of an LSTM hold from row to
+# row:
+#
+# $$c_t = f_t \odot c_{t-1} + i_t \odot \tilde c_t, \qquad h_t = o_t \odot \tanh(c_t)$$
+
+# %%
+of_layer = recording.layers[0]
+i, f, o = (of_layer[f"{name}_gate"] for name in ("input", "forget", "output"))
+c, h = of_layer["cell"], of_layer["hidden"]  # (T, U)
+compare("c_t", c[1:], f[1:] * c[:-1] + i[1:] * of_layer["candidate"][1:])
+compare("h_t", h, o * np.tanh(c))
+
+# %% [markdown]
+# Some units side by side, over the first characters. Red is positive and blue negative. Most
+# flicker with the letters; a few go on as they are over many of them. The latter are what we
+# look for. (Units that hardly ever move are left out.)
+
+# %%
+out = np.tanh(c)  # what a cell can let out
+lively = np.flatnonzero(out.std(axis=0) >= np.median(out.std(axis=0)))
+change = np.abs(np.diff(out, axis=0)).mean(axis=0) / (out.std(axis=0) + 1e-6)
+order = lively[np.argsort(change[lively])]
+span = slice(300, 390)
+drawing_language.activations(
+    passage[span], out[span][:, np.concatenate([order[:8], order[-8:]])], 8
+)
+
+# %% [markdown]
+# ## 2. One unit over a text
+#
+# The background of each character is what the unit did when it was read. There is a version
+# for figures, one for HTML pages, and one that prints colours in a terminal. The slowest
+# unit of those above:
+
+# %%
+from kerasrnn.inspection import colored_text_figure, colored_text_html
+
+slow = int(order[0])
+out_of_it = np.tanh(recording.unit("cell", layer=0, unit=slow))  # (T,)
+drawing.page(
+    colored_text_figure(
+        passage[:900],
+        out_of_it[:900],
+        folder / "slow.png",
+        title=f"layer 0, cell {slow}",
+    ),
+    photographs=False,
+)
+page = folder / "slow.html"
+colored_text_html(passage, out_of_it, page, title=f"cell {slow}")
+print(page.name, f"{page.stat().st_size / 1000:.0f} kB, open it in a browser")
+
+# %% [markdown]
+# Can you tell what it does? It is tempting to say so after one look. There are hundreds of
+# units, and among hundreds there is always one that seems to mean something. So write down
+# what you look for *before* you look.
+#
+# ## 3. Features
+#
+# `text_features` says of every character what it is inside of. What can be told from the
+# last letter or two, such as capitals, is left out.
+
+# %%
+from kerasrnn.inspection import text_features
+
+for name, documents in (("Shakespeare", plays), ("C", sources)):
+    print(f"{name}:")
+    for feature, values in text_features(documents).items():
+        kind = f"true of {values.mean():.1%}"
+        if values.dtype != bool:
+            kind = f"from {values.min():.0f} to {values.max():.0f}"
+        print(f"  {feature:25}{kind}")
+
+start = passage.find("\n", 700) + 1
+drawing_language.features(
+    passage[start : start + 95],
+    {
+        name: values[start : start + 95]
+        for name, values in text_features(passage, kind="c").items()
+        if values.dtype == bool
+    },
+)
+
+# %% [markdown]
+# ## 4. A score
+#
+# A unit has numbers, a feature is true or false. How well does one tell the other? Take a
+# character where the feature is true and one where it is false. The probability that the
+# unit is higher at the first is the **area under the ROC curve**:
+#
+# $$\mathrm{AUC} = P(a_t > a_s \mid \text{true at } t, \text{false at } s)$$
+#
+# 0.5 is chance, 1 is a perfect switch, and 0 is one with the sign turned round. No threshold
+# has to be chosen. And the trap: with $U$ units to choose from, the best is above 0.5 by
+# luck. So **one part of the text chooses the unit and its sign, the other part judges**.
+# `find_cells` does it for all units and all features at once:
+
+# %%
+from kerasrnn.inspection import find_cells
+
+in_c = find_cells(hacker, sources)
+print(in_c)
+
+# %% [markdown]
+# The number of the first line by hand: pairs of characters from the judging part, drawn by
+# chance.
+
+# %%
+cell = next(found for found in in_c.best() if found.score_name == "AUC")
+joined, cut = "".join(sources), in_c.sizes[0]
+features = text_features(sources)
+if cell.feature in features:
+    feature = features[cell.feature]
+else:  # a number, above its median
+    number = features[cell.feature.rpartition(" > ")[0]]
+    feature = number > np.median(number[:cut])
+unit = record(hacker, sources, names=[cell.name], streams=16).unit(
+    cell.name, layer=cell.layer, unit=cell.unit
+)
+there = rng.choice(np.flatnonzero(feature[cut:]), 20_000) + cut
+elsewhere = rng.choice(np.flatnonzero(~feature[cut:]), 20_000) + cut
+difference = cell.sign * (unit[there] - unit[elsewhere])
+by_hand = np.mean(difference > 0) + np.mean(difference == 0) / 2
+print(
+    f"{cell.feature}: {by_hand:.3f} of 20,000 pairs, find_cells says {cell.score:.3f}"
+)
+assert abs(by_hand - cell.score) < 0.02
+
+# %% [markdown]
+# ## 5. Shakespeare
+
+# %%
+in_plays = find_cells(bard, plays)
+print(in_plays)
+
+# %%
+from kerasrnn.inspection import found_cells_figure
+
+
+def of_different_units(found, most):
+    """The best features of a search, one for each unit."""
+    names = {}
+    for cell in found.best():
+        names.setdefault((cell.layer, cell.name, cell.unit), cell.feature)
+    return list(names.values())[:most]
+
+
+names = of_different_units(in_plays, 3)
+path = folder / "plays.png"
+drawing.page(
+    found_cells_figure(bard, plays, in_plays, path, most=names), photographs=False
+)
+
+# %% [markdown]
+# The passages are of the judging part. Each has a scale of its own, from the lowest to the
+# highest that the unit went there. What a feature is true of is underlined. A cell that
+# follows the position in a line is a ramp: it must know when the line should end, because
+# the line feed is a character like any other, and costs bits if it comes as a surprise.
+#
+# A number is judged twice, by Pearson's correlation $|r|$ and, cut at its median, by the
+# AUC. A feature that is hardly ever true has few characters to be judged by: mind the
+# shares in section 3 before you believe a score.
+#
+# ## 6. C
+#
+# C has more structure to keep track of than verse, and it is exact. The table is above; the
+# best cells at work:
+
+# %%
+names = of_different_units(in_c, 4)
+path = folder / "c.png"
+drawing.page(
+    found_cells_figure(hacker, sources, in_c, path, most=names), photographs=False
+)
+
+# %% [markdown]
+# A comment ends with `*/`, and until then everything is English. A model that does not know
+# whether it is in a comment loses bits at every letter, so it learns that early. What is
+# inside an `if` looks much like what is outside, so it costs little not to know, and is
+# learned later.
+#
+# ## 7. The control
+#
+# A network with random weights is no blank page. Its states are a jumble of the last
+# letters, and in a jumble of the last letters much can be read: after a tab, we are at a
+# line's beginning; after five letters of lower case, hardly in a macro. `untrained_copy` is
+# the same model before learning. The same search, with as many units to choose from:
+
+# %%
+from kerasrnn.inspection import untrained_copy
+
+panels = {}
+for name, model, text, found in (
+    ("Shakespeare", bard, plays, in_plays),
+    ("C", hacker, sources, in_c),
+):
+    control = find_cells(untrained_copy(model, seed=1), text)
+    panels[name] = {
+        feature: (cells[0].score, control.cells[feature][0].score)
+        for feature, cells in found.cells.items()
+        if cells[0].score_name == "AUC"
+    }
+    print(f"{name:28}trained  random")
+    for feature, (score, by_chance) in panels[name].items():
+        print(f"  {feature:25}{score:8.3f}{by_chance:8.3f}")
+drawing_language.control(panels)
+
+# %%
+pairs = [pair for panel in panels.values() for pair in panel.values()]
+above = [sum(score > 0.9 for score in scores) for scores in zip(*pairs, strict=True)]
+print(f"{len(pairs)} features, of which the trained units tell {above[0]} above 0.9.")
+print(f"The random weights know {above[1]} above 0.9")
+
+# %% [markdown]
+# What is far to the right of its control was learned. Where both are alike, the feature is
+# easy, and a "cell that tracks it" is nothing to write home about. Where the control is on
+# the right, the trained unit was chosen by luck and did not do on other text what it did on
+# the text that chose it: the table of the search says so too, in its two columns.
+#
+# ## 8. Gates
+#
+# A gate is **saturated** where it is nearly shut, below 0.1 (left), or nearly open, above
+# 0.9 (right). Draw each unit at the share of characters at which its gate is open, and the
+# share at which it is shut:
+
+# %%
+from kerasrnn.inspection import gate_saturation, gate_saturation_figure
+
+documents = load_documents("shakespeare_plays", "train")
+gated = trained(first_of(documents, 25_000, 150_000 if SMALL else 600_000), cell="gru")
+some = [document[:2000] for document in plays]
+recordings = {
+    "LSTM": record(bard, some, streams=16),
+    "GRU": record(gated, some, streams=16),
+}
+drawing.page(
+    gate_saturation_figure(recordings, folder / "gates.png"), photographs=False
+)
+
+# %%
+for name, recording in recordings.items():
+    for number, gates in enumerate(gate_saturation(recording)):
+        for gate, (left, right) in gates.items():
+            print(
+                f"{name:4} layer {number}, {gate:12} "
+                f"shut {left.mean():5.1%}, open {right.mean():5.1%} of the time; "
+                f"{np.sum(right > 0.9):3} units nearly always open, "
+                f"{np.sum(left > 0.9):3} nearly always shut"
+            )
+
+# %% [markdown]
+# How to read it:
+#
+# - A **forget gate** far to the right belongs to a unit that keeps what it has, an integrator
+#   over long spans. Quote and comment cells are among these. One far up the axis belongs to
+#   a unit that forgets at once, and works like a layer without recurrence.
+# - Units near the origin have gates that are never sure. Units on the diagonal have gates
+#   that are always one or the other, as switches are.
+# - In a GRU the **update gate** $z$ is what the forget gate is in an LSTM, as
+#   $h_t = z \odot h_{t-1} + (1 - z) \odot \tilde h$. It keeps and writes with one gate, so
+#   that a unit that keeps cannot write.
+# - Karpathy et al. found that the lowest layer's gates are less saturated than those above,
+#   and most LSTM forget gates rather open. Models that have learned for a minute have not
+#   come that far: compare with the presets.
+#
+# Do not read too much into any of it. Most units mean nothing that has a name, what a model
+# knows may be spread over many units, and a unit that *tells* a feature may not be *used* for
+# it: see exercise 5.
+#
+# ## Exercises
+#
+# 1. In section 2, colour the text by a forget gate rather than a cell state. At which
+#    characters does the slow unit forget? (Gates go from 0 to 1: use `2 * gate - 1`.)
+# 2. In section 4, swap the parts: `choose_on=0.1` and `0.9`. How far are "held-out score" and
+#    "when chosen" apart, and why?
+# 3. Write a feature of your own, an array (T,) of booleans, and look for it:
+#    `find_cells(bard, plays, {"a name is speaking": ...})`. In verse, try "the line will
+#    rhyme".
+# 4. Which features does a *gate* tell, rather than a state? `names=["input_gate"]`.
+# 5. Take a cell away: set its row of the recurrent kernel and of what reads the layer
+#    to zero. How many bits per character does it cost inside comments, and how many outside?
+#    Do the same with a unit drawn by chance.
+# 6. Does the GRU have quote and line cells? And a SimpleRNN, `trained(..., cell="simple_rnn")`?
+# 7. In section 7, use three seeds. How far do the controls differ from each other? Which
+#    differences between trained and random would you still report?
+# 8. Two features may be one: comments in C begin at a line's beginning. Judge "inside a
+#    comment" only at characters with the same position in line. What is left?
+# 9. Type into the model: write a passage with a quote that is never closed, and watch the
+#    cell with `colored_text_terminal`. How long does it wait?
+#
+# ## References
+#
+# Karpathy, A., Johnson, J. and Fei-Fei, L. (2016), Visualizing and understanding recurrent
+# networks. Hanley, J. and McNeil, B. (1982), The meaning and use of the area under a
+# receiver operating characteristic (ROC) curve.
