@@ -38,7 +38,11 @@ _JOIN = (
     # Twice, as a match takes the space that the next one begins with.
     *2 * ((r" (n't|'(?:s|re|ve|ll|d|m))( |$)", r"\1\2"),),
     (r" ([.,!?;:%…)\]}。、，！？；：）」』】]+)", r"\1"),
-    (r"([(\[{¿¡（「『【]) ", r"\1"),
+    (r"([(\[{¿¡（「『【“]) ", r"\1"),
+    (r" (”)", r"\1"),
+    # Numbers and prices.
+    (r"(\p{N}\.) (\p{N})", r"\1\2"),
+    (r"([$£€]\.?) (\p{N})", r"\1\2"),
 )
 
 

@@ -95,6 +95,9 @@ def test_detokenize_is_readable():
         text.encode(),
         b"[UNK]!",
     ]
+    text = "“yield” means: stop. 2 cents (0.02 €), or $.25, or $3.50."
+    tokenizer.adapt([text])
+    assert tokenizer.detokenize(tokenizer([text])).numpy()[0].decode() == text
 
 
 @settings(max_examples=60, deadline=None)
