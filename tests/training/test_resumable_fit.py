@@ -107,5 +107,5 @@ def test_mistakes(tmp_path):
         fit(tmp_path, PATH, near(1.0), monitor="val_rouge")
     with pytest.raises(ValueError, match="`average_from` must be an epoch from 1 to 5"):
         fit(tmp_path, PATH, near(1.0), average_from=6, patience=None)
-    with pytest.raises(ValueError, match="`patience` must be None .*got 5 and 1"):
+    with pytest.raises(ValueError, match=r"`patience` must be None .*got 5 and 1"):
         fit(tmp_path, PATH, near(1.0), average_from=2)

@@ -266,7 +266,7 @@ def test_other_wrong_use():
         model.fit("the cat", ["the dog"])
     with pytest.raises(ValueError, match="`score` gives the log-probability"):
         model.predict("the cat")
-    with pytest.raises(ValueError, match="`cell` must be one of.*got 'elman'"):
+    with pytest.raises(ValueError, match=r"`cell` must be one of.*got 'elman'"):
         CharLanguageModel(9, cell="elman")
     with pytest.raises(ValueError, match="`vocabulary_size` must be given"):
         CharLanguageModel()
@@ -293,7 +293,7 @@ def test_step_equals_the_sequence_bit_for_bit():
     for t in range(50):
         _, after = model.step(ids[:, t], after)
         hidden.append(ops.convert_to_numpy(after[-1][0]))
-    logits, at_once = model.run(sequences, states)
+    _, at_once = model.run(sequences, states)
     for mine, theirs in zip(after, at_once, strict=True):
         for a, b in zip(mine, theirs, strict=True):
             np.testing.assert_array_equal(a, b)
@@ -322,7 +322,8 @@ for before, c in zip(["", *"the ca"], "the cat"):
 drawn = [call("generate", text=tf.constant(["t"]), length=tf.constant(30),
     temperature=tf.constant(2.0), seed=tf.constant(s))["text"][0].decode()
     for s in (1, 1, 2)]
-print(json.dumps({"text": [t.decode() for t in text], "score": score["log_probabilities"].tolist(),
+print(json.dumps({"text": [t.decode() for t in text],
+    "score": score["log_probabilities"].tolist(),
     "lengths": score["lengths"].tolist(), "step": p, "drawn": drawn}))
 """
 
