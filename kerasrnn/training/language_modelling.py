@@ -85,7 +85,7 @@ class LanguageModelling(RecipeTraining):
         """What the results say of a trained model, as it ships."""
         found = {
             name: model.evaluate(self.splits[name], verbose=0)
-            for name in ("validation", "test")
+            for name in ("test", "validation")
         }
         return {
             "metrics": {

@@ -15,6 +15,7 @@ import shutil
 import sys
 
 from kerasrnn.training.confusion_text import confusion_text
+from kerasrnn.training.resumable_fit import lower_is_better
 from kerasrnn.zoo.catalogue import (
     Recipe,
     list_recipes,
@@ -52,6 +53,9 @@ CAPTION_SIDES = {
     "_shuffled_images": ", captions of other pictures",
 }
 SAMPLES, NOTHING = 8, "(nothing)"
+
+# What a language model wrote as it learned.
+SAMPLES_PAGE = "samples.md"
 
 
 def results_table(recipes=None) -> str:
@@ -100,7 +104,8 @@ def model_card(recipe: Recipe) -> str:
     if recipe.results is not None:
         sizes = recipe.results["data"]["examples"]
         listed = ", ".join(f"{size:,} for {part}" for part, size in sizes.items())
-        parts.append(f"Examples: {listed}.")
+        unit = recipe.results["data"].get("unit", "examples")
+        parts.append(f"{unit.capitalize()}: {listed}.")
         parts.append(_captioned(recipe.results["data"]))
     parts += ["## Model", _settings(config["task"], config["model"])]
     parts += ["## Training", _settings("", config["training"])]
@@ -145,7 +150,10 @@ def publish(run, *, force: bool = False) -> Recipe:
     if recipe.results is not None and not force:
         name = recipe.headline
         new, old = ({name: r["metrics"][name]} for r in (results, recipe.results))
-        if new[name] < old[name]:
+        worse = new[name] < old[name]
+        if lower_is_better(name):
+            worse = new[name] > old[name]
+        if worse:
             raise ValueError(
                 f"{recipe.name} has {metric_text(old, name)} {metric_label(name)} "
                 f"already; this run has {metric_text(new, name)}."
@@ -153,7 +161,9 @@ def publish(run, *, force: bool = False) -> Recipe:
     for name in ("preset", "figures"):
         shutil.rmtree(recipe.folder / name, ignore_errors=True)
         shutil.copytree(run / name, recipe.folder / name)
-    shutil.copyfile(run / "results.json", recipe.folder / "results.json")
+    for name in ("results.json", SAMPLES_PAGE):
+        if (run / name).is_file():
+            shutil.copyfile(run / name, recipe.folder / name)
     recipe = load_recipe(recipe.name)
     write_card(recipe)
     return recipe
@@ -217,6 +227,9 @@ def _usage(recipe):
     )
     if "test_cider_d" in metrics:
         call = f"model.generate({text}{options})"
+    elif "test_bits_per_character" in metrics:
+        text, options = "", options.removeprefix(", ")
+        call = f"model.generate({options})"
     elif "test_bleu" in metrics:
         call = f"texts = [{text}]\nmodel.generate(texts{options})"
     return (
@@ -258,6 +271,8 @@ def _results(recipe):
         parts.append(f"```text\n{counts}\n```")
     if "bleu_by_length" in kept:
         parts += _of_translations(results, kept)
+    if "sample" in kept:
+        parts += _of_text(recipe, kept)
     if "captions" in kept:
         parts[:0] = [_caption_table(results), _of_captions(results, kept)]
         parts.append(_samples(kept))
@@ -300,6 +315,19 @@ def _of_translations(results, run):
         for row in run["bleu_by_length"]
     ]
     parts.append(_table(("words of the source", "sentences", "test BLEU"), rows))
+    return parts
+
+
+def _of_text(recipe, run):
+    """How bits were counted, and what the model writes."""
+    prompt = recipe.config.get("evaluation", {}).get("prompt", "")
+    parts = [
+        "Bits a character are those of the whole text in a row, the state carried from "
+        "its beginning to its end; loss is the same in nats. It writes:",
+        f"````text\n{prompt}{run['sample']}\n````",
+    ]
+    if (recipe.folder / SAMPLES_PAGE).is_file():
+        parts.append(f"[What it wrote as it learned]({SAMPLES_PAGE}).")
     return parts
 
 

@@ -114,6 +114,7 @@ def train(
         "data": {
             "name": config["data"]["name"],
             "examples": sizes,
+            "unit": task.unit,
             **task.data_results,
         },
         "parameters": kept["parameters"],
