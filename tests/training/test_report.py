@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -339,3 +340,31 @@ def test_a_better_captioner_is_published(captioning):
     assert recipe.results["metrics"]["test_cider_d"] == 2.1
     found = {path.name for path in recipe.folder.iterdir()}
     assert found == {"config.yaml", "results.json", "CARD.md", "preset", "figures"}
+
+
+def test_card_of_a_language_model(folder):
+    bits = {"test_bits_per_character": 1.9, "test_perplexity": 3.7}
+    run = {**RESULTS["runs"][0], "metrics": bits, "sample": "MEO.\nAy me!"}
+    del run["confusion_matrix"]
+    results = {
+        **RESULTS,
+        "task": "CharLanguageModel",
+        "data": {"name": "plays", "examples": {"train": 1234}, "unit": "characters"},
+        "metrics": bits,
+        "runs": [run],
+        "preset_seed": run["seed"],
+    }
+    recipe = load_recipe("tiny")
+    config = {
+        **recipe.config,
+        "task": "CharLanguageModel",
+        "evaluation": {"prompt": "RO", "length": 5},
+    }
+    (recipe.folder / "samples.md").write_text("# Samples\n")
+    recipe = dataclasses.replace(recipe, config=config, results=results)
+    card = report.model_card(recipe)
+    assert "Characters: 1,234 for train." in card
+    assert "| test bits per character | 1.900 |" in card
+    assert "````text\nROMEO.\nAy me!\n````" in card
+    assert "[What it wrote as it learned](samples.md)" in card
+    assert "1.900 bits per character" in report.results_table([recipe])
