@@ -21,7 +21,13 @@ from kerasrnn.training.recipe_data import load_caption_splits
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.recipe_training import RecipeTraining
 from kerasrnn.training.translation import spread, write_tsv
-from kerasrnn.vision import ImageEncoder, cached_features, read_images
+from kerasrnn.vision import (
+    ImageEncoder,
+    cached_features,
+    efficientnet_lite0_classifier,
+    imagenet_class_names,
+    read_images,
+)
 from kerasrnn.zoo import MODELS, PREPROCESSORS
 
 CAPTIONS_FILE = "captions.tsv"
@@ -61,6 +67,13 @@ class Captioning(RecipeTraining):
             raise ValueError(
                 "`encoder_weights` of a recipe must name weights that can be had "
                 "again, such as 'imagenet': a preset holds none; got null."
+            )
+        known = config["model"].get("encoder", "efficientnet_lite0")
+        named = config["model"].get("named_classes", 0)
+        if named and (known, named) != ("efficientnet_lite0", 1000):
+            raise ValueError(
+                "`named_classes` of a recipe must be 1000, the classes of ImageNet, "
+                f"with the encoder efficientnet_lite0; got {named} with {known}."
             )
 
     @property
@@ -106,13 +119,21 @@ class Captioning(RecipeTraining):
         return found if attends else pooled(found)[:, None]
 
     @functools.cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """Names that captions may borrow of the encoder's network."""
+        return (
+            imagenet_class_names() if self.config["model"].get("named_classes") else ()
+        )
+
+    @functools.cached_property
     def tokenizer(self):
         """The recipe's tokenizer, which the training captions have taught."""
         options = dict(self.config["preprocessor"])
         target_class = PREPROCESSORS[options.pop("class", "TargetTokenizer")]
         tokenizer = PREPROCESSORS[options.pop("tokenizer", "WordTokenizer")](**options)
         train = self.splits["train"]
-        tokenizer.adapt([text for texts in train.captions for text in texts])
+        texts = [text for texts in train.captions for text in texts]
+        tokenizer.adapt([*texts, *self.class_names])
         return target_class(tokenizer)
 
     @functools.cached_property
@@ -150,6 +171,8 @@ class Captioning(RecipeTraining):
             **self.config["model"],
         )
         model.adapt(self.features["train"])
+        if self.class_names:
+            model.name_classes(*efficientnet_lite0_classifier(), self.class_names)
         steps = len(self.fit_data(model).order(seed, 0))
         model.compile(recipe_optimizer(training, steps))
         return model

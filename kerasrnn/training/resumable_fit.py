@@ -47,6 +47,7 @@ def resumable_fit(
     patience: int | None = 3,
     monitor: str = "val_accuracy",
     average_checkpoints: int = 1,
+    average_from: int | None = None,
     checkpoint_every: int = 200,
     progress=None,
     log=print,
@@ -75,6 +76,9 @@ def resumable_fit(
             `"val_loss"` or `"val_bleu"`.
         average_checkpoints: The model ends with the mean of the weights after so many
             of the best epochs, unless the best epoch alone is better.
+        average_from: The model ends with the mean of the weights after every epoch
+            from this number on, counted from 1, whatever `monitor` says; `patience`
+            must then be None. None: no such mean.
         checkpoint_every: Steps between checkpoints; one is also made each epoch.
         progress: A `ProgressLine`, or None.
         log: Called with the lines for the user.
@@ -82,13 +86,26 @@ def resumable_fit(
         on_epoch_end: Functions that are called with the epoch's number and its metrics.
 
     Reference: averaging: Junczys-Dowmunt et al. 2016, "The AMU-UEDIN Submission to the
-    WMT16 News Translation Task", section 4.
+    WMT16 News Translation Task", section 4; of every epoch: Izmailov et al. 2018,
+    "Averaging Weights Leads to Wider Optima and Better Generalization".
     """
     if average_checkpoints < 1:
         raise ValueError(
             "`average_checkpoints` must be a positive integer; got "
             f"{average_checkpoints!r}."
         )
+    if average_from is not None:
+        if not 1 <= average_from <= epochs:
+            raise ValueError(
+                f"`average_from` must be an epoch from 1 to {epochs}; got "
+                f"{average_from!r}."
+            )
+        if patience is not None or average_checkpoints != 1:
+            raise ValueError(
+                "`average_from` takes the mean of all later epochs, so `patience` must "
+                "be None and `average_checkpoints` 1; got "
+                f"{patience!r} and {average_checkpoints!r}."
+            )
     model.optimizer.build(model.trainable_variables)
     state = {
         "epoch": 0,
@@ -98,7 +115,8 @@ def resumable_fit(
         "best_epochs": [],
         "seconds": 0.0,
     }
-    # Of the epochs in state["best_epochs"], the best first.
+    # Of the epochs in state["best_epochs"], the best first; with `average_from` the
+    # mean so far, alone.
     best_weights = []
     # The weights of the last epoch are kept where nothing says which are better.
     kept = average_checkpoints
@@ -175,6 +193,12 @@ def resumable_fit(
                 weights = [_array(v) for v in _state_variables(model)]
                 best_weights.insert(place, weights)
             del best_weights[kept:]
+        elif average_from is not None and epoch + 1 >= average_from:
+            weights = [_array(v) for v in _state_variables(model)]
+            if best_weights:
+                count = epoch + 2 - average_from
+                weights = _moved(best_weights[0], weights, 1 / count)
+            best_weights = [weights]
         del best[max(kept, 1) :]
         state |= {"epoch": epoch + 1, "step": 0}
         save(model)
@@ -184,6 +208,11 @@ def resumable_fit(
             function(epoch, metrics)
 
     history, best = state["history"], state["best_epochs"]
+    if average_from is not None:
+        _restore(_state_variables(model), best_weights[0], "mean")
+        tried = data.validate(model)
+        epochs_of_mean = list(range(average_from - 1, len(history)))
+        return Fitted(history, epochs_of_mean, tried, tried, state["seconds"])
     if not kept:
         last = len(history) - 1
         return Fitted(history, [last], history[last], None, state["seconds"])
@@ -248,6 +277,16 @@ def _mean(weights):
         if np.issubdtype(arrays[0].dtype, np.floating)
         else arrays[0]
         for arrays in zip(*weights, strict=True)
+    ]
+
+
+def _moved(mean, weights, share):
+    """The mean moved to newer arrays by a share; of those without floats, the newer."""
+    return [
+        old + np.asarray(share * (new.astype("float64") - old), new.dtype)
+        if np.issubdtype(new.dtype, np.floating)
+        else new
+        for old, new in zip(mean, weights, strict=True)
     ]
 
 

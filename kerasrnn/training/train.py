@@ -200,6 +200,7 @@ def _train_seed(folder, task, seed, tensorboard, log):
         patience=training.get("patience", 3),
         monitor=training.get("monitor", task.monitor),
         average_checkpoints=training.get("average_checkpoints", 1),
+        average_from=training.get("average_from"),
         checkpoint_every=training.get("checkpoint_every", 200),
         progress=ProgressLine(training["epochs"]),
         log=log,

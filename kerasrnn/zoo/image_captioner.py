@@ -10,11 +10,13 @@ from kerasrnn.vision import (
     read_images,
 )
 from kerasrnn.zoo import captioner_checks as checks
+from kerasrnn.zoo.class_copying import ClassCopying
 from kerasrnn.zoo.compiled_search import search_batches
 from kerasrnn.zoo.decoder_task import DecoderTask
 from kerasrnn.zoo.task import Untracked
 
 LONGEST = 40
+UNKNOWN = 1  # of a tokenizer's ids
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -27,6 +29,9 @@ class ImageCaptioner(DecoderTask):
     o_t = tanh(W_o d_t)
     p(y_t) = softmax(E o_t + b)        with `tie_embeddings`
 
+    With `named_classes` it can also borrow the names of the classes that the encoder's
+    network was trained to tell apart: `ClassCopying`, which see.
+
     μ and σ are 0 and 1 until `adapt` learns them from the training features.
 
     Args:
@@ -37,6 +42,8 @@ class ImageCaptioner(DecoderTask):
         fine_tune: Whether the encoder is a part of the model that `fit` trains. By
             default it stays as it is, and is fetched when a picture is first seen.
         feature_dim: D, of a model without `encoder`.
+        named_classes: Of so many classes the names may be borrowed, once `name_classes`
+            has told them; 0: of none.
         **kwargs: `start_id`, `end_id` and the other arguments of `DecoderTask`, among
             them `cell`, `num_layers`, `units`, `embedding_dim`, `dropout` and
             `preprocessor`, a `kerasrnn.text.TargetTokenizer`.
@@ -73,9 +80,11 @@ class ImageCaptioner(DecoderTask):
         encoder_weights="imagenet",
         fine_tune=False,
         feature_dim=None,
+        named_classes=0,
         **kwargs,
     ):
         super().__init__(target_vocabulary_size, **kwargs)
+        self.named_classes = named_classes
         self.encoder = encoder
         self.encoder_weights = encoder_weights
         self.fine_tune = fine_tune
@@ -99,6 +108,9 @@ class ImageCaptioner(DecoderTask):
                 shape=(self.feature_dim,), name=name, initializer=value, trainable=False
             )
             setattr(self, name, weight)
+        if self.named_classes:
+            self.class_copying = ClassCopying(self.named_classes)
+            self.class_copying.build((None, None, self.feature_dim), units=self.units)
 
     def adapt(self, features):
         """Learn μ and σ, which bring all features to one scale.
@@ -119,6 +131,25 @@ class ImageCaptioner(DecoderTask):
         self.feature_mean.assign(mean)
         # A feature that never changes stays so.
         self.feature_deviation.assign(np.sqrt(square - mean**2) + 1e-3)
+
+    def name_classes(self, kernel, bias, names):
+        """Tell what the encoder's network sees in features, in words.
+
+        Args:
+            kernel: (D, C) of the network's last layer.
+            bias: (C,) of it.
+            names: C strings, what its classes are called. A name with a word that the
+                preprocessor does not know is never borrowed.
+        """
+        checks.check_classes(self, kernel, bias, names)
+        words = np.zeros((self.named_classes, self.class_copying.name_length), "int32")
+        ids = ops.convert_to_numpy(self.preprocessor.target_ids(list(names)))
+        marks = (self.start_id, self.end_id, 0)
+        for row, found in zip(words, ids, strict=True):
+            found = found[~np.isin(found, marks)][: len(row)]
+            if UNKNOWN not in found:
+                row[: len(found)] = found
+        self.class_copying.set_classes(kernel, bias, words)
 
     @staticmethod
     def scaled_part(features):
@@ -181,9 +212,18 @@ class ImageCaptioner(DecoderTask):
             return self.build_encoder()(source, training=training)
         return ops.cast(source, self.compute_dtype)
 
+    def prepare(self, source, training=False):
+        return self.features(source, training=training)
+
+    def evidence(self, source):
+        return self.class_copying.evidence(source) if self.named_classes else None
+
+    def mix(self, logits, outputs, token_ids, evidence):
+        return self.class_copying(logits, outputs, token_ids, evidence)
+
     def encode(self, source, training=False):
         """None, since the decoder sees the picture but once, and its first states."""
-        features = self.scaled(self.features(source, training=training))
+        features = self.scaled(source)
         return None, self.first_states(features, training)
 
     def first_states(self, features, training):
@@ -312,4 +352,5 @@ class ImageCaptioner(DecoderTask):
             "encoder_weights": None if self.fine_tune else self.encoder_weights,
             "fine_tune": self.fine_tune,
             "feature_dim": self.feature_dim,
+            "named_classes": self.named_classes,
         }

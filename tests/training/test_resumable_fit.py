@@ -82,6 +82,17 @@ def test_the_mean_is_the_same_after_a_stop(tmp_path):
     assert parts.history == whole.history
 
 
+def test_the_mean_of_all_epochs_from_one_on(tmp_path):
+    options = {"patience": None, "average_from": 3}
+    weight, whole = fit(tmp_path / "a", PATH, near(1.0), **options)
+    assert weight == pytest.approx(5)  # of 2, 4 and 9
+    assert whole.kept_epochs == [2, 3, 4]
+    assert whole.metrics["val_bleu"] == pytest.approx(6)
+    fit(tmp_path / "b", PATH[:4], near(1.0), **options)
+    resumed, parts = fit(tmp_path / "b", PATH, near(1.0), **options)
+    assert (resumed, parts.kept_epochs) == (weight, whole.kept_epochs)
+
+
 def test_patience_ends_it_and_none_keeps_the_last(tmp_path):
     _, fitted = fit(tmp_path / "a", PATH, near(6.0), patience=2)
     assert len(fitted.history) == 4
@@ -94,3 +105,7 @@ def test_mistakes(tmp_path):
         fit(tmp_path, PATH, near(1.0), average_checkpoints=0)
     with pytest.raises(ValueError, match="`monitor` must be one of loss, val_bleu"):
         fit(tmp_path, PATH, near(1.0), monitor="val_rouge")
+    with pytest.raises(ValueError, match="`average_from` must be an epoch from 1 to 5"):
+        fit(tmp_path, PATH, near(1.0), average_from=6, patience=None)
+    with pytest.raises(ValueError, match="`patience` must be None .*got 5 and 1"):
+        fit(tmp_path, PATH, near(1.0), average_from=2)

@@ -1,0 +1,152 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kerasrnn.text import TargetTokenizer, WordTokenizer
+from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner
+from kerasrnn.zoo.class_copying import ClassCopying
+
+WORDS = ["a", "red", "cat", "sumatran", "zebra"]
+NAMES = ["sumatran cat", "zebra", "[nothing known]"]
+
+
+def captioner(model_class=ImageCaptioner, **options):
+    keras.utils.set_random_seed(2)
+    tokenizer = TargetTokenizer(WordTokenizer(WORDS))
+    model = model_class(
+        tokenizer.target_vocabulary_size,
+        start_id=tokenizer.start_id,
+        end_id=tokenizer.end_id,
+        preprocessor=tokenizer,
+        encoder=None,
+        feature_dim=3,
+        **{
+            "units": 8,
+            "embedding_dim": 8,
+            "dropout": 0.0,
+            "named_classes": 3,
+            **options,
+        },
+    )
+    model.name_classes(20 * np.eye(3), np.zeros(3), NAMES)
+    return model
+
+
+def sees(*classes):
+    """Features (B, 2, 3), whose mean says one class each."""
+    features = np.zeros((len(classes), 2, 3), "float32")
+    for row, c in enumerate(classes):
+        features[row, 0, c] = 2.0
+    return features
+
+
+def by_hand(layer, logits, outputs, before, features):
+    """The same distribution, class by class."""
+    found = []
+    for of_row, d, said, f in zip(logits, outputs, before, features, strict=True):
+        z = f.mean(0) @ np.asarray(layer.kernel) + np.asarray(layer.bias)
+        p = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
+        q = np.zeros_like(of_row)
+        for c, words in enumerate(np.asarray(layer.words).tolist()):
+            name = [word for word in words if word]
+            if said in name:
+                name = name[name.index(said) + 1 :]
+            if name:
+                q[name[0]] += p[c]
+        u = np.concatenate([d, np.sort(p)[::-1][:2]]) @ np.asarray(layer.gate_kernel)
+        gate = 1 / (1 + np.exp(-u - np.asarray(layer.gate_bias)))
+        own = np.exp(of_row - of_row.max())
+        found.append((1 - gate * q.sum()) * own / own.sum() + gate * q)
+    return np.stack(found)
+
+
+def test_the_mixture_is_that_of_the_equations():
+    generator = np.random.default_rng(0)
+    layer = ClassCopying(4, name_length=3)
+    layer.build((None, None, 6), units=5)
+    words = np.array([[3, 4, 0], [5, 0, 0], [0, 0, 0], [3, 6, 7]])
+    layer.set_classes(generator.normal(0, 1, (6, 4)), generator.normal(0, 1, 4), words)
+    logits = generator.normal(0, 2, (6, 9)).astype("float32")
+    outputs = generator.normal(0, 1, (6, 5)).astype("float32")
+    features = generator.normal(0, 1, (6, 7, 6)).astype("float32")
+    before = np.array([1, 3, 4, 5, 6, 0])
+    evidence = layer.evidence(features)
+    found = np.exp(layer(logits, outputs, before, evidence))
+    np.testing.assert_allclose(
+        found, by_hand(layer, logits, outputs, before, features), atol=1e-6
+    )
+    np.testing.assert_allclose(found.sum(-1), 1.0, atol=1e-5)
+    # The same of sequences, at each step.
+    again = [x[:, None].repeat(3, 1) for x in (logits, outputs, before)]
+    steps = layer(*again, evidence)
+    np.testing.assert_allclose(np.exp(steps), found[:, None].repeat(3, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("model_class", [ImageCaptioner, AttentionCaptioner])
+def test_a_caption_may_hold_a_word_that_no_caption_did(model_class):
+    model = captioner(model_class)
+    model.compile(keras.optimizers.Adam(0.03))
+    # "zebra" is in no caption to learn from.
+    features = np.repeat(sees(0, 2), 200, axis=0)
+    captions = ["a sumatran cat"] * 200 + ["a red"] * 200
+    model.fit(features, captions, batch_size=8, verbose=0)
+    captions = model.generate(sees(0, 1, 2), verbose=0)
+    assert captions[0] == "a sumatran cat"
+    assert "zebra" in captions[1]
+    assert captions[2] == "a red"
+    model.name_classes(20 * np.eye(3), np.zeros(3), ["", "", ""])
+    assert "zebra" not in model.generate(sees(1), verbose=0)[0]
+
+
+def test_teacher_forcing_and_search_see_the_same():
+    model = captioner(AttentionCaptioner)
+    features = sees(0, 1)
+    found = model.generate_ids(features, max_length=4)
+    ids = np.concatenate([np.full((2, 1), model.start_id), found.token_ids], 1)
+    logits = model((features, ids[:, :-1]))
+    p = ops.convert_to_numpy(ops.log_softmax(logits))
+    for row, length in enumerate(np.asarray(found.lengths)):
+        chosen = p[row, np.arange(length), ids[row, 1 : 1 + length]]
+        assert chosen.sum() == pytest.approx(float(found.scores[row]), abs=1e-5)
+    beams = model.generate_ids(features, max_length=4, search="beam", beam_width=3)
+    assert np.asarray(beams.token_ids).shape[:1] == (2,)
+
+
+def test_unknown_words_are_never_borrowed():
+    model = captioner()
+    words = np.asarray(model.class_copying.words)
+    tokenizer = model.preprocessor.target
+    assert words[1].tolist() == [tokenizer.get_vocabulary().index("zebra"), 0, 0, 0]
+    assert words[2].tolist() == [0, 0, 0, 0]
+
+
+def test_classes_are_kept_by_files_and_presets(tmp_path):
+    model = captioner()
+    features = sees(0, 1, 2)
+    ids = np.full((3, 2), model.start_id)
+    model.optimizer.build(model.trainable_variables)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded((features, ids)), model((features, ids)))
+    model.save_to_preset(tmp_path / "preset")
+    loaded = ImageCaptioner.from_preset(tmp_path / "preset")
+    np.testing.assert_array_equal(loaded.class_copying.words, model.class_copying.words)
+    np.testing.assert_allclose(
+        loaded((features, ids)), model((features, ids)), atol=0.02
+    )
+
+
+def test_wrong_classes():
+    model = captioner()
+    kernel, bias = np.eye(3), np.zeros(3)
+    with pytest.raises(ValueError, match=r"`kernel` must have the shape \(3, 3\); got"):
+        model.name_classes(np.eye(4), bias, NAMES)
+    with pytest.raises(ValueError, match=r"`bias` must have the shape \(3,\); got"):
+        model.name_classes(kernel, np.zeros(2), NAMES)
+    with pytest.raises(ValueError, match=r"`names` must have the shape \(3,\); got"):
+        model.name_classes(kernel, bias, NAMES[:2])
+    with pytest.raises(ValueError, match="`named_classes` must be an integer"):
+        captioner(named_classes=-1)
+    with pytest.raises(ValueError, match="has `named_classes=0` and borrows no names"):
+        captioner(named_classes=0)
