@@ -110,7 +110,9 @@ class ImageCaptioner(DecoderTask):
             setattr(self, name, weight)
         if self.named_classes:
             self.class_copying = ClassCopying(self.named_classes)
-            self.class_copying.build((None, None, self.feature_dim), units=self.units)
+            # What the decoder puts out at each step.
+            size = self.embedding_dim if self.attends else self.units
+            self.class_copying.build((None, None, self.feature_dim), units=size)
 
     def adapt(self, features):
         """Learn μ and σ, which bring all features to one scale.
