@@ -14,7 +14,15 @@ import pathlib
 import shutil
 import sys
 
+from kerasrnn.training.caption_card import (
+    CAPTION_SCORES,
+    caption_samples,
+    caption_table,
+    captioned,
+    of_captions,
+)
 from kerasrnn.training.confusion_text import confusion_text
+from kerasrnn.training.markdown import paragraph, table
 from kerasrnn.training.resumable_fit import lower_is_better
 from kerasrnn.zoo.catalogue import (
     Recipe,
@@ -36,23 +44,6 @@ FIGURES = {
     "attention.png": "Where it looks for every word",
     "learning_curve.png": "Learning curve",
 }
-
-# The scores of captions, by name; and what they are of, where not of what is asked for.
-CAPTION_SCORES = {
-    "cider_d": "CIDEr-D",
-    "bleu_1": "BLEU-1",
-    "bleu_2": "BLEU-2",
-    "bleu_3": "BLEU-3",
-    "bleu_4": "BLEU-4",
-    "exact_match": "exact match",
-}
-CAPTION_SIDES = {
-    "": "",
-    "_greedy": ", greedy search",
-    "_nearest_neighbour": ", caption of the nearest training picture",
-    "_shuffled_images": ", captions of other pictures",
-}
-SAMPLES, NOTHING = 8, "(nothing)"
 
 # What a language model wrote as it learned.
 SAMPLES_PAGE = "samples.md"
@@ -100,20 +91,20 @@ def model_card(recipe: Recipe) -> str:
     config = recipe.config
     card = config.get("card", {})
     parts = [f"# {recipe.name}", recipe.summary, _usage(recipe), "## Data"]
-    parts.append(_paragraph(config["data"].get("description")))
+    parts.append(paragraph(config["data"].get("description")))
     if recipe.results is not None:
         sizes = recipe.results["data"]["examples"]
         listed = ", ".join(f"{size:,} for {part}" for part, size in sizes.items())
         unit = recipe.results["data"].get("unit", "examples")
         parts.append(f"{unit.capitalize()}: {listed}.")
-        parts.append(_captioned(recipe.results["data"]))
+        parts.append(captioned(recipe.results["data"]))
     parts += ["## Model", _settings(config["task"], config["model"])]
     parts += ["## Training", _settings("", config["training"])]
     parts += ["## Results", _results(recipe)]
     limits = card.get("limits") or ["None have been written down."]
-    parts += ["## Limits", "\n".join(f"- {_paragraph(item)}" for item in limits)]
-    parts += ["## Licence", _paragraph(card.get("licence"))]
-    parts += ["## Citation", _paragraph(card.get("citation"))]
+    parts += ["## Limits", "\n".join(f"- {paragraph(item)}" for item in limits)]
+    parts += ["## Licence", paragraph(card.get("licence"))]
+    parts += ["## Citation", paragraph(card.get("citation"))]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -258,7 +249,7 @@ def _results(recipe):
         names = [name for name in names if not name.startswith(starts)]
     rows = [(metric_label(name), _with_spread(results, name)) for name in names]
     kept = next(run for run in results["runs"] if run["seed"] == results["preset_seed"])
-    parts = [_table(("metric", "value"), rows)]
+    parts = [table(("metric", "value"), rows)]
     if len(results["runs"]) > 1:
         label = metric_label(recipe.headline)
         parts.append(
@@ -274,8 +265,8 @@ def _results(recipe):
     if "sample" in kept:
         parts += _of_text(recipe, kept)
     if "captions" in kept:
-        parts[:0] = [_caption_table(results), _of_captions(results, kept)]
-        parts.append(_samples(kept))
+        parts[:0] = [caption_table(results), of_captions(results, kept)]
+        parts.append(caption_samples(kept))
     parts += [
         f"![{title}](figures/{name})"
         for name, title in FIGURES.items()
@@ -314,7 +305,7 @@ def _of_translations(results, run):
         )
         for row in run["bleu_by_length"]
     ]
-    parts.append(_table(("words of the source", "sentences", "test BLEU"), rows))
+    parts.append(table(("words of the source", "sentences", "test BLEU"), rows))
     return parts
 
 
@@ -329,89 +320,6 @@ def _of_text(recipe, run):
     if (recipe.folder / SAMPLES_PAGE).is_file():
         parts.append(f"[What it wrote as it learned]({SAMPLES_PAGE}).")
     return parts
-
-
-def _captioned(data):
-    """How many captions there are, and of which pictures scores are."""
-    if "captions" not in data:
-        return None
-    captions = ", ".join(f"{n:,} for {part}" for part, n in data["captions"].items())
-    scored = ", ".join(f"{n:,} {group}" for group, n in data["scored"]["test"].items())
-    return f"Captions: {captions}. Pictures that are scored in the test: {scored}."
-
-
-def _caption_table(results):
-    """The scores of captions, in a column for each group of pictures."""
-    metrics = results["metrics"]
-    groups = list(results["data"]["scored"]["test"])
-    columns = {"value": ""}
-    if len(groups) > 1:
-        columns = {"mean": "", **{group: f"_{group}" for group in groups}}
-    rows = []
-    for side, title in CAPTION_SIDES.items():
-        for name, label in CAPTION_SCORES.items():
-            keys = [f"test_{name}{side}{column}" for column in columns.values()]
-            if keys[0] in metrics:
-                # The layout is that of the score, whatever it is of.
-                rows.append((label + title, *(_score(metrics, n, name) for n in keys)))
-    peers = [
-        (metrics[f"test_cider_d{c}"], metrics[f"test_cider_d_nearest_neighbour{c}"])
-        for c in columns.values()
-    ]
-    ratios = [f"{own / peer:.2f}" if peer else "" for own, peer in peers]
-    rows.append(("CIDEr-D, times that of the nearest training picture", *ratios))
-    return _table(("test score", *columns), rows)
-
-
-def _score(metrics, key, name):
-    values = {
-        f"test_{name}{end}": metrics[key + end]
-        for end in ("", "_std")
-        if key + end in metrics
-    }
-    return metric_text(values, f"test_{name}")
-
-
-def _of_captions(results, run):
-    """How the scores were counted, and what the controls are."""
-    alike = ""
-    if len(results["data"]["scored"]["test"]) > 1:
-        alike = "In the mean every group counts alike. "
-    return (
-        f"CIDEr-D goes from 0 to 10 and BLEU from 0 to 100: `{run['signature']}`. "
-        f"{alike}The nearest training picture is that with the most similar features "
-        "of the same encoder, and its caption needs no training. Captions of other "
-        "pictures are the model's own, dealt out anew: what is right of them comes "
-        "from what it knows of captions alone. Accuracy, loss and perplexity are those "
-        "of single tokens, told the right ones before them."
-    )
-
-
-def _samples(run):
-    """What people and what the model say of a few test pictures, chosen by number."""
-    shown = run["captions"]
-    count = min(SAMPLES, len(shown))
-    rows = [
-        (
-            sample["key"],
-            " / ".join(sample["references"]),
-            sample["hypothesis"] or NOTHING,
-        )
-        for sample in (shown[n * len(shown) // count] for n in range(count))
-    ]
-    rows = [[_paragraph(cell).replace("|", "\\|") for cell in row] for row in rows]
-    return _table(("test picture", "people", "model"), rows)
-
-
-def _table(head, rows):
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines).replace(
-        " --- ", "---"
-    )
-
-
-def _paragraph(text):
-    return " ".join(str(text or "Not stated.").split())
 
 
 if __name__ == "__main__":

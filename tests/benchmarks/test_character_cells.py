@@ -115,7 +115,7 @@ def test_bits_of_text_read_in_both_ways(cells):
         total -= np.log2(p[np.arange(10), ids[start + 1 : start + 11]]).sum()
     found = side.bits(test, carried=False)
     assert found == pytest.approx(total / 50, rel=1e-5)
-    assert found != pytest.approx(expected, rel=1e-3)
+    assert found != pytest.approx(expected, rel=1e-5)
 
 
 def test_the_table(cells, tmp_path):
