@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import stat
+import tempfile
 import time
 
 import numpy as np
@@ -81,6 +82,30 @@ def open_text_file(
     )
     parts = zip(("train", "validation", "test"), np.split(ids, ends), strict=True)
     return tokenizer, {name: CharacterText(part, [len(part)]) for name, part in parts}
+
+
+def encode_text_file(path, tokenizer) -> CharacterText:
+    """The characters of a text file, one document, in bounded memory.
+
+    Their numbers are in a temporary file, which is mapped into memory.
+
+    Args:
+        path: the text file.
+        tokenizer: a `CharacterTokenizer` that has a vocabulary.
+
+    Raises:
+        ValueError: the path cannot be read; the text is not UTF-8, or empty.
+    """
+    path = pathlib.Path(path)
+    _state_of(path)
+    with tempfile.TemporaryFile() as file:
+        for text in read_text(path):
+            file.write(tokenizer.encode(text).data)
+        if not file.tell():
+            raise ValueError(f"{path} must have a character at least; it is empty.")
+        file.flush()
+        ids = np.memmap(file, tokenizer.encode("").dtype, "r")
+    return CharacterText(ids, [len(ids)])
 
 
 def read_text(path):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasrnn.text.string_argument import check_strings
+from kerasrnn.text.tokenizer import Tokenizer
 
 PADDING, UNKNOWN = "", "[UNK]"
 FIRST_CHARACTER = 2
@@ -19,7 +19,7 @@ BLOCK = 1 << 20
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
-class CharacterTokenizer(keras.layers.Layer):
+class CharacterTokenizer(Tokenizer):
     r"""The characters of raw text, and their numbers.
 
     A character is a Unicode code point, of any script, and nothing is normalised: what
@@ -85,7 +85,6 @@ class CharacterTokenizer(keras.layers.Layer):
         if vocabulary is not None and characters is not None:
             raise ValueError("`characters` must be None where `vocabulary` is given.")
         self.max_tokens = max_tokens
-        self._characters = None
         if characters is not None:
             vocabulary = characters
         if vocabulary is not None:
@@ -114,8 +113,8 @@ class CharacterTokenizer(keras.layers.Layer):
                 "characters, the two special ones included; got "
                 f"{len(characters) + 2}."
             )
-        self._characters = "".join(sorted(characters))
-        self._codes = code_points(self._characters).astype("int32")
+        self._tokens = "".join(sorted(characters))
+        self._codes = code_points(self._tokens).astype("int32")
         numbers = np.arange(FIRST_CHARACTER, self.vocabulary_size)
         # One more than the last code point, for all that are beyond it.
         self._numbers = np.ones(
@@ -173,13 +172,13 @@ class CharacterTokenizer(keras.layers.Layer):
     def get_vocabulary(self) -> list[str]:
         """All characters by number: padding, unknown, the others."""
         self._check_vocabulary()
-        return [PADDING, UNKNOWN, *self._characters]
+        return [PADDING, UNKNOWN, *self._tokens]
 
     @property
     def vocabulary_size(self) -> int:
         """How many numbers there are, padding and unknown included."""
         self._check_vocabulary()
-        return FIRST_CHARACTER + len(self._characters)
+        return FIRST_CHARACTER + len(self._tokens)
 
     def encode(self, text: str) -> np.ndarray:
         """Numbers of a text of any length, (N,), of the smallest type that holds them.
@@ -216,7 +215,7 @@ class CharacterTokenizer(keras.layers.Layer):
     def unknown(self, text: str) -> list[str]:
         """The characters of a text that are not in the vocabulary, each once."""
         self._check_vocabulary()
-        return sorted(set(text) - set(self._characters))
+        return sorted(set(text) - set(self._tokens))
 
     def call(self, strings):
         strings = self._check_strings(strings)
@@ -232,14 +231,10 @@ class CharacterTokenizer(keras.layers.Layer):
         lacking = tf.maximum(1 - tf.shape(ids)[1], 0)
         return tf.pad(ids, [[0, 0], [0, lacking]])  # (B, T)
 
-    def __call__(self, strings, *args, **kwargs):
-        # Keras would turn Python strings into tensors of its own backend.
-        return super().__call__(self._check_strings(strings), *args, **kwargs)
-
     def detokenize(self, ids) -> tf.Tensor:
         """The texts of numbers (B, T); padding is left out, unknown is U+FFFD."""
         self._check_vocabulary()
-        shown = tf.constant([PADDING, REPLACEMENT, *self._characters])
+        shown = tf.constant([PADDING, REPLACEMENT, *self._tokens])
         characters = tf.gather(shown, tf.convert_to_tensor(ids))  # (B, T)
         return tf.strings.reduce_join(characters, axis=-1)
 
@@ -251,19 +246,8 @@ class CharacterTokenizer(keras.layers.Layer):
             **super().get_config(),
             "max_tokens": self.max_tokens,
             # One string, since line feeds are among them: no file of one a line.
-            "characters": self._characters,
+            "characters": self._tokens,
         }
-
-    def _check_vocabulary(self):
-        if self._characters is None:
-            raise ValueError(
-                "The tokenizer has no vocabulary yet: call `adapt` with texts, or "
-                "pass `vocabulary`."
-            )
-
-    def _check_strings(self, strings):
-        self._check_vocabulary()
-        return check_strings(strings)
 
 
 class CharacterCounts:

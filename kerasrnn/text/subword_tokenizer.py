@@ -15,6 +15,7 @@ from kerasrnn.text.byte_pairs import (
 )
 from kerasrnn.text.normalize_nfc import normalize_nfc
 from kerasrnn.text.string_argument import batches_of_strings, check_strings
+from kerasrnn.text.tokenizer import Tokenizer
 
 PADDING, UNKNOWN, START, END = SPECIAL = ("", "[UNK]", "[START]", "[END]")
 FIRST_BYTE = len(SPECIAL)
@@ -34,7 +35,7 @@ _NONE = np.iinfo("int32").max
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
-class SubwordTokenizer(keras.layers.Layer):
+class SubwordTokenizer(Tokenizer):
     """Cuts raw text into frequent pieces of words and gives their numbers.
 
     Text is made NFC, runs of spaces of every kind become one, and it is cut into
@@ -115,7 +116,6 @@ class SubwordTokenizer(keras.layers.Layer):
         self.lowercase = lowercase
         self.add_start = add_start
         self.add_end = add_end
-        self._vocabulary = None
         if vocabulary is not None:
             self.set_vocabulary(vocabulary)
 
@@ -140,7 +140,7 @@ class SubwordTokenizer(keras.layers.Layer):
                 f"got {len(vocabulary)}."
             )
         # A tuple, which Keras does not track and copy.
-        self._vocabulary = tuple(vocabulary)
+        self._tokens = tuple(vocabulary)
         self._pieces = (*(b"" for _ in SPECIAL), *pieces)
         joins = all_joins(pieces)
         pairs = np.array(sorted(joins), "int64").reshape(-1, 2) + FIRST_BYTE
@@ -170,7 +170,7 @@ class SubwordTokenizer(keras.layers.Layer):
         A space is shown as ▁, a byte that is no character of its own as <0xC3>.
         """
         self._check_vocabulary()
-        return list(self._vocabulary)
+        return list(self._tokens)
 
     @property
     def vocabulary_size(self) -> int:
@@ -217,10 +217,6 @@ class SubwordTokenizer(keras.layers.Layer):
         lacking = tf.maximum(1 - tf.shape(ids)[1], 0)
         return tf.pad(ids, [[0, 0], [0, lacking]])  # (B, T)
 
-    def __call__(self, strings, *args, **kwargs):
-        # Keras would turn Python strings into tensors of its own backend.
-        return super().__call__(self._check_strings(strings), *args, **kwargs)
-
     def detokenize(self, ids) -> tf.Tensor:
         """The text of numbers (B, T), up to the first end token."""
         self._check_vocabulary()
@@ -237,7 +233,7 @@ class SubwordTokenizer(keras.layers.Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            "vocabulary": self._vocabulary and list(self._vocabulary),
+            "vocabulary": self._tokens and list(self._tokens),
             "max_tokens": self.max_tokens,
             "max_length": self.max_length,
             "lowercase": self.lowercase,
@@ -295,17 +291,6 @@ class SubwordTokenizer(keras.layers.Layer):
         index = tf.minimum(tf.searchsorted(self._pairs, key), len(self._pairs) - 1)
         found = neighbours & (tf.gather(self._pairs, index) == key)
         return tf.where(found, tf.gather(self._joined, index), _NONE)
-
-    def _check_vocabulary(self):
-        if self._vocabulary is None:
-            raise ValueError(
-                "The tokenizer has no vocabulary yet: call `adapt` with texts, or "
-                "pass `vocabulary`."
-            )
-
-    def _check_strings(self, strings):
-        self._check_vocabulary()
-        return check_strings(strings)
 
 
 def pair_key(left, right):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kerasrnn.text.normalize_nfc import normalize_nfc
 from kerasrnn.text.string_argument import batches_of_strings, check_strings
+from kerasrnn.text.tokenizer import Tokenizer
 
 PADDING, UNKNOWN = "", "[UNK]"
 
@@ -47,7 +48,7 @@ _JOIN = (
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
-class WordTokenizer(keras.layers.Layer):
+class WordTokenizer(Tokenizer):
     """Cuts raw text into words and gives their numbers.
 
     Text is made NFC, lower-cased (Unicode), and cut at spaces of every kind;
@@ -114,7 +115,6 @@ class WordTokenizer(keras.layers.Layer):
         self.max_tokens = max_tokens
         self.max_length = max_length
         self.lowercase = lowercase
-        self._words = None
         if vocabulary is not None:
             self.set_vocabulary(vocabulary)
 
@@ -135,7 +135,7 @@ class WordTokenizer(keras.layers.Layer):
                 f"`vocabulary` must have at most max_tokens={self.max_tokens} words, "
                 f"the two special ones included; got {len(words) + 2}."
             )
-        self._words = words
+        self._tokens = words
         # With no word there is still a table: a key that no text can hold.
         keys = words or ["\n"]
         # Off the GPU, where string tables do not exist.
@@ -167,7 +167,7 @@ class WordTokenizer(keras.layers.Layer):
     def get_vocabulary(self) -> list[str]:
         """All words in the order of their numbers: padding, unknown, the others."""
         self._check_vocabulary()
-        return [PADDING, UNKNOWN, *self._words]
+        return [PADDING, UNKNOWN, *self._tokens]
 
     @property
     def vocabulary_size(self) -> int:
@@ -205,10 +205,6 @@ class WordTokenizer(keras.layers.Layer):
         lacking = tf.maximum(1 - tf.shape(ids)[1], 0)
         return tf.pad(ids, [[0, 0], [0, lacking]])  # (B, T)
 
-    def __call__(self, strings, *args, **kwargs):
-        # Keras would turn Python strings into tensors of its own backend.
-        return super().__call__(self._check_strings(strings), *args, **kwargs)
-
     def detokenize(self, ids) -> tf.Tensor:
         """Readable text of numbers (B, T): padding is left out, punctuation joined."""
         self._check_vocabulary()
@@ -227,19 +223,8 @@ class WordTokenizer(keras.layers.Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            "vocabulary": self._words,
+            "vocabulary": self._tokens,
             "max_tokens": self.max_tokens,
             "max_length": self.max_length,
             "lowercase": self.lowercase,
         }
-
-    def _check_vocabulary(self):
-        if self._words is None:
-            raise ValueError(
-                "The tokenizer has no vocabulary yet: call `adapt` with texts, or "
-                "pass `vocabulary`."
-            )
-
-    def _check_strings(self, strings):
-        self._check_vocabulary()
-        return check_strings(strings)

@@ -19,7 +19,7 @@ from kerasrnn.data import (
     read_pairs,
     read_tsv,
 )
-from kerasrnn.data.text_file import open_text_file, read_text
+from kerasrnn.data.text_file import encode_text_file, open_text_file
 from kerasrnn.fetching import cache_directory
 from kerasrnn.text import CharacterText
 from kerasrnn.zoo import PREPROCESSORS, list_recipes, load_recipe
@@ -166,13 +166,9 @@ def evaluation_text(model: str, tokenizer, path=None) -> CharacterText:
         path: A text file, all of which is used. None: the test split of the data that
             the model was trained on.
     """
-    if path is None:
-        data = _data_of(model, "text")
-        documents = _documents(data, "test")
-    else:
-        documents = ["".join(read_text(pathlib.Path(path)))]
-        if not any(documents):
-            raise ValueError(f"{path} must have a character at least; it is empty.")
+    if path is not None:
+        return encode_text_file(path, tokenizer)
+    documents = _documents(_data_of(model, "text"), "test")
     return CharacterText.of_documents(documents, tokenizer)
 
 

@@ -1,5 +1,6 @@
 """Features of many pictures: computed in batches, and once for all."""
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -73,8 +74,9 @@ def cached_features(
 ) -> np.memmap:
     """The encoder's features of all examples, computed once and kept on disk.
 
-    A run that was killed is taken up where it stopped, whenever that was. Other
-    pictures, keys or weights of the encoder have a cache of their own in `folder`.
+    A run that was killed is taken up where it stopped, whenever that was; a second one
+    beside it waits. Other pictures, keys or weights of the encoder have a cache of their
+    own in `folder`.
 
     Args:
         encoder: gives (B, L, D) of a batch.
@@ -96,9 +98,31 @@ def cached_features(
     folder = folder or cache_directory() / "features"
     cache = pathlib.Path(folder) / _digest(encoder, examples, view)
     file, state = cache / FEATURES, cache / STATE
+    if _rows_done(state, file, shape) < shape[0]:
+        cache.mkdir(parents=True, exist_ok=True)
+        with _alone(cache):
+            _complete(cache, shape, encoder, examples, view, log)
+    return np.load(file, mmap_mode="r")
+
+
+@contextlib.contextmanager
+def _alone(cache):
+    """Waits until no other process fills the cache."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, where two must not fill one cache at a time.
+        yield
+        return
+    with open(cache / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _complete(cache, shape, encoder, examples, view, log):
+    """Computes what is missing of a cache."""
+    file, state = cache / FEATURES, cache / STATE
     done = _rows_done(state, file, shape)
     if done < shape[0]:
-        cache.mkdir(parents=True, exist_ok=True)
         gigabytes = np.prod(shape, dtype=float) * 2 / 1e9
         what = f"view {view} of {shape[0]}" if view else shape[0]
         log(
@@ -108,8 +132,6 @@ def cached_features(
         mode = "r+" if done else "w+"
         features = np.lib.format.open_memmap(file, mode, "float16", shape)
         _fill(features, state, done, encoder, examples, view)
-        del features
-    return np.load(file, mmap_mode="r")
 
 
 def _fill(features, state, done, encoder, examples, view):

@@ -109,8 +109,8 @@ def evaluate(model, x, y, *, verbose, **kwargs):
     if verbose == "auto":
         verbose = int(len(text) > 100_000)
     total = sum(
-        float(np.sum(p, dtype="float64"))
-        for p in log_probabilities(model, text, verbose)
+        float(np.sum(part, dtype="float64"))
+        for _, part in log_probabilities(model, text, verbose)
     )
     loss = -total / len(text)
     return {
@@ -123,28 +123,29 @@ def evaluate(model, x, y, *, verbose, **kwargs):
 def score(model, text, *, verbose):
     """`CharLanguageModel.score`, which see."""
     documents = [text] if isinstance(text, str) else text
-    found = iter([])
+    found = np.empty(sum(map(len, documents)), "float32")
     if any(documents):
-        found = iter(
-            log_probabilities(model, as_text(model, documents, "text"), verbose)
-        )
-    # Documents of no characters are not among those found.
-    scores = [next(found) if d else np.zeros(0, "float32") for d in documents]
+        characters = as_text(model, documents, "text")
+        for begin, part in log_probabilities(model, characters, verbose):
+            found[begin : begin + len(part)] = part
+    scores = np.split(found, np.cumsum([len(d) for d in documents])[:-1])
     return scores[0] if isinstance(text, str) else scores
 
 
 def log_probabilities(model, text, verbose=0):
-    """ln p of each character, an array for each document, the state carried all along.
+    """ln p of each character, the state carried all along, part by part.
 
     Args:
         model: A `CharLanguageModel`.
         text: A `CharacterText`.
         verbose: 1 shows a progress bar.
+
+    Yields:
+        The place in `text.ids` of a part of a document, and its array of float32.
     """
     starts = np.concatenate([[0], text.ends[:-1]])
     lengths = text.ends - starts
     read = compiled(model, "read", make_reader)
-    results = [np.empty(length, "float32") for length in lengths]
     bar = keras.utils.Progbar(len(text), verbose=1, unit_name="character")
     order = np.argsort(-lengths, kind="stable")
     for first in range(0, len(order), ROWS):
@@ -170,11 +171,9 @@ def log_probabilities(model, text, verbose=0):
             found, states = read(ids[:, :-1], ids[:, 1:], states)
             found = ops.convert_to_numpy(found)
             for row, k in enumerate(group[:running]):
-                part = results[k][at : at + width]
-                part[:] = found[row, : len(part)]
+                yield starts[k] + at, found[row, : min(width, lengths[k] - at)]
             if verbose:
                 bar.add(int(np.clip(lengths[group] - at, 0, width).sum()))
-    return results
 
 
 def make_reader(model):

@@ -1,3 +1,6 @@
+import functools
+import operator
+
 import keras
 from keras import ops
 
@@ -99,12 +102,7 @@ class ClassCopying(keras.layers.Layer):
         if len(logits.shape) == 3:
             p, words = p[:, None], words[:, None]
         share, word = next_words(p, words, token_ids)  # (B, T, 5)
-        size = logits.shape[-1]
-        # One class after the other: all at once would take five times the memory.
-        q = sum(
-            share[..., k : k + 1] * ops.one_hot(word[..., k], size, dtype="float32")
-            for k in range(share.shape[-1])
-        )
+        q = scatter(share, word, ops.shape(logits))
         sure = p[..., :2]
         sure = ops.pad(sure, [[0, 0]] * (len(p.shape) - 1) + [[0, 2 - sure.shape[-1]]])
         sure = ops.broadcast_to(sure, (*ops.shape(outputs)[:-1], 2))
@@ -143,3 +141,13 @@ def next_words(p, words, token_ids):
     following = ops.max(ops.where(is_last_said, following, 0), axis=-1)
     word = ops.where(ops.any(is_last_said, axis=-1), following, words[..., 0])
     return p * ops.cast(word != 0, "float32"), word
+
+
+def scatter(share, word, shape):
+    """Each share (..., 5) at its word of the vocabulary, in zeros of a shape (..., V)."""
+    *rows, size = shape
+    count = functools.reduce(operator.mul, rows)
+    row = ops.repeat(ops.arange(count, dtype="int32"), share.shape[-1])
+    places = ops.stack([row, ops.reshape(word, (-1,))], axis=-1)
+    found = ops.scatter(places, ops.reshape(share, (-1,)), (count, size))
+    return ops.reshape(found, shape)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasrnn.data import open_text_file, text_file
-from kerasrnn.data.text_file import read_text
+from kerasrnn.data.text_file import encode_text_file, read_text
 from kerasrnn.text import CharacterTokenizer
 
 TEXT = "".join(f"{n} – ein Vers\n" for n in range(100))
@@ -204,3 +204,17 @@ def test_blocks_of_any_size_are_the_same_text(tmp_path_factory, text, marked, si
     if not marked:
         text = text.removeprefix("\ufeff")
     assert found == text.replace("\r\n", "\n")
+
+
+def test_a_whole_file_in_the_numbers_of_a_tokenizer(book, monkeypatch):
+    monkeypatch.setattr(text_file, "BLOCK", 7)
+    tokenizer = CharacterTokenizer(sorted(set(TEXT) - {"V"}))
+    text = encode_text_file(book, tokenizer)
+    assert isinstance(text.ids, np.memmap)
+    assert text.ids.tolist() == tokenizer.encode(TEXT).tolist()
+    assert text.ends.tolist() == [len(TEXT)]
+    book.write_bytes(b"\xef\xbb\xbf")
+    with pytest.raises(ValueError, match=r"book\.txt must have a character at least"):
+        encode_text_file(book, tokenizer)
+    with pytest.raises(ValueError, match="is a directory"):
+        encode_text_file(book.parent, tokenizer)

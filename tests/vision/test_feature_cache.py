@@ -1,7 +1,9 @@
 import dataclasses
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator
+from concurrent import futures
 
 import numpy as np
 import pytest
@@ -75,6 +77,34 @@ def test_features_of_pictures_are_the_encoders(encoder, expected):
     with pytest.raises(ValueError, match=r"`images\[5\]` must be a picture"):
         features_of(encoder, [*CONTENTS[:5], b"text"], batch_size=4)
     assert features_of(encoder, []).shape == (0, 4, 2)
+
+
+def test_who_comes_second_waits_and_computes_nothing(encoder, expected, tmp_path):
+    begun, go_on = threading.Event(), threading.Event()
+    told = []
+
+    def slowly():
+        begun.set()
+        assert go_on.wait(60)
+        yield from CONTENTS
+
+    keys = pictures(CONTENTS).keys
+    # The second reading is the one that computes; the first tells what to compute.
+    readings = iter([iter(CONTENTS), slowly()])
+    first = Pictures(keys, lambda: next(readings))
+    with futures.ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(cached_features, encoder, first, tmp_path, log=told.append)]
+        assert begun.wait(60)
+        second = pictures(CONTENTS)
+        calls.append(
+            pool.submit(cached_features, encoder, second, tmp_path, log=told.append)
+        )
+        with pytest.raises(futures.TimeoutError):
+            calls[1].result(timeout=0.5)
+        go_on.set()
+        for call in calls:
+            np.testing.assert_allclose(call.result(60), expected, rtol=1e-2, atol=0.5)
+    assert len(told) == 1
 
 
 def test_a_cache_is_computed_once(encoder, expected, tmp_path):
