@@ -111,7 +111,7 @@ def main():
         for name in PRESETS:
             search = dict(load_recipe(name).config["evaluation"])
             del search["groups"]
-            found = Task.from_preset(name).generate(grids[1], **search)
+            found = Task.from_preset(name).generate(grids[1], verbose=0, **search)
             sides |= {f"`{name}`": found, f"`{name}`, shuffled": shuffled(found)}
     print_table(report, test, sides)
     report.close()
