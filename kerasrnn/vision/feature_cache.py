@@ -74,9 +74,9 @@ def cached_features(
 ) -> np.memmap:
     """The encoder's features of all examples, computed once and kept on disk.
 
-    A run that was killed is taken up where it stopped, whenever that was; a second one
-    beside it waits. Other pictures, keys or weights of the encoder have a cache of their
-    own in `folder`.
+    A run that was killed is taken up where it stopped, whenever that was, and a second
+    one beside it waits. Other pictures, keys or weights of the encoder have a cache of
+    their own in `folder`.
 
     Args:
         encoder: gives (B, L, D) of a batch.

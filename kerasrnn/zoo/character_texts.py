@@ -123,12 +123,15 @@ def evaluate(model, x, y, *, verbose, **kwargs):
 def score(model, text, *, verbose):
     """`CharLanguageModel.score`, which see."""
     documents = [text] if isinstance(text, str) else text
-    found = np.empty(sum(map(len, documents)), "float32")
+    found = np.zeros(0, "float32")
     if any(documents):
         characters = as_text(model, documents, "text")
+        found = np.empty(len(characters), "float32")
         for begin, part in log_probabilities(model, characters, verbose):
             found[begin : begin + len(part)] = part
-    scores = np.split(found, np.cumsum([len(d) for d in documents])[:-1])
+    lengths = np.array([len(d) for d in documents], "int64")
+    pieces = zip(lengths, np.cumsum(lengths), strict=True)
+    scores = [found[end - length : end] for length, end in pieces]
     return scores[0] if isinstance(text, str) else scores
 
 

@@ -144,7 +144,7 @@ def next_words(p, words, token_ids):
 
 
 def scatter(share, word, shape):
-    """Each share (..., 5) at its word of the vocabulary, in zeros of a shape (..., V)."""
+    """Each share (..., 5) at its word, in zeros (..., V) of this shape."""
     *rows, size = shape
     count = functools.reduce(operator.mul, rows)
     row = ops.repeat(ops.arange(count, dtype="int32"), share.shape[-1])

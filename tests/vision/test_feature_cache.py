@@ -93,7 +93,9 @@ def test_who_comes_second_waits_and_computes_nothing(encoder, expected, tmp_path
     readings = iter([iter(CONTENTS), slowly()])
     first = Pictures(keys, lambda: next(readings))
     with futures.ThreadPoolExecutor(2) as pool:
-        calls = [pool.submit(cached_features, encoder, first, tmp_path, log=told.append)]
+        calls = [
+            pool.submit(cached_features, encoder, first, tmp_path, log=told.append)
+        ]
         assert begun.wait(60)
         second = pictures(CONTENTS)
         calls.append(

@@ -49,6 +49,9 @@ def test_score_is_the_log_probability_of_every_character(cell, embedding_dim):
         expected = naive_log_probabilities(model, text)
         np.testing.assert_allclose(found, expected, atol=1e-5)
     np.testing.assert_array_equal(model.score(texts[3]), model.score(texts)[3])
+    assert model.score([]) == [] and model.score("").shape == (0,)
+    with pytest.raises(TypeError, match="`text` must be a string"):
+        model.score(["a", 3])
 
 
 def test_long_texts_are_scored_in_pieces_with_the_state_carried(monkeypatch):
