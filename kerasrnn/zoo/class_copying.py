@@ -1,6 +1,3 @@
-import functools
-import operator
-
 import keras
 from keras import ops
 
@@ -145,9 +142,9 @@ def next_words(p, words, token_ids):
 
 def scatter(share, word, shape):
     """Each share (..., 5) at its word, in zeros (..., V) of this shape."""
-    *rows, size = shape
-    count = functools.reduce(operator.mul, rows)
-    row = ops.repeat(ops.arange(count, dtype="int32"), share.shape[-1])
-    places = ops.stack([row, ops.reshape(word, (-1,))], axis=-1)
-    found = ops.scatter(places, ops.reshape(share, (-1,)), (count, size))
+    classes = share.shape[-1]
+    share, word = ops.reshape(share, (-1,)), ops.reshape(word, (-1,))
+    row = ops.arange(ops.shape(word)[0], dtype="int32") // classes
+    places = ops.stack([row, word], axis=-1)
+    found = ops.scatter(places, share, (ops.shape(word)[0] // classes, shape[-1]))
     return ops.reshape(found, shape)
