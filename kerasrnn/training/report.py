@@ -313,8 +313,8 @@ def _of_text(recipe, run):
     """How bits were counted, and what the model writes."""
     prompt = recipe.config.get("evaluation", {}).get("prompt", "")
     parts = [
-        "Bits a character are those of the whole text in a row, the state carried from "
-        "its beginning to its end; loss is the same in nats. It writes:",
+        "Bits a character are those of the whole text, the state carried from the "
+        "beginning of each document to its end; loss is the same in nats. It writes:",
         f"````text\n{prompt}{run['sample']}\n````",
     ]
     if (recipe.folder / SAMPLES_PAGE).is_file():

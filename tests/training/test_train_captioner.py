@@ -52,6 +52,7 @@ def trained(pictures):
     return (whole, other), printed, broken
 
 
+@pytest.mark.slow
 def test_a_kill_changes_no_bit(trained):
     (whole, _), _, broken = trained
     assert_same_run(whole, broken)
@@ -59,6 +60,7 @@ def test_a_kill_changes_no_bit(trained):
     assert one == other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attends", [True, False])
 def test_it_learns_to_say_what_it_sees_and_how_well(trained, attends):
     outputs, printed, _ = trained
@@ -100,6 +102,7 @@ def test_it_learns_to_say_what_it_sees_and_how_well(trained, attends):
         assert expected in printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attends", [True, False])
 def test_figures_and_gallery(trained, attends):
     output = trained[0][not attends]
@@ -117,6 +120,7 @@ def test_figures_and_gallery(trained, attends):
         assert found in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attends", [True, False])
 def test_the_preset_says_the_same(trained, pictures, attends, monkeypatch):
     see_with_grid_encoder(monkeypatch)

@@ -27,10 +27,12 @@ def trained(tmp_path_factory):
     return whole, finish(uninterrupted), broken
 
 
+@pytest.mark.slow
 def test_a_kill_changes_no_bit(trained):
     assert_same_run(trained[0], trained[2])
 
 
+@pytest.mark.slow
 def test_it_learns_to_translate_and_says_how_well(trained):
     output, printed, _ = trained
     results = json.loads((output / "results.json").read_text())
@@ -64,6 +66,7 @@ def test_it_learns_to_translate_and_says_how_well(trained):
         assert expected in printed
 
 
+@pytest.mark.slow
 def test_the_run_ends_with_the_mean_where_it_is_as_good(trained):
     run = json.loads((trained[0] / "results.json").read_text())["runs"][0]
     of_epochs = [epoch["val_bleu"] for epoch in run["history"]]
@@ -72,6 +75,7 @@ def test_the_run_ends_with_the_mean_where_it_is_as_good(trained):
     assert of_epochs[run["kept_epochs"][0]] == max(of_epochs)
 
 
+@pytest.mark.slow
 def test_evaluate_judges_it_on_a_file(trained, tmp_path):
     output = trained[0]
     data = write_pairs(tmp_path / "more.tsv")

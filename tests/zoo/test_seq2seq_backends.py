@@ -1,14 +1,8 @@
 """One translator learns and answers alike on TensorFlow, JAX and PyTorch."""
 
-import importlib.util
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from other_backend import other_backends, run_on
 
 # Run on one backend: begins with the weights of the file, or writes them.
 CODE = """
@@ -51,23 +45,6 @@ print("RESULT" + json.dumps({"losses": losses, "answers": answers}))
 """
 
 
-def run_on(backend, folder, order):
-    root = Path(__file__).parents[2]
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": backend,
-        "PYTHONPATH": os.pathsep.join([str(root), str(Path(__file__).parent)]),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, folder, order],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.split("RESULT")[1])
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("weights")
@@ -75,15 +52,13 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def expected(folder):
-    return run_on("tensorflow", folder, "first")
+    return run_on("tensorflow", CODE, folder, "first", helpers="zoo")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@other_backends
 def test_the_same_curve_and_the_same_answers(backend, folder, expected):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    found = run_on(backend, folder, "second")
+    found = run_on(backend, CODE, folder, "second", helpers="zoo")
     losses = np.array(expected["losses"])
     assert losses[-1] < 0.95 * losses[0]
     difference = np.abs(np.array(found["losses"]) - losses)
