@@ -88,6 +88,8 @@ def train(
     _prepare_folder(output, config, data, restart, log)
 
     config["training"].setdefault("epochs", 10)
+    if config["training"].get("dtype"):
+        config["model"]["dtype"] = config["training"]["dtype"]
     begin = time.monotonic()
     log(f"Data: {config['data']['name']}")
     task = TRAININGS[config["task"]](config, data, log)
@@ -209,6 +211,10 @@ def _train_seed(folder, task, seed, tensorboard, log):
         on_epoch_end=after_epoch,
     )
     model.save_to_preset(folder / "preset")
+    if training.get("dtype"):
+        # It was for speed, where processors have instructions for it: not all have.
+        model = Task.from_preset(folder / "preset", dtype="float32")
+        model.save_to_preset(folder / "preset")
     # What is measured is what ships: the half-precision preset, read back.
     shipped = Task.from_preset(folder / "preset")
     run = {

@@ -85,6 +85,18 @@ def test_the_preset_is_what_was_judged(run, book):
         evaluate(str(folder), log=lines.append)
 
 
+def test_a_model_learned_in_bfloat16_ships_in_float32(book, tmp_path):
+    config = recipe(dtype="mixed_bfloat16", epochs=1)
+    results = train(config, data=book, output=tmp_path / "run", log=lambda _: None)
+    model = Task.from_preset(tmp_path / "run")
+    assert model.dtype_policy.name == "float32"
+    assert results["metrics"]["test_bits_per_character"] < 4.5
+    logits = np.array(model(np.array([[5, 6, 7, 8]])))
+    learned_in = Task.from_preset(tmp_path / "run", dtype="mixed_bfloat16")
+    close = np.array(learned_in(np.array([[5, 6, 7, 8]])))
+    assert 0 < np.abs(logits - close).max() < 0.05
+
+
 def test_the_run_leaves_a_page_of_samples(run):
     folder, *_ = run
     page = (folder / "samples.md").read_text()
