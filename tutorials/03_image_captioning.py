@@ -598,7 +598,7 @@ for t in range(4):
 tiny((f, y), training=True)
 looked = np.sum(alignments, axis=0)  # (B, L)
 compare("doubly stochastic", tiny.losses[0], np.mean((1 - looked) ** 2))
-print("\n", inspect.getsource(AttentionCaptioner.regularize_alignments))
+print("\n", inspect.getsource(AttentionCaptioner.alignment_penalty))
 
 # %% [markdown]
 # `AttentionCaptioner` differs in nothing else from the model above, and it learns from the
@@ -675,7 +675,9 @@ for row, picture in zip(telling, test.pictures(telling), strict=True):
 # words that follow come out of the state. With photographs of COCO, where people ride,
 # hold and sit on things, maps move from thing to thing.
 #
-# Does the captioner need its eyes at all after the first word? Ask the gate:
+# Does the captioner need its eyes at all after the first word? Ask the gate. (The trained
+# one has `members`: it is three models that learned side by side, and their mean speaks.
+# This is the gate of the first.)
 
 # %%
 row = telling[0]

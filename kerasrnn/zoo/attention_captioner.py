@@ -99,13 +99,13 @@ class AttentionCaptioner(ImageCaptioner):
         memory = self.drop(self.feature_layer(features), training=training)
         return memory, self.first_states(features, training)
 
-    def regularize_alignments(self, alignments, target_ids):
+    def alignment_penalty(self, alignments, target_ids):
         weight = self._attention_options["attention_regularization"]
         # Steps that predict nothing do not count.
         counts = ops.logical_and(target_ids != 0, target_ids != self.end_id)
         counts = ops.cast(counts, alignments.dtype)[:, :, None]
         looked = ops.sum(alignments * counts, axis=1)  # (B, L)
-        self.add_loss(weight * ops.mean(ops.square(1.0 - looked)))
+        return weight * ops.mean(ops.square(1.0 - looked))
 
     def get_config(self):
         return {**super().get_config(), **self._attention_options}

@@ -28,6 +28,7 @@ class ClassCopying(keras.layers.Layer):
         outputs: The decoder's outputs, (B, U) or (B, T, U).
         token_ids: The tokens before those to be said, (B,) or (B, T).
         evidence: What `evidence(features)` gave.
+        gate: Which decoder's, where there are more.
 
     Output shape:
         That of `logits`: the logarithm of p(y_t).
@@ -54,7 +55,7 @@ class ClassCopying(keras.layers.Layer):
         self.classes = classes
         self.name_length = name_length
 
-    def build(self, features_shape, units):
+    def build(self, features_shape, units, gates=1):
         def fixed(name, shape, dtype=None):
             return self.add_weight(
                 shape=shape,
@@ -68,10 +69,13 @@ class ClassCopying(keras.layers.Layer):
         self.bias = fixed("bias", (self.classes,))
         # Token ids, zeros after a name's end.
         self.words = fixed("words", (self.classes, self.name_length), "int32")
-        self.gate_kernel = self.add_weight(shape=(units + 2, 1), name="gate_kernel")
+        # A column for each decoder.
+        self.gate_kernel = self.add_weight(shape=(units + 2, gates), name="gate_kernel")
         # At first the model speaks for itself.
         self.gate_bias = self.add_weight(
-            shape=(1,), name="gate_bias", initializer=keras.initializers.Constant(-2.0)
+            shape=(gates,),
+            name="gate_bias",
+            initializer=keras.initializers.Constant(-2.0),
         )
         self.built = True
 
@@ -92,7 +96,7 @@ class ClassCopying(keras.layers.Layer):
         p, best = ops.top_k(p, min(TOP, self.classes))
         return p, ops.take(self.words, best, axis=0)
 
-    def call(self, logits, outputs, token_ids, evidence):
+    def call(self, logits, outputs, token_ids, evidence, gate=0):
         p, words = evidence
         outputs, logits = (ops.cast(x, "float32") for x in (outputs, logits))
         token_ids = ops.cast(token_ids, "int32")
@@ -103,14 +107,13 @@ class ClassCopying(keras.layers.Layer):
         sure = p[..., :2]
         sure = ops.pad(sure, [[0, 0]] * (len(p.shape) - 1) + [[0, 2 - sure.shape[-1]]])
         sure = ops.broadcast_to(sure, (*ops.shape(outputs)[:-1], 2))
-        gate_kernel, gate_bias = (
-            ops.cast(w, "float32") for w in (self.gate_kernel, self.gate_bias)
-        )
-        gate = ops.concatenate([outputs, sure], axis=-1)
-        gate = ops.sigmoid(ops.matmul(gate, gate_kernel) + gate_bias)
+        u = ops.cast(self.gate_kernel, "float32")[:, gate : gate + 1]
+        a = ops.cast(self.gate_bias, "float32")[gate]
+        g = ops.concatenate([outputs, sure], axis=-1)
+        g = ops.sigmoid(ops.matmul(g, u) + a)
         own = ops.softmax(logits, axis=-1)
-        lent = gate * ops.sum(share, axis=-1, keepdims=True)
-        return ops.log((1.0 - lent) * own + gate * q + 1e-8)
+        lent = g * ops.sum(share, axis=-1, keepdims=True)
+        return ops.log((1.0 - lent) * own + g * q + 1e-8)
 
     def compute_output_shape(self, logits_shape, *_):
         return logits_shape

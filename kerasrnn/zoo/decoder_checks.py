@@ -50,6 +50,7 @@ def check_decoder(model):
         ("num_layers", 1),
         ("units", 1),
         ("embedding_dim", 1),
+        ("members", 1),
     ):
         check_integer(name, getattr(model, name), least)
     for name in ("start_id", "end_id"):

@@ -15,6 +15,7 @@ from kerasrnn.layers import (
 )
 from kerasrnn.metrics import MaskedAccuracy, Perplexity
 from kerasrnn.zoo import decoder_checks as checks
+from kerasrnn.zoo.ensemble import another, log_of_mean
 from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.scheduled_sampling import mix_in_predictions
 from kerasrnn.zoo.task import Task, Untracked
@@ -64,6 +65,9 @@ class DecoderTask(Task):
         label_smoothing: ε of `MaskedCrossentropy`, in the default `compile()`.
         scheduled_sampling: How often, from 0 to 1, training feeds the decoder its own
             prediction instead of the true token. None: never, at no cost.
+        members: How many such models, an ensemble, `fit` trains side by side, each on
+            its own loss; p(y_t) is the mean of theirs. A search takes as many times
+            longer.
         preprocessor: What makes token ids of texts and texts of token ids, or None.
     """
 
@@ -84,6 +88,7 @@ class DecoderTask(Task):
         tie_embeddings=True,
         label_smoothing=0.1,
         scheduled_sampling=None,
+        members=1,
         preprocessor=None,
         **kwargs,
     ):
@@ -102,6 +107,7 @@ class DecoderTask(Task):
         self.tie_embeddings = tie_embeddings
         self.label_smoothing = label_smoothing
         self.scheduled_sampling = scheduled_sampling
+        self.members = members
         checks.check_decoder(self)
         self.compiled_searches = Untracked({})
         policy = self.dtype_policy
@@ -149,8 +155,18 @@ class DecoderTask(Task):
 
     def make_weights(self, source):
         """Build and compile the model, by calling it once on a source."""
+        changes = self.changes_of_members()
+        self.others = [another(self, n, **changes) for n in range(1, self.members)]
         self((source, ops.zeros((1, 1), "int32")))
         self.compile()
+
+    def changes_of_members(self) -> dict:
+        """Arguments that the other members of an ensemble have in another way."""
+        return {}
+
+    def model_of(self, member: int):
+        """A member of the ensemble; the first is this model itself."""
+        return self.others[member - 1] if member else self
 
     def make_decoder_cell(self, cell):
         """The decoder's cell, round the recurrent `cell`."""
@@ -163,8 +179,8 @@ class DecoderTask(Task):
     def evidence(self, source):
         """Tensors that `mix` sees at every step, with the batch first; None: none."""
 
-    def mix(self, logits, outputs, token_ids, evidence):
-        """Logits that go by the evidence too, and by the tokens that came before."""
+    def mix(self, logits, outputs, token_ids, evidence, member=0):
+        """A member's logits that go by the evidence too, and by the tokens before."""
         return logits
 
     def memory_mask(self, source):
@@ -183,27 +199,40 @@ class DecoderTask(Task):
     def call(self, inputs, training=False):
         source, target_ids = self.check_call(inputs)
         source = self.prepare(source, training=training)
-        memory, states = self.encode(source, training=training)
         evidence = self.evidence(source)
+        logits = [
+            self._logits_of(member, source, evidence, target_ids, training)
+            for member in range(self.members)
+        ]
+        if self.members == 1:
+            return logits[0]
+        # Each learns by itself; together they speak.
+        return logits if training else log_of_mean(logits)
+
+    def _logits_of(self, member, source, evidence, target_ids, training):
+        """What one member says of each step's next token, (B, T, V)."""
+        model = self.model_of(member)
+        memory, states = model.encode(source, training=training)
 
         def decode(target_ids, training):
-            x = self.target_embedding(self.drop_words(target_ids, training=training))
-            x = self.drop(x, training=training)
+            x = model.target_embedding(model.drop_words(target_ids, training=training))
+            x = model.drop(x, training=training)
             arguments = {"initial_state": states, "training": training}
             if self.attends:
                 arguments |= {
                     "memory": memory,
                     "memory_mask": self.memory_mask(source),
                 }
-            outputs = self.decoder(x, **arguments)
+            outputs = model.decoder(x, **arguments)
             if self.attends:
                 outputs, alignments = outputs
-                if training:
-                    self.regularize_alignments(alignments, target_ids)
-            logits = self.logits(outputs, training=training)
+                penalty = self.alignment_penalty(alignments, target_ids)
+                if training and penalty is not None:
+                    self.add_loss(penalty / self.members)
+            logits = model.logits(outputs, training=training)
             if evidence is None:
                 return logits
-            return self.mix(logits, outputs, target_ids, evidence)
+            return self.mix(logits, outputs, target_ids, evidence, member)
 
         if training and self.scheduled_sampling is not None:
             first_pass = partial(decode, target_ids, training=False)
@@ -211,8 +240,21 @@ class DecoderTask(Task):
             target_ids = mix_in_predictions(target_ids, first_pass, p, seed)
         return decode(target_ids, training)
 
-    def regularize_alignments(self, alignments, target_ids):
-        """A place to `add_loss` of where the decoder looked, (B, T, S)."""
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        if not isinstance(y_pred, list):
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        losses = [self.compute_loss(x, y, p, sample_weight, training) for p in y_pred]
+        return sum(losses) / len(losses)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        # In training those of the first member, so as not to mix them for it.
+        one = y_pred[0] if isinstance(y_pred, list) else y_pred
+        return super().compute_metrics(x, y, one, sample_weight)
+
+    def alignment_penalty(self, alignments, target_ids):
+        """A part of the loss for where the decoder looked, (B, T, S); None: none."""
 
     def hand_over(self, vectors):
         """The decoder's first states.
@@ -250,28 +292,48 @@ class DecoderTask(Task):
     def decoding(self, source):
         """`(step, state)` for the searches of `kerasrnn.decoding`."""
         source = self.prepare(source)
-        memory, state = self.encode(source)
         evidence = self.evidence(source)
+        mask = self.memory_mask(source)
+        steps, states = zip(
+            *(self.model_of(m)._decoding(source, mask) for m in range(self.members)),
+            strict=True,
+        )
+
+        def step(token_ids, state):
+            states, evidence = state
+            of_members = []
+            for member, (one, of_one) in enumerate(zip(steps, states, strict=True)):
+                logits, outputs, after, alignments = one(token_ids, of_one)
+                if evidence is not None:
+                    logits = self.mix(logits, outputs, token_ids, evidence, member)
+                of_members.append((logits, after, alignments))
+            logits, states, alignments = zip(*of_members, strict=True)
+            seen = [sum(a) / len(a) for a in zip(*alignments, strict=True)]
+            together = logits[0] if len(logits) == 1 else log_of_mean(logits)
+            return together, [list(states), evidence], *seen
+
+        return step, [list(states), evidence]
+
+    def _decoding(self, source, memory_mask):
+        """`(step, state)` of one member; a step gives all that `decoding` mixes."""
+        memory, state = self.encode(source)
         cell = self.decoder.cell
         if self.attends:
-            memory = cell.prepare_memory(memory, self.memory_mask(source))
+            memory = cell.prepare_memory(memory, memory_mask)
 
         # Once, and not at every step.
         vectors = self.output_vectors() if self.tie_embeddings else None
 
         def step(token_ids, state):
-            state, evidence = state
             x = self.target_embedding(token_ids)
             if self.attends:
                 (outputs, *alignments), state = cell(x, state, memory=memory)
             else:
                 (outputs, state), alignments = cell(x, state), []
             logits = self.logits(outputs, vectors=vectors)
-            if evidence is not None:
-                logits = self.mix(logits, outputs, token_ids, evidence)
-            return logits, [state, evidence], *alignments
+            return logits, outputs, state, alignments
 
-        return step, [state, evidence]
+        return step, state
 
     def generate_ids(self, source, *, max_length=None, search="greedy", **options):
         """Token ids of what the model writes about its sources.
@@ -327,6 +389,6 @@ class DecoderTask(Task):
             *("target_vocabulary_size", "start_id", "end_id"),
             *("cell", "num_layers", "units", "embedding_dim", "dropout"),
             *("word_dropout", "tie_embeddings", "label_smoothing"),
-            "scheduled_sampling",
+            *("scheduled_sampling", "members"),
         )
         return {**super().get_config(), **{n: getattr(self, n) for n in names}}

@@ -45,8 +45,8 @@ class ImageCaptioner(DecoderTask):
         named_classes: Of so many classes the names may be borrowed, once `name_classes`
             has told them; 0: of none.
         **kwargs: `start_id`, `end_id` and the other arguments of `DecoderTask`, among
-            them `cell`, `num_layers`, `units`, `embedding_dim`, `dropout` and
-            `preprocessor`, a `kerasrnn.text.TargetTokenizer`.
+            them `cell`, `num_layers`, `units`, `embedding_dim`, `dropout`, `members`
+            and `preprocessor`, a `kerasrnn.text.TargetTokenizer`.
 
     Call arguments:
         inputs: `(features, target_ids)`, (B, L, D) and (B, T), or `(images,
@@ -112,7 +112,8 @@ class ImageCaptioner(DecoderTask):
             self.class_copying = ClassCopying(self.named_classes)
             # What the decoder puts out at each step.
             size = self.embedding_dim if self.attends else self.units
-            self.class_copying.build((None, None, self.feature_dim), units=size)
+            shape = (None, None, self.feature_dim)
+            self.class_copying.build(shape, units=size, gates=self.members)
 
     def adapt(self, features):
         """Learn μ and σ, which bring all features to one scale.
@@ -130,9 +131,11 @@ class ImageCaptioner(DecoderTask):
             sums += [x.sum(axis=(0, 1)), np.square(x).sum(axis=(0, 1))]
             count += x.shape[0] * x.shape[1]
         mean, square = sums / count
-        self.feature_mean.assign(mean)
         # A feature that never changes stays so.
-        self.feature_deviation.assign(np.sqrt(square - mean**2) + 1e-3)
+        deviation = np.sqrt(square - mean**2) + 1e-3
+        for model in (self, *self.others):
+            model.feature_mean.assign(mean)
+            model.feature_deviation.assign(deviation)
 
     def name_classes(self, kernel, bias, names):
         """Tell what the encoder's network sees in features, in words.
@@ -220,8 +223,13 @@ class ImageCaptioner(DecoderTask):
     def evidence(self, source):
         return self.class_copying.evidence(source) if self.named_classes else None
 
-    def mix(self, logits, outputs, token_ids, evidence):
-        return self.class_copying(logits, outputs, token_ids, evidence)
+    def mix(self, logits, outputs, token_ids, evidence, member=0):
+        return self.class_copying(logits, outputs, token_ids, evidence, gate=member)
+
+    def changes_of_members(self):
+        # They share the encoder, and what it sees in pictures.
+        own = {"encoder": None, "fine_tune": False, "named_classes": 0}
+        return {**own, "feature_dim": self.feature_dim}
 
     def encode(self, source, training=False):
         """None, since the decoder sees the picture but once, and its first states."""

@@ -38,6 +38,8 @@ class Seq2Seq(DecoderTask):
         scheduled_sampling: How often, from 0 to 1, training feeds the decoder its own
             prediction instead of the true token; kept in `sampling_probability`, which
             the callback `ScheduledSampling` raises. None: never, at no cost.
+        members: How many such models `fit` trains side by side, an ensemble; p(y_t) is
+            the mean of theirs.
         preprocessor: A `kerasrnn.text.PairTokenizer`, to `fit` and `generate` with
             strings, or None.
 
