@@ -675,9 +675,8 @@ for row, picture in zip(telling, test.pictures(telling), strict=True):
 # words that follow come out of the state. With photographs of COCO, where people ride,
 # hold and sit on things, maps move from thing to thing.
 #
-# Does the captioner need its eyes at all after the first word? Ask the gate. (The trained
-# one has `members`: it is three models that learned side by side, and their mean speaks.
-# This is the gate of the first.)
+# Does the captioner need its eyes at all after the first word? Ask the gate. (Of a model
+# with `members`, several that learned side by side and speak together, it is the first's.)
 
 # %%
 row = telling[0]
