@@ -226,9 +226,8 @@ class DecoderTask(Task):
             outputs = model.decoder(x, **arguments)
             if self.attends:
                 outputs, alignments = outputs
-                penalty = self.alignment_penalty(alignments, target_ids)
-                if training and penalty is not None:
-                    self.add_loss(penalty / self.members)
+                if training:
+                    self._penalize(alignments, target_ids)
             logits = model.logits(outputs, training=training)
             if evidence is None:
                 return logits
@@ -239,6 +238,11 @@ class DecoderTask(Task):
             p, seed = self.sampling_probability.value, self.sampling_seed
             target_ids = mix_in_predictions(target_ids, first_pass, p, seed)
         return decode(target_ids, training)
+
+    def _penalize(self, alignments, target_ids):
+        penalty = self.alignment_penalty(alignments, target_ids)
+        if penalty is not None:
+            self.add_loss(penalty / self.members)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
