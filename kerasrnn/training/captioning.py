@@ -24,7 +24,6 @@ from kerasrnn.training.translation import spread, write_tsv
 from kerasrnn.vision import (
     ImageEncoder,
     cached_features,
-    efficientnet_lite0_classifier,
     imagenet_class_names,
     read_images,
 )
@@ -68,12 +67,10 @@ class Captioning(RecipeTraining):
                 "`encoder_weights` of a recipe must name weights that can be had "
                 "again, such as 'imagenet': a preset holds none; got null."
             )
-        known = config["model"].get("encoder", "efficientnet_lite0")
         named = config["model"].get("named_classes", 0)
-        if named and (known, named) != ("efficientnet_lite0", 1000):
+        if named not in (0, "imagenet"):
             raise ValueError(
-                "`named_classes` of a recipe must be 1000, the classes of ImageNet, "
-                f"with the encoder efficientnet_lite0; got {named} with {known}."
+                f'`named_classes` of a recipe must be "imagenet" or 0; got {named!r}.'
             )
 
     @property
@@ -172,7 +169,7 @@ class Captioning(RecipeTraining):
         )
         model.adapt(self.features["train"])
         if self.class_names:
-            model.name_classes(*efficientnet_lite0_classifier(), self.class_names)
+            model.name_classes(self.class_names)
         steps = len(self.fit_data(model).order(seed, 0))
         model.compile(recipe_optimizer(training, steps))
         return model

@@ -30,7 +30,14 @@ def check_model(model):
                 "`fine_tune` needs an `encoder` to tune; got encoder=None."
             )
     check_integer("feature_dim", model.feature_dim, 1)
-    check_integer("named_classes", model.named_classes, 0)
+    if model.named_classes == "imagenet":
+        if model.encoder != "efficientnet_lite0":
+            raise ValueError(
+                '`named_classes` may be "imagenet" with the encoder '
+                f"'efficientnet_lite0' only; got encoder={model.encoder!r}."
+            )
+    else:
+        check_integer("named_classes", model.named_classes, 0)
     if model.encoder is not None:
         dim = encoder_of(model).dim
         if model.feature_dim != dim:
@@ -40,10 +47,9 @@ def check_model(model):
             )
 
 
-def check_classes(model, kernel, bias, names):
+def check_classes(model, names, kernel, bias):
     """Raises where these are not the classes that a model may borrow names of."""
-    count = model.named_classes
-    if not count:
+    if not model.named_classes:
         raise ValueError(
             f"This {type(model).__name__} has `named_classes=0` and borrows no names."
         )
@@ -52,11 +58,19 @@ def check_classes(model, kernel, bias, names):
             "`preprocessor` must be a tokenizer of captions, to read names with; got "
             f"{type(model.preprocessor).__name__}."
         )
-    for name, value, expected in (
-        ("kernel", np.shape(kernel), (model.feature_dim, count)),
-        ("bias", np.shape(bias), (count,)),
-        ("names", (len(names),), (count,)),
-    ):
+    layer = model.class_copying
+    shapes = [("names", (len(names),), (layer.count,))]
+    if not layer.fetches:
+        shapes += [
+            ("kernel", np.shape(kernel), (model.feature_dim, layer.count)),
+            ("bias", np.shape(bias), (layer.count,)),
+        ]
+    elif kernel is not None or bias is not None:
+        raise ValueError(
+            "`kernel` and `bias` must not be given to a model whose `named_classes` "
+            'is "imagenet": they are those of its encoder.'
+        )
+    for name, value, expected in shapes:
         if tuple(value) != expected:
             raise ValueError(
                 f"`{name}` must have the shape {expected}; got {tuple(value)}."

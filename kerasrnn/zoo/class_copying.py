@@ -1,6 +1,12 @@
+import functools
+
 import keras
+import numpy as np
 from keras import ops
 
+from kerasrnn.vision import efficientnet_lite0_classifier
+
+IMAGENET_CLASSES = 1000
 # Of so many classes, the likeliest ones, a caption may borrow the names.
 TOP = 5
 
@@ -19,7 +25,9 @@ class ClassCopying(keras.layers.Layer):
     classes are not trained; `set_classes` gives them.
 
     Args:
-        classes: C, how many classes there are.
+        classes: C, how many classes there are; or "imagenet": the 1000 of
+            EfficientNet-Lite0, whose W and b are no weights of this layer but fetched,
+            as the encoder is, when they are first needed.
         name_length: How many words of a name are kept.
         name: Of the layer.
 
@@ -38,7 +46,7 @@ class ClassCopying(keras.layers.Layer):
     >>> import numpy as np
     >>> layer = ClassCopying(2, name_length=1)
     >>> layer.build((None, 3, 4), units=5)
-    >>> layer.set_classes(np.eye(4, 2) * 50, np.zeros(2), [[7], [8]])
+    >>> layer.set_classes([[7], [8]], np.eye(4, 2) * 50, np.zeros(2))
     >>> features = np.zeros((1, 3, 4), "float32")
     >>> features[..., 1] = 1.0  # the second class
     >>> evidence = layer.evidence(features)
@@ -53,6 +61,8 @@ class ClassCopying(keras.layers.Layer):
     def __init__(self, classes, *, name_length=4, name="class_copying", **kwargs):
         super().__init__(name=name, **kwargs)
         self.classes = classes
+        self.fetches = classes == "imagenet"
+        self.count = IMAGENET_CLASSES if self.fetches else classes
         self.name_length = name_length
 
     def build(self, features_shape, units, gates=1):
@@ -65,10 +75,11 @@ class ClassCopying(keras.layers.Layer):
                 trainable=False,
             )
 
-        self.kernel = fixed("kernel", (features_shape[-1], self.classes))
-        self.bias = fixed("bias", (self.classes,))
+        if not self.fetches:
+            self.kernel = fixed("kernel", (features_shape[-1], self.count))
+            self.bias = fixed("bias", (self.count,))
         # Token ids, zeros after a name's end.
-        self.words = fixed("words", (self.classes, self.name_length), "int32")
+        self.words = fixed("words", (self.count, self.name_length), "int32")
         # A column for each decoder.
         self.gate_kernel = self.add_weight(shape=(units + 2, gates), name="gate_kernel")
         # At first the model speaks for itself.
@@ -79,21 +90,24 @@ class ClassCopying(keras.layers.Layer):
         )
         self.built = True
 
-    def set_classes(self, kernel, bias, words):
-        """The network's last layer, and the token ids (C, name_length) of its names."""
-        for weight, value in (
-            (self.kernel, kernel),
-            (self.bias, bias),
-            (self.words, words),
-        ):
+    def set_classes(self, words, kernel=None, bias=None):
+        """The token ids (C, name_length) of names, and where not fetched W and b."""
+        values = [(self.words, words)]
+        if not self.fetches:
+            values += [(self.kernel, kernel), (self.bias, bias)]
+        for weight, value in values:
             weight.assign(ops.cast(ops.convert_to_tensor(value), weight.dtype))
+
+    def classifier(self):
+        """W (D, C) and b (C,)."""
+        return fetched_classifier() if self.fetches else (self.kernel, self.bias)
 
     def evidence(self, features):
         """p (B, 5) and words (B, 5, length) of the likeliest classes of pictures."""
         mean = ops.cast(ops.mean(features, axis=1), "float32")
-        kernel, bias = (ops.cast(w, "float32") for w in (self.kernel, self.bias))
+        kernel, bias = (ops.cast(w, "float32") for w in self.classifier())
         p = ops.softmax(ops.matmul(mean, kernel) + bias)
-        p, best = ops.top_k(p, min(TOP, self.classes))
+        p, best = ops.top_k(p, min(TOP, self.count))
         return p, ops.take(self.words, best, axis=0)
 
     def call(self, logits, outputs, token_ids, evidence, gate=0):
@@ -124,6 +138,12 @@ class ClassCopying(keras.layers.Layer):
             "classes": self.classes,
             "name_length": self.name_length,
         }
+
+
+@functools.cache
+def fetched_classifier():
+    """W and b of EfficientNet-Lite0, read once in a process."""
+    return tuple(np.ascontiguousarray(w) for w in efficientnet_lite0_classifier())
 
 
 def next_words(p, words, token_ids):

@@ -43,7 +43,8 @@ class ImageCaptioner(DecoderTask):
             default it stays as it is, and is fetched when a picture is first seen.
         feature_dim: D, of a model without `encoder`.
         named_classes: Of so many classes the names may be borrowed, once `name_classes`
-            has told them; 0: of none.
+            has told them; 0: of none; "imagenet": of the classes that the encoder
+            "efficientnet_lite0" was trained to tell apart.
         **kwargs: `start_id`, `end_id` and the other arguments of `DecoderTask`, among
             them `cell`, `num_layers`, `units`, `embedding_dim`, `dropout`, `members`
             and `preprocessor`, a `kerasrnn.text.TargetTokenizer`.
@@ -99,7 +100,10 @@ class ImageCaptioner(DecoderTask):
         self.make_encoder()
         if fine_tune:
             self.build_encoder()
+        # To be made, a model needs no names, which may have to be fetched.
+        self.borrows = False
         self.make_weights(ops.zeros((1, 1, self.feature_dim), "float32"))
+        self.borrows = bool(self.named_classes)
 
     def make_encoder(self):
         """Make the layers between the features and the decoder."""
@@ -137,24 +141,25 @@ class ImageCaptioner(DecoderTask):
             model.feature_mean.assign(mean)
             model.feature_deviation.assign(deviation)
 
-    def name_classes(self, kernel, bias, names):
+    def name_classes(self, names, kernel=None, bias=None):
         """Tell what the encoder's network sees in features, in words.
 
         Args:
-            kernel: (D, C) of the network's last layer.
-            bias: (C,) of it.
             names: C strings, what its classes are called. A name with a word that the
                 preprocessor does not know is never borrowed.
+            kernel: (D, C) of the network's last layer. Not where `named_classes` is
+                "imagenet": the encoder's own is fetched when it is needed.
+            bias: (C,) of it.
         """
-        checks.check_classes(self, kernel, bias, names)
-        words = np.zeros((self.named_classes, self.class_copying.name_length), "int32")
+        checks.check_classes(self, names, kernel, bias)
+        words = np.zeros(self.class_copying.words.shape, "int32")
         ids = ops.convert_to_numpy(self.preprocessor.target_ids(list(names)))
         marks = (self.start_id, self.end_id, 0)
         for row, found in zip(words, ids, strict=True):
             found = found[~np.isin(found, marks)][: len(row)]
             if UNKNOWN not in found:
                 row[: len(found)] = found
-        self.class_copying.set_classes(kernel, bias, words)
+        self.class_copying.set_classes(words, kernel, bias)
 
     @staticmethod
     def scaled_part(features):
@@ -221,7 +226,7 @@ class ImageCaptioner(DecoderTask):
         return self.features(source, training=training)
 
     def evidence(self, source):
-        return self.class_copying.evidence(source) if self.named_classes else None
+        return self.class_copying.evidence(source) if self.borrows else None
 
     def mix(self, logits, outputs, token_ids, evidence, member=0):
         return self.class_copying(logits, outputs, token_ids, evidence, gate=member)

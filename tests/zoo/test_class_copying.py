@@ -3,15 +3,16 @@ import numpy as np
 import pytest
 from keras import ops
 
+from kerasrnn.fetching import FetchError
 from kerasrnn.text import TargetTokenizer, WordTokenizer
-from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner
+from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner, class_copying
 from kerasrnn.zoo.class_copying import ClassCopying
 
 WORDS = ["a", "red", "cat", "sumatran", "zebra"]
 NAMES = ["sumatran cat", "zebra", "[nothing known]"]
 
 
-def captioner(model_class=ImageCaptioner, **options):
+def captioner(model_class=ImageCaptioner, names=NAMES, **options):
     keras.utils.set_random_seed(2)
     tokenizer = TargetTokenizer(WordTokenizer(WORDS))
     model = model_class(
@@ -19,9 +20,9 @@ def captioner(model_class=ImageCaptioner, **options):
         start_id=tokenizer.start_id,
         end_id=tokenizer.end_id,
         preprocessor=tokenizer,
-        encoder=None,
-        feature_dim=3,
         **{
+            "encoder": None,
+            "feature_dim": None if "encoder" in options else 3,
             "units": 8,
             "embedding_dim": 8,
             "dropout": 0.0,
@@ -29,7 +30,8 @@ def captioner(model_class=ImageCaptioner, **options):
             **options,
         },
     )
-    model.name_classes(20 * np.eye(3), np.zeros(3), NAMES)
+    if names:
+        model.name_classes(names, 20 * np.eye(3), np.zeros(3))
     return model
 
 
@@ -66,7 +68,7 @@ def test_the_mixture_is_that_of_the_equations():
     layer = ClassCopying(4, name_length=3)
     layer.build((None, None, 6), units=5)
     words = np.array([[3, 4, 0], [5, 0, 0], [0, 0, 0], [3, 6, 7]])
-    layer.set_classes(generator.normal(0, 1, (6, 4)), generator.normal(0, 1, 4), words)
+    layer.set_classes(words, generator.normal(0, 1, (6, 4)), generator.normal(0, 1, 4))
     logits = generator.normal(0, 2, (6, 9)).astype("float32")
     outputs = generator.normal(0, 1, (6, 5)).astype("float32")
     features = generator.normal(0, 1, (6, 7, 6)).astype("float32")
@@ -95,7 +97,7 @@ def test_a_caption_may_hold_a_word_that_no_caption_did(model_class):
     assert captions[0] == "a sumatran cat"
     assert "zebra" in captions[1]
     assert captions[2] == "a red"
-    model.name_classes(20 * np.eye(3), np.zeros(3), ["", "", ""])
+    model.name_classes(["", "", ""], 20 * np.eye(3), np.zeros(3))
     assert "zebra" not in model.generate(sees(1), verbose=0)[0]
 
 
@@ -137,15 +139,63 @@ def test_classes_are_kept_by_files_and_presets(tmp_path):
     )
 
 
+def test_classes_of_the_encoder_are_fetched_and_not_saved(monkeypatch, tmp_path):
+    kernel = np.zeros((1280, 1000), "float32")
+    kernel[:3, :3] = 20 * np.eye(3)
+    features = np.pad(sees(0, 1, 2), [(0, 0), (0, 0), (0, 1277)])
+    names = [*NAMES, *[""] * 997]
+
+    def cannot_fetch():
+        raise FetchError("no network")
+
+    def own(classes, *classifier):
+        model = captioner(
+            names=None, encoder="efficientnet_lite0", named_classes=classes
+        )
+        model.name_classes(names, *classifier)
+        model.compile(keras.optimizers.SGD(0.1))
+        model.optimizer.build(model.trainable_variables)
+        return model
+
+    monkeypatch.setattr(class_copying, "efficientnet_lite0_classifier", cannot_fetch)
+    model = own("imagenet")
+    told = own(1000, kernel, np.zeros(1000))
+    model.set_weights([w for w in told.get_weights() if w.shape[-1:] != (1000,)])
+    assert told.count_params() - model.count_params() == 1281 * 1000
+    model.save(tmp_path / "model.keras")
+    model.save_to_preset(tmp_path / "preset")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    preset = ImageCaptioner.from_preset(tmp_path / "preset")
+    with pytest.raises(FetchError, match="no network"):
+        loaded.generate(features)
+    monkeypatch.setattr(
+        class_copying,
+        "efficientnet_lite0_classifier",
+        lambda: (kernel, np.zeros(1000, "float32")),
+    )
+    ids = np.full((3, 2), model.start_id)
+    class_copying.fetched_classifier.cache_clear()
+    for one, tolerance in ((model, 1e-6), (loaded, 1e-6), (preset, 0.02)):
+        np.testing.assert_allclose(
+            one((features, ids)), told((features, ids)), atol=tolerance
+        )
+        assert one.generate(features) == told.generate(features)
+    class_copying.fetched_classifier.cache_clear()
+    with pytest.raises(ValueError, match="`kernel` and `bias` must not be given"):
+        model.name_classes(names, kernel)
+    with pytest.raises(ValueError, match="'efficientnet_lite0' only; got encoder=None"):
+        captioner(named_classes="imagenet")
+
+
 def test_wrong_classes():
     model = captioner()
     kernel, bias = np.eye(3), np.zeros(3)
     with pytest.raises(ValueError, match=r"`kernel` must have the shape \(3, 3\); got"):
-        model.name_classes(np.eye(4), bias, NAMES)
+        model.name_classes(NAMES, np.eye(4), bias)
     with pytest.raises(ValueError, match=r"`bias` must have the shape \(3,\); got"):
-        model.name_classes(kernel, np.zeros(2), NAMES)
+        model.name_classes(NAMES, kernel, np.zeros(2))
     with pytest.raises(ValueError, match=r"`names` must have the shape \(3,\); got"):
-        model.name_classes(kernel, bias, NAMES[:2])
+        model.name_classes(NAMES[:2], kernel, bias)
     with pytest.raises(ValueError, match="`named_classes` must be an integer"):
         captioner(named_classes=-1)
     with pytest.raises(ValueError, match="has `named_classes=0` and borrows no names"):

@@ -104,7 +104,7 @@ def test_each_member_learns_on_its_own_loss(model_class):
 def test_they_learn_and_are_saved(model_class, tmp_path):
     model = captioner(model_class, members=2, named_classes=3)
     names = ["red", "zebra", "dog"]
-    model.name_classes(np.eye(6, 3), np.zeros(3), names)
+    model.name_classes(names, np.eye(6, 3), np.zeros(3))
     assert model.class_copying.gate_kernel.shape[1] == 2
     # What all members share is there once.
     large = sum(w.name == "feature_mean" for w in model.weights)
