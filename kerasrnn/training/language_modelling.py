@@ -87,12 +87,17 @@ class LanguageModelling(RecipeTraining):
             name: model.evaluate(self.splits[name], verbose=0)
             for name in ("test", "validation")
         }
+        metrics = {
+            f"{split}_{name}": value
+            for split, of_split in found.items()
+            for name, value in of_split.items()
+        }
+        if model.cache_size:
+            alone = without_cache(model).evaluate(self.splits["test"], verbose=0)
+            bits = alone["bits_per_character"]
+            metrics["test_bits_per_character_without_cache"] = bits
         return {
-            "metrics": {
-                f"{split}_{name}": value
-                for split, metrics in found.items()
-                for name, value in metrics.items()
-            },
+            "metrics": metrics,
             "sample": model.generate(**self.sample_options),
         }
 
@@ -126,6 +131,14 @@ class LanguageModelling(RecipeTraining):
             log("")
         log("What it writes:\n")
         log(self.sample_options.get("prompt", "") + run["sample"])
+
+
+def without_cache(model):
+    """The same language model, that remembers no more than its states do."""
+    config = {**model.get_config(), "cache_size": 0}
+    alone = type(model)(**config | {"preprocessor": model.preprocessor})
+    alone.set_weights(model.get_weights())
+    return alone
 
 
 class LanguageData:

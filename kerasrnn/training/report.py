@@ -312,9 +312,17 @@ def _of_translations(results, run):
 def _of_text(recipe, run):
     """How bits were counted, and what the model writes."""
     prompt = recipe.config.get("evaluation", {}).get("prompt", "")
+    remembered = recipe.config.get("model", {}).get("cache_size")
+    cache = ""
+    if remembered:
+        cache = (
+            f" A `NeuralCache` remembers the last {remembered:,} characters, so that "
+            "names that only the text at hand has become likely as it is read."
+        )
     parts = [
         "Bits a character are those of the whole text, the state carried from the "
-        "beginning of each document to its end; loss is the same in nats. It writes:",
+        "beginning of each document to its end; loss is the same in nats."
+        f"{cache} It writes:",
         f"````text\n{prompt}{run['sample']}\n````",
     ]
     if (recipe.folder / SAMPLES_PAGE).is_file():

@@ -4,14 +4,13 @@ from keras import ops, tree
 from kerasrnn import layers
 from kerasrnn.metrics import BitsPerCharacter
 from kerasrnn.zoo import character_texts
+from kerasrnn.zoo.character_checks import check_model, size_of_vocabulary
 from kerasrnn.zoo.character_serving import serving_signatures
-from kerasrnn.zoo.decoder_checks import check_fraction, check_integer
 from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
+from kerasrnn.zoo.neural_cache import NeuralCache
 from kerasrnn.zoo.task import Task, Untracked
 
 CELLS = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
-# Padding, which is also what stands before the first character, and unknown.
-SPECIAL = 2
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -39,6 +38,9 @@ class CharLanguageModel(Task):
         embedding_dim: Size of a character's vector; None: one-hot vectors, for
             scripts of few characters.
         dropout: Rate on what each layer passes on.
+        cache_size: How many of the last characters a `NeuralCache`, which see, keeps,
+            which then is a part of the states; 0: none. `fit` goes without.
+        cache_sharpness: θ of it.
 
     Call arguments:
         ids: (B, T) integers; or a pair of them and of booleans (B,), which rows begin
@@ -74,29 +76,21 @@ class CharLanguageModel(Task):
         units: int = 512,
         embedding_dim: int | None = None,
         dropout: float = 0.0,
+        cache_size: int = 0,
+        cache_sharpness: float = 15.0,
         **kwargs,
     ):
         super().__init__(preprocessor=preprocessor, **kwargs)
-        if vocabulary_size is None:
-            if preprocessor is None:
-                raise ValueError(
-                    "`vocabulary_size` must be given where `preprocessor` is None."
-                )
-            vocabulary_size = preprocessor.vocabulary_size
-        if cell not in CELLS:
-            raise ValueError(f"`cell` must be one of {', '.join(CELLS)}; got {cell!r}.")
-        check_integer("vocabulary_size", vocabulary_size, SPECIAL + 1)
-        check_integer("num_layers", num_layers, 1)
-        check_integer("units", units, 1)
-        if embedding_dim is not None:
-            check_integer("embedding_dim", embedding_dim, 1)
-        check_fraction("dropout", dropout)
-        self.vocabulary_size = int(vocabulary_size)
+        vocabulary_size = size_of_vocabulary(vocabulary_size, preprocessor)
+        self.vocabulary_size = vocabulary_size
         self.cell = cell
         self.num_layers = num_layers
         self.units = units
         self.embedding_dim = embedding_dim
         self.dropout = dropout
+        self.cache_size = cache_size
+        self.cache_sharpness = cache_sharpness
+        check_model(self, CELLS)
 
         dtype = self.dtype_policy
         self.embedding = None
@@ -122,6 +116,9 @@ class CharLanguageModel(Task):
         self.output_layer = keras.layers.Dense(
             self.vocabulary_size, dtype="float32", name="characters"
         )
+        self.cache = None
+        if cache_size:
+            self.cache = NeuralCache(cache_size, cache_sharpness)
         # Not weights: what `fit` carries from one chunk to the next.
         self._carried = Untracked([])
         self._compiled = Untracked({})
@@ -164,35 +161,47 @@ class CharLanguageModel(Task):
 
     def initial_states(self, batch_size):
         """The states before a document's first character, a list for each layer."""
-        return [layer.get_initial_state(batch_size) for layer in self.recurrent_layers]
+        states = [x.get_initial_state(batch_size) for x in self.recurrent_layers]
+        of_cache = self.cache and self.cache.initial_state(batch_size, self.units)
+        return [*states, of_cache] if of_cache else states
 
     def run(self, ids, states, *, mask=None, training=False):
         """Logits (B, T, V) of ids (B, T), and the states after them."""
         sequences, after = self.embed(ids), []
-        for layer, drop, state in zip(
-            self.recurrent_layers, self.dropouts, states, strict=True
-        ):
+        of_layers, of_cache = states[: self.num_layers], states[self.num_layers :]
+        layers_of = zip(self.recurrent_layers, self.dropouts, of_layers, strict=True)
+        for layer, drop, state in layers_of:
             sequences, *state = layer(
                 sequences, initial_state=state, mask=mask, training=training
             )
             sequences = drop(sequences, training=training)
             after.append(state)
-        return self.output_layer(sequences), after
+        logits = self.output_layer(sequences)
+        if of_cache:
+            logits, *of_cache = self.cache(logits, sequences, ids, *of_cache, mask=mask)
+        return logits, [*after, *of_cache]
 
     def step(self, ids, states):
         """Logits (B, V) after one more character, ids (B,), and the states then."""
         outputs, after = self.embed(ids), []
-        for layer, state in zip(self.recurrent_layers, states, strict=True):
+        of_layers, of_cache = states[: self.num_layers], states[self.num_layers :]
+        for layer, state in zip(self.recurrent_layers, of_layers, strict=True):
             outputs, state = layer.step(outputs, state)
             after.append(state)
         # With a row more: TensorFlow multiplies one alone in another order than the
         # many of `run`, so that the last bits would differ.
-        outputs = ops.concatenate([outputs, outputs[:1]], axis=0)
-        return self.output_layer(outputs)[:-1], after
+        rows = ops.concatenate([outputs, outputs[:1]], axis=0)
+        logits = self.output_layer(rows)[:-1]
+        if of_cache:
+            of_one = (logits[:, None], outputs[:, None], ids[:, None])
+            logits, *of_cache = self.cache(*of_one, *of_cache)
+            logits = logits[:, 0]
+        return logits, [*after, *of_cache]
 
     def call(self, inputs, training=False):
         if not isinstance(inputs, (list, tuple)):
             states = self.initial_states(ops.shape(inputs)[0])
+            states = states[: self.num_layers] if training else states
             return self.run(inputs, states, training=training)[0]
         ids, fresh = inputs
         kept = ops.logical_not(fresh)[:, None]
@@ -268,13 +277,7 @@ class CharLanguageModel(Task):
         """
         dataset = character_texts.as_streams(self, x, y, batch_size, chunk)
         self.carry(dataset.element_spec[0][1].shape[0])
-        callbacks = callbacks or []
-        if validation_data is not None:
-            judge = character_texts.Validation(validation_data)
-            callbacks = [
-                judge,
-                *(callbacks if isinstance(callbacks, list) else [callbacks]),
-            ]
+        callbacks = character_texts.callbacks_of(callbacks, validation_data)
         if not self.optimizer.built:  # Or TensorFlow traces the first step twice.
             self.optimizer.build(self.trainable_variables)
         return keras.Model.fit(
@@ -391,4 +394,6 @@ class CharLanguageModel(Task):
             "units": self.units,
             "embedding_dim": self.embedding_dim,
             "dropout": self.dropout,
+            "cache_size": self.cache_size,
+            "cache_sharpness": self.cache_sharpness,
         }

@@ -27,15 +27,14 @@ def serving_signatures(model):
         spec("temperature", tf.float32, ()),
         spec("seed", tf.int32, ()),
     ]
-    names = [
-        [f"state_{i}_{j}" for j, _ in enumerate(layer.state_size)]
-        for i, layer in enumerate(model.recurrent_layers)
-    ]
     states = [
-        spec(name, tf.as_dtype(layer.state_dtype), (None, model.units))
-        for of_layer, layer in zip(names, model.recurrent_layers, strict=True)
-        for name in of_layer
+        [
+            spec(f"state_{i}_{j}", tf.as_dtype(state.dtype), (None, *state.shape[1:]))
+            for j, state in enumerate(of_layer)
+        ]
+        for i, of_layer in enumerate(model.initial_states(1))
     ]
+    names = [[state.name for state in of_layer] for of_layer in states]
     # Padding and unknown are never written.
     shown = tf.constant(model.preprocessor.get_vocabulary()[2:])
 
@@ -79,5 +78,5 @@ def serving_signatures(model):
         "serving_default": (generate, generate_specs),
         "generate": (generate, generate_specs),
         "score": (score, [spec("text")]),
-        "step": (step, [spec("character"), *states]),
+        "step": (step, [spec("character"), *tf.nest.flatten(states)]),
     }

@@ -32,6 +32,15 @@ class Validation(keras.callbacks.Callback):
         logs.update({f"val_{name}": value for name, value in found.items()})
 
 
+def callbacks_of(callbacks, validation_data):
+    """The callbacks of `fit`, with one that judges the validation text first."""
+    if validation_data is None:
+        return callbacks
+    callbacks = callbacks or []
+    others = callbacks if isinstance(callbacks, list) else [callbacks]
+    return [Validation(validation_data), *others]
+
+
 def as_streams(model, x, y, batch_size, chunk):
     """What `fit` learns from, as a dataset."""
     if y is not None:

@@ -359,12 +359,14 @@ def test_card_of_a_language_model(folder):
         **recipe.config,
         "task": "CharLanguageModel",
         "evaluation": {"prompt": "RO", "length": 5},
+        "model": {"cache_size": 1200},
     }
     (recipe.folder / "samples.md").write_text("# Samples\n")
     recipe = dataclasses.replace(recipe, config=config, results=results)
     card = report.model_card(recipe)
     assert "Characters: 1,234 for train." in card
     assert "| test bits per character | 1.900 |" in card
+    assert "remembers the last 1,200 characters" in card
     assert "````text\nROMEO.\nAy me!\n````" in card
     assert "[What it wrote as it learned](samples.md)" in card
     assert "1.900 bits per character" in report.results_table([recipe])

@@ -39,7 +39,12 @@ states, outputs = model.initial_states(1), []
 for c in model.preprocessor.encode(text[:6]):
     logits, states = model.step(np.array([c]), states)
     outputs.append(ops.convert_to_numpy(logits)[0].tolist())
+cached = CharLanguageModel(
+    preprocessor=model.preprocessor, cell=cell, units=16, cache_size=40
+)
+cached.set_weights(model.get_weights())
 print("RESULT" + json.dumps({
+    "cached": [s.tolist() for s in cached.score([text, text[:150]])],
     "losses": losses,
     "carried": [ops.convert_to_numpy(v).tolist() for v in model.carried],
     "scores": [s.tolist() for s in model.score([text[:70], "", "cat"])],
@@ -48,6 +53,7 @@ print("RESULT" + json.dumps({
     "texts": [
         model.generate(["the ", "", "a"], length=30, temperature=0),
         model.generate("the", length=30, seed=1),
+        cached.generate(["the", "a fat dog"], length=30, temperature=0),
         "".join(model.stream("the", length=30, seed=1)),
     ],
     "recorded": [
@@ -80,8 +86,9 @@ def test_the_same_losses_scores_texts_and_activations(backend, cell, folder, exp
     assert expected["losses"][3] < 0.95 * expected["losses"][0]
     for name in ("losses", "carried"):
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-3, atol=1e-4)
-    for mine, theirs in zip(found["scores"], expected["scores"], strict=True):
-        np.testing.assert_allclose(mine, theirs, atol=1e-4)
+    for name in ("scores", "cached"):
+        for mine, theirs in zip(found[name], expected[name], strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=1e-4)
     for name in ("evaluated", "step"):
         np.testing.assert_allclose(found[name], expected[name], atol=1e-4)
     assert found["texts"] == expected["texts"]

@@ -1,0 +1,112 @@
+from keras import ops
+
+# So many characters ask the memory at once.
+BLOCK = 128
+
+
+class NeuralCache:
+    """Remembers the last characters of a text, and what came after moments like this.
+
+    k_t     = h_t / ‖h_t‖
+    w_{t,i} = exp(θ (k_t · k_i − 1))                  i = t − W … t − 1
+    p(y_t)  = (p_model(y_t) + Σ_i w_{t,i} [y_i = y_t]) / (1 + Σ_i w_{t,i})
+
+    The model's own distribution counts as one observation, and so does each remembered
+    moment in which the model was in just the same state. So a name that a play's first
+    page holds is likely on the second, though no play of the training had it. It has
+    no weights and learns nothing in training.
+
+    Args:
+        size: W, how many characters are remembered.
+        sharpness: θ: how alike moments must be in order to count.
+
+    Call arguments:
+        logits: (B, T, V) of the model.
+        outputs: The last recurrent layer's, (B, T, U).
+        ids: The characters that were read, (B, T); 0 is none.
+        state: What `initial_state` or the call before gave.
+        mask: (B, T), where a row's last characters do not count; or None.
+
+    Output shape:
+        That of `logits`: the logarithm of p; and the state after the last character.
+
+    Example:
+
+    >>> import numpy as np
+    >>> cache = NeuralCache(4)
+    >>> ids, outputs = np.array([[5, 7, 5]]), np.eye(3, 2)[[0, 1, 0]][None]
+    >>> p, state = cache(
+    ...     np.zeros((1, 3, 9)), outputs, ids, cache.initial_state(1, units=2)
+    ... )
+    >>> ops.convert_to_numpy(ops.argmax(p[0, 2])).item()  # 7 came after 5 before
+    7
+
+    Reference: Grave et al. 2017, "Improving Neural Language Models with a Continuous
+    Cache", section 3, there with a linear mixture.
+    """
+
+    def __init__(self, size, sharpness=15.0):
+        self.size = size
+        self.sharpness = sharpness
+
+    def initial_state(self, batch_size, units):
+        """Nothing is remembered: keys (B, W, U), and their characters (B, W)."""
+        return [
+            ops.zeros((batch_size, self.size, units), "float32"),
+            ops.zeros((batch_size, self.size), "int32"),
+        ]
+
+    def __call__(self, logits, outputs, ids, state, mask=None):
+        keys, said = state
+        new = ops.cast(outputs, "float32")
+        new = new / ops.maximum(ops.norm(new, axis=-1, keepdims=True), 1e-6)
+        ids = ops.cast(ids, "int32")
+        if mask is not None:
+            ids = ops.where(mask, ids, 0)
+        keys = ops.concatenate([keys, new], axis=1)  # (B, W + T, U)
+        said = ops.concatenate([said, ids], axis=1)
+        counts = self._counts(keys, following(said), new, ops.shape(logits)[-1])
+        known = ops.log_softmax(ops.cast(logits, "float32"))
+        total = ops.log1p(ops.sum(counts, axis=-1, keepdims=True))
+        p = ops.logaddexp(known, ops.log(counts + 1e-30)) - total
+        if mask is None:
+            return p, [keys[:, -self.size :], said[:, -self.size :]]
+        read = ops.sum(ops.cast(mask, "int32"), axis=1)
+        last = read[:, None] + ops.arange(self.size, dtype="int32")
+        state = ops.take_along_axis(keys, last[:, :, None], axis=1)
+        return p, [state, ops.take_along_axis(said, last, axis=1)]
+
+    def _counts(self, keys, after, queries, characters):
+        """Σ_i w_{t,i} [y_i = c], (B, T, V): as often came each character c."""
+        length = queries.shape[1]
+        block = BLOCK if length is None else min(BLOCK, length)
+        # Of each query the W moments before it, and no later one.
+        apart = ops.arange(self.size + block)[None] - ops.arange(block)[:, None]
+        seen = ops.cast((apart >= 0) & (apart < self.size), "float32")
+
+        def ask(begin):
+            here = begin + ops.arange(self.size + block, dtype="int32")
+            of_keys = ops.take(keys, here, axis=1)
+            came = ops.take(after, here, axis=1)
+            asking = of_keys[:, self.size :]
+            alike = ops.matmul(asking, ops.transpose(of_keys, (0, 2, 1)))
+            weights = ops.exp(self.sharpness * (alike - 1.0)) * seen
+            weights = weights * ops.cast(came != 0, "float32")[:, None]
+            return ops.matmul(weights, ops.one_hot(came, characters))
+
+        if length == block:
+            return ask(0)
+        length = ops.shape(queries)[1]
+        blocks = (length + block - 1) // block
+        pads = [[0, 0], [0, blocks * block - length]]
+        keys, after = ops.pad(keys, [*pads, [0, 0]]), ops.pad(after, pads)
+        counts = ops.map(ask, ops.arange(blocks, dtype="int32") * block)
+        counts = ops.transpose(counts, (1, 0, 2, 3))  # of blocks first
+        shape = (ops.shape(queries)[0], blocks * block, characters)
+        return ops.reshape(counts, shape)[:, :length]
+
+
+def following(said):
+    """The character after each (B, S), where both are known; else 0."""
+    after = ops.pad(said[:, 1:], [[0, 0], [0, 1]])
+    return ops.where(said != 0, after, 0)

@@ -1,0 +1,184 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kerasrnn.text import CharacterTokenizer
+from kerasrnn.zoo import CharLanguageModel, neural_cache
+from kerasrnn.zoo.neural_cache import NeuralCache
+
+TEXT = "ANN. who is there? BOB. it is the cat. ANN. then let it in. " * 4
+
+
+def new_model(cell="lstm", **options):
+    keras.utils.set_random_seed(3)
+    tokenizer = CharacterTokenizer(vocabulary=sorted({*TEXT, "X", "Y", "Z"}))
+    options = {"units": 12, "num_layers": 2, "cache_size": 30, **options}
+    return CharLanguageModel(preprocessor=tokenizer, cell=cell, **options)
+
+
+def array(x):
+    return ops.convert_to_numpy(x)
+
+
+def by_hand(logits, outputs, ids, size, sharpness):
+    """p (T, V) of one text, moment by moment."""
+    keys = outputs / np.linalg.norm(outputs, axis=-1, keepdims=True)
+    found = np.exp(logits - logits.max(-1, keepdims=True))
+    found /= found.sum(-1, keepdims=True)
+    for t in range(len(ids)):
+        total = 1.0
+        for i in range(max(0, t - size), t):
+            if ids[i] and ids[i + 1]:
+                weight = np.exp(sharpness * (keys[t] @ keys[i] - 1))
+                found[t, ids[i + 1]] += weight
+                total += weight
+        found[t] /= total
+    return found
+
+
+def moments(length, rows=2, seed=0):
+    generator = np.random.default_rng(seed)
+    ids = generator.integers(1, 9, (rows, length))
+    ids[:, 0] = 0
+    ids[0, length // 2] = 0
+    logits = generator.normal(0, 2, (rows, length, 9)).astype("float32")
+    outputs = generator.normal(0, 1, (rows, length, 3)).astype("float32")
+    return logits, outputs, ids
+
+
+@pytest.mark.parametrize("block", [4, 128])
+def test_the_mixture_is_that_of_the_equations(block, monkeypatch):
+    monkeypatch.setattr(neural_cache, "BLOCK", block)
+    logits, outputs, ids = moments(30)
+    cache = NeuralCache(11, 4.0)
+    p, (keys, said) = cache(logits, outputs, ids, cache.initial_state(2, 3))
+    for row in range(2):
+        expected = by_hand(logits[row], outputs[row], ids[row], 11, 4.0)
+        np.testing.assert_allclose(np.exp(array(p)[row]), expected, atol=1e-6)
+    np.testing.assert_array_equal(array(said), ids[:, -11:])
+    assert array(keys).shape == (2, 11, 3)
+
+
+@pytest.mark.parametrize("pieces", [[1] * 30, [7, 1, 22], [29, 1]])
+def test_pieces_remember_what_the_whole_does(pieces):
+    cache = NeuralCache(11, 4.0)
+    text = moments(30)
+    whole, expected = cache(*text, cache.initial_state(2, 3))
+    state, found, at = cache.initial_state(2, 3), [], 0
+    for length in pieces:
+        p, state = cache(*(x[:, at : at + length] for x in text), state)
+        found.append(array(p))
+        at += length
+    np.testing.assert_allclose(np.concatenate(found, 1), whole, atol=1e-5)
+    for mine, theirs in zip(state, expected, strict=True):
+        np.testing.assert_allclose(array(mine), array(theirs), atol=1e-6)
+
+
+def test_what_a_mask_hides_is_not_remembered():
+    cache = NeuralCache(11, 4.0)
+    logits, outputs, ids = moments(30)
+    mask = np.arange(30)[None] < np.array([[30], [17]])
+    state = cache.initial_state(2, 3)
+    _, (keys, said) = cache(logits, outputs, ids, state, mask=mask)
+    alone = [x[1:, :17] for x in (logits, outputs, ids)]
+    _, expected = cache(*alone, cache.initial_state(1, 3))
+    np.testing.assert_allclose(array(keys)[1:], array(expected[0]), atol=1e-6)
+    np.testing.assert_array_equal(array(said)[1:], array(expected[1]))
+    np.testing.assert_array_equal(array(said)[0], ids[0, -11:])
+
+
+@pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru"])
+def test_a_model_reads_alike_in_one_piece_and_step_by_step(cell):
+    model = new_model(cell)
+    states, before, found = model.initial_states(1), 0, []
+    for c in model.preprocessor.encode(TEXT[:90]):
+        logits, states = model.step(np.array([before]), states)
+        assert float(ops.sum(ops.exp(logits))) == pytest.approx(1.0, abs=1e-4)
+        found.append(float(logits[0, int(c)]))
+        before = int(c)
+    np.testing.assert_allclose(model.score(TEXT[:90]), found, atol=1e-4)
+    # Beside other texts, and in pieces.
+    both = model.score([TEXT[:90], TEXT[20:60]])
+    np.testing.assert_allclose(both[0], found, atol=1e-4)
+    np.testing.assert_allclose(both[1], model.score(TEXT[20:60]), atol=1e-4)
+
+
+def test_names_that_no_training_had_become_likely():
+    model, plain = new_model(units=32), new_model(units=32, cache_size=0)
+    plain.compile(keras.optimizers.Adam(0.01))
+    plain.fit(TEXT, batch_size=4, chunk=20, epochs=30, verbose=0)
+    model.set_weights(plain.get_weights())
+    model.compile(keras.optimizers.Adam(0.01))
+    text = TEXT.replace("ANN", "XYZ").replace("BOB", "ZXY")[:120]
+    second = slice(text.index("XYZ", 3), text.index("XYZ", 3) + 3)
+    told, untold = model.score(text)[second], plain.score(text)[second]
+    assert told.sum() > untold.sum() + 2
+    assert model.evaluate(text)["loss"] < plain.evaluate(text)["loss"]
+    # Learning goes without it.
+    before = plain.get_weights()
+    for one in (model, plain):
+        one.set_weights(before)
+        one.compile(keras.optimizers.SGD(0.1))
+        one.fit(TEXT, batch_size=4, chunk=20, verbose=0)
+    for mine, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+def test_it_writes_as_a_stream_does_and_is_kept_by_presets(tmp_path):
+    model = new_model()
+    text = model.generate("ANN.", length=40, seed=1)
+    assert text == "".join(model.stream("ANN.", length=40, seed=1))
+    texts = model.generate(["ANN. who", "B"], length=20, temperature=0)
+    assert texts == [
+        model.generate(prompt, length=20, temperature=0) for prompt in ("ANN. who", "B")
+    ]
+    assert text != new_model(cache_size=0).generate("ANN.", length=40, seed=1)
+    model.save_to_preset(tmp_path / "preset")
+    loaded = CharLanguageModel.from_preset(tmp_path / "preset")
+    assert (loaded.cache_size, loaded.cache_sharpness) == (30, 15.0)
+    np.testing.assert_allclose(loaded.score(TEXT), model.score(TEXT), atol=0.01)
+    assert loaded.count_params() == new_model(cache_size=0).count_params()
+
+
+def test_an_exported_model_remembers(tmp_path):
+    import tensorflow as tf
+
+    model = new_model()
+    model.export(tmp_path / "export")
+    served = tf.saved_model.load(str(tmp_path / "export")).signatures
+    score = served["score"](text=tf.constant([TEXT]))["log_probabilities"][0]
+    np.testing.assert_allclose(score, model.score(TEXT), atol=1e-4)
+    states = {
+        f"state_{i}_{j}": tf.convert_to_tensor(state)
+        for i, of_layer in enumerate(model.initial_states(1))
+        for j, state in enumerate(of_layer)
+    }
+    found, before = [], ""
+    for c in TEXT[:50]:
+        answer = served["step"](character=tf.constant([before]), **states)
+        shown = [c.decode() for c in answer.pop("characters").numpy()]
+        p = answer.pop("log_probabilities")
+        found.append(float(p[0, shown.index(c)]))
+        states, before = answer, c
+    # Padding and unknown are left out there.
+    np.testing.assert_allclose(found, model.score(TEXT[:50]), atol=0.3)
+    assert served["generate"](
+        text=tf.constant(["ANN."]),
+        length=tf.constant(9),
+        temperature=tf.constant(0.0),
+        seed=tf.constant(1),
+    )["text"][0].numpy().decode() == model.generate("ANN.", length=9, temperature=0)
+
+
+@pytest.mark.parametrize(
+    ("option", "error", "message"),
+    [
+        ({"cache_size": -1}, ValueError, "`cache_size` must be an integer"),
+        ({"cache_sharpness": -1.0}, ValueError, "`cache_sharpness` must be at least 0"),
+        ({"cache_sharpness": "x"}, TypeError, "`cache_sharpness` must be a number"),
+    ],
+)
+def test_wrong_options(option, error, message):
+    with pytest.raises(error, match=message):
+        new_model(**option)
