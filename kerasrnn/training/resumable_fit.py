@@ -337,4 +337,6 @@ def _restore(variables, values, what):
             f"the {len(shapes)} of this run. Train into another folder, or start anew."
         )
     for variable, value in zip(variables, values, strict=True):
+        if value.dtype.kind == "V":  # NumPy's files do not know bfloat16 by name.
+            value = value.view(_array(variable).dtype)
         variable.assign(value)

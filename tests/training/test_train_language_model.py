@@ -98,6 +98,11 @@ def test_a_model_learned_in_bfloat16_ships_in_float32(book, tmp_path):
     learned_in = Task.from_preset(tmp_path / "run", dtype="mixed_bfloat16")
     close = np.array(learned_in(np.array([[5, 6, 7, 8]])))
     assert 0 < np.abs(logits - close).max() < 0.05
+    # What ended after the training goes on from its last checkpoint.
+    for path in ("results.json", "seed-1/results.json"):
+        (tmp_path / "run" / path).unlink()
+    again = train(config, data=book, output=tmp_path / "run", log=lambda _: None)
+    assert again["metrics"] == results["metrics"]
 
 
 def test_the_run_leaves_a_page_of_samples(run):
