@@ -39,7 +39,8 @@ class CharLanguageModel(Task):
             scripts of few characters.
         dropout: Rate on what each layer passes on.
         cache_size: How many of the last characters a `NeuralCache`, which see, keeps,
-            which then is a part of the states; 0: none. `fit` goes without.
+            then a part of the states; 0: none. `fit` goes without, and `generate`
+            remembers the prompt only.
         cache_sharpness: θ of it.
 
     Call arguments:
@@ -181,7 +182,7 @@ class CharLanguageModel(Task):
             logits, *of_cache = self.cache(logits, sequences, ids, *of_cache, mask=mask)
         return logits, [*after, *of_cache]
 
-    def step(self, ids, states):
+    def step(self, ids, states, remember=True):
         """Logits (B, V) after one more character, ids (B,), and the states then."""
         outputs, after = self.embed(ids), []
         of_layers, of_cache = states[: self.num_layers], states[self.num_layers :]
@@ -194,7 +195,7 @@ class CharLanguageModel(Task):
         logits = self.output_layer(rows)[:-1]
         if of_cache:
             of_one = (logits[:, None], outputs[:, None], ids[:, None])
-            logits, *of_cache = self.cache(*of_one, *of_cache)
+            logits, *of_cache = self.cache(*of_one, *of_cache, remember=remember)
             logits = logits[:, 0]
         return logits, [*after, *of_cache]
 

@@ -1,5 +1,7 @@
 """What an exported character language model offers."""
 
+import functools
+
 from keras import ops
 
 from kerasrnn.zoo.character_loop import write_characters
@@ -43,7 +45,8 @@ def serving_signatures(model):
         states, last = start(model, ids, lengths)
         shape = [tf.shape(ids)[0], length]
         uniforms = tf.random.stateless_uniform(shape, tf.stack([seed, 0]))
-        written, _ = write_characters(model.step, states, last, uniforms, temperature)
+        step = functools.partial(model.step, remember=False)
+        written, _ = write_characters(step, states, last, uniforms, temperature)
         return {"text": model.preprocessor.detokenize(written)}
 
     def score(text):

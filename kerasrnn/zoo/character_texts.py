@@ -1,5 +1,6 @@
 """What `CharLanguageModel` does with texts: learn, judge, score and go on with them."""
 
+import functools
 import math
 import warnings
 
@@ -245,10 +246,10 @@ def writer_of(model, top_k):
     """`write_characters` of a model, compiled once for each `top_k`."""
 
     def make(model):
+        step = functools.partial(model.step, remember=False)
+
         def write(states, ids, uniforms, temperature):
-            return write_characters(
-                model.step, states, ids, uniforms, temperature, top_k
-            )
+            return write_characters(step, states, ids, uniforms, temperature, top_k)
 
         return compile_function(model, write)
 

@@ -14,7 +14,8 @@ class NeuralCache:
     The model's own distribution counts as one observation, and so does each remembered
     moment in which the model was in just the same state. So a name that a play's first
     page holds is likely on the second, though no play of the training had it. It has
-    no weights and learns nothing in training.
+    no weights and learns nothing in training. What a model writes itself is no
+    evidence, and would make it say the same again and again: it remembers what it read.
 
     Args:
         size: W, how many characters are remembered.
@@ -26,6 +27,7 @@ class NeuralCache:
         ids: The characters that were read, (B, T); 0 is none.
         state: What `initial_state` or the call before gave.
         mask: (B, T), where a row's last characters do not count; or None.
+        remember: Whether these characters are remembered; if not, the state stays.
 
     Output shape:
         That of `logits`: the logarithm of p; and the state after the last character.
@@ -56,19 +58,23 @@ class NeuralCache:
             ops.zeros((batch_size, self.size), "int32"),
         ]
 
-    def __call__(self, logits, outputs, ids, state, mask=None):
+    def __call__(self, logits, outputs, ids, state, mask=None, remember=True):
         keys, said = state
         new = ops.cast(outputs, "float32")
         new = new / ops.maximum(ops.norm(new, axis=-1, keepdims=True), 1e-6)
         ids = ops.cast(ids, "int32")
         if mask is not None:
             ids = ops.where(mask, ids, 0)
+        if not remember:
+            ids = ops.zeros_like(ids)
         keys = ops.concatenate([keys, new], axis=1)  # (B, W + T, U)
         said = ops.concatenate([said, ids], axis=1)
         counts = self._counts(keys, following(said), new, ops.shape(logits)[-1])
         known = ops.log_softmax(ops.cast(logits, "float32"))
         total = ops.log1p(ops.sum(counts, axis=-1, keepdims=True))
         p = ops.logaddexp(known, ops.log(counts + 1e-30)) - total
+        if not remember:
+            return p, state
         if mask is None:
             return p, [keys[:, -self.size :], said[:, -self.size :]]
         read = ops.sum(ops.cast(mask, "int32"), axis=1)

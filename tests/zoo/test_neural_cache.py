@@ -37,6 +37,10 @@ def by_hand(logits, outputs, ids, size, sharpness):
     return found
 
 
+def state_of(cache):
+    return cache.initial_state(2, 3)
+
+
 def moments(length, rows=2, seed=0):
     generator = np.random.default_rng(seed)
     ids = generator.integers(1, 9, (rows, length))
@@ -52,7 +56,7 @@ def test_the_mixture_is_that_of_the_equations(block, monkeypatch):
     monkeypatch.setattr(neural_cache, "BLOCK", block)
     logits, outputs, ids = moments(30)
     cache = NeuralCache(11, 4.0)
-    p, (keys, said) = cache(logits, outputs, ids, cache.initial_state(2, 3))
+    p, (keys, said) = cache(logits, outputs, ids, state_of(cache))
     for row in range(2):
         expected = by_hand(logits[row], outputs[row], ids[row], 11, 4.0)
         np.testing.assert_allclose(np.exp(array(p)[row]), expected, atol=1e-6)
@@ -64,8 +68,8 @@ def test_the_mixture_is_that_of_the_equations(block, monkeypatch):
 def test_pieces_remember_what_the_whole_does(pieces):
     cache = NeuralCache(11, 4.0)
     text = moments(30)
-    whole, expected = cache(*text, cache.initial_state(2, 3))
-    state, found, at = cache.initial_state(2, 3), [], 0
+    whole, expected = cache(*text, state_of(cache))
+    state, found, at = state_of(cache), [], 0
     for length in pieces:
         p, state = cache(*(x[:, at : at + length] for x in text), state)
         found.append(array(p))
@@ -79,13 +83,32 @@ def test_what_a_mask_hides_is_not_remembered():
     cache = NeuralCache(11, 4.0)
     logits, outputs, ids = moments(30)
     mask = np.arange(30)[None] < np.array([[30], [17]])
-    state = cache.initial_state(2, 3)
+    state = state_of(cache)
     _, (keys, said) = cache(logits, outputs, ids, state, mask=mask)
     alone = [x[1:, :17] for x in (logits, outputs, ids)]
     _, expected = cache(*alone, cache.initial_state(1, 3))
     np.testing.assert_allclose(array(keys)[1:], array(expected[0]), atol=1e-6)
     np.testing.assert_array_equal(array(said)[1:], array(expected[1]))
     np.testing.assert_array_equal(array(said)[0], ids[0, -11:])
+
+
+def test_what_it_writes_is_not_remembered():
+    cache = NeuralCache(11, 4.0)
+    logits, outputs, ids = moments(31)
+    _, state = cache(*(x[:, :30] for x in (logits, outputs, ids)), state_of(cache))
+    last = [x[:, 30:] for x in (logits, outputs, ids)]
+    p, after = cache(*last, state, remember=False)
+    assert after is state
+    keys, said = (array(x)[1] for x in state)
+    # Of the last remembered moment nobody knows what came next.
+    expected = by_hand(
+        np.concatenate([np.zeros((11, 9), "float32"), logits[1, 30:]]),
+        np.concatenate([keys, outputs[1, 30:]]),
+        np.append(said, 0),
+        11,
+        4.0,
+    )
+    np.testing.assert_allclose(np.exp(array(p)[1, 0]), expected[-1], atol=1e-6)
 
 
 @pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru"])
@@ -133,7 +156,9 @@ def test_it_writes_as_a_stream_does_and_is_kept_by_presets(tmp_path):
     assert texts == [
         model.generate(prompt, length=20, temperature=0) for prompt in ("ANN. who", "B")
     ]
-    assert text != new_model(cache_size=0).generate("ANN.", length=40, seed=1)
+    plain = new_model(cache_size=0)
+    assert model.generate("", length=40, seed=1) == plain.generate("", 40, seed=1)
+    assert model.generate(TEXT, 40, seed=1) != plain.generate(TEXT, 40, seed=1)
     model.save_to_preset(tmp_path / "preset")
     loaded = CharLanguageModel.from_preset(tmp_path / "preset")
     assert (loaded.cache_size, loaded.cache_sharpness) == (30, 15.0)
