@@ -394,9 +394,10 @@ NAME = "chars-shakespeare"
 writer = model
 if NAME in CharLanguageModel.presets:
     writer = CharLanguageModel.from_preset(NAME)
-    peers[f"the preset {NAME}"] = writer.evaluate(test_text, verbose=0)[
-        "bits_per_character"
-    ]
+    forgetful = CharLanguageModel.from_preset(NAME, cache_size=0)
+    for name, one in ((NAME, writer), (f"{NAME}, cache off", forgetful)):
+        found = one.evaluate(test_text, verbose=0)
+        peers[f"the preset {name}"] = found["bits_per_character"]
 for name, bits in peers.items():
     print(f"{name:42}{bits:6.2f} bits per character, perplexity {2**bits:6.2f}")
 if SMALL:
@@ -408,6 +409,14 @@ drawing_language.bits(peers)
 # model does not know what it is in. (The preset has learned for longer, from all of the
 # training text. Where it comes with the package, what follows uses it, else our own model.
 # `kerasrnn train chars-shakespeare` trains it.)
+#
+# The preset also has a **cache** (`cache_size=2000`): it keeps its last 2,000 states and the
+# letter that came after each, and asks those most like the present one what they saw. Most
+# of what it gains are names. No play of the training has a Malvolio: his name costs some 42
+# bits each time he speaks, to the last act. With the cache it costs 10 when he is named for
+# the fourth time, and 5 for the eleventh. What the model writes itself it does not keep, or
+# it would soon say the same again and again (Grave et al. 2017, "Improving Neural Language
+# Models with a Continuous Cache").
 #
 # ## 7. Temperature and top-k
 #
