@@ -223,7 +223,12 @@ def main():
     for name in names:
         model = CharLanguageModel.from_preset(name)
         found = model.evaluate(documents["test"], verbose=0)
-        row(f"`{pathlib.Path(name).name}`", found["bits_per_character"])
+        label = f"`{pathlib.Path(name).name}`"
+        row(label, found["bits_per_character"])
+        if model.cache_size:
+            model = CharLanguageModel.from_preset(name, cache_size=0)
+            found = model.evaluate(documents["test"], verbose=0)
+            row(f"{label}, its cache off", found["bits_per_character"])
     report.close()
 
 

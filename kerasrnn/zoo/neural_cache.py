@@ -90,23 +90,24 @@ class NeuralCache:
         apart = ops.arange(self.size + block)[None] - ops.arange(block)[:, None]
         seen = ops.cast((apart >= 0) & (apart < self.size), "float32")
 
-        def ask(begin):
-            here = begin + ops.arange(self.size + block, dtype="int32")
-            of_keys = ops.take(keys, here, axis=1)
-            came = ops.take(after, here, axis=1)
+        def ask(of_keys, came):
             asking = of_keys[:, self.size :]
             alike = ops.matmul(asking, ops.transpose(of_keys, (0, 2, 1)))
             weights = ops.exp(self.sharpness * (alike - 1.0)) * seen
             weights = weights * ops.cast(came != 0, "float32")[:, None]
             return ops.matmul(weights, ops.one_hot(came, characters))
 
+        def ask_block(begin):
+            here = begin + ops.arange(self.size + block, dtype="int32")
+            return ask(ops.take(keys, here, axis=1), ops.take(after, here, axis=1))
+
         if length == block:
-            return ask(0)
+            return ask(keys, after)
         length = ops.shape(queries)[1]
         blocks = (length + block - 1) // block
         pads = [[0, 0], [0, blocks * block - length]]
         keys, after = ops.pad(keys, [*pads, [0, 0]]), ops.pad(after, pads)
-        counts = ops.map(ask, ops.arange(blocks, dtype="int32") * block)
+        counts = ops.map(ask_block, ops.arange(blocks, dtype="int32") * block)
         counts = ops.transpose(counts, (1, 0, 2, 3))  # of blocks first
         shape = (ops.shape(queries)[0], blocks * block, characters)
         return ops.reshape(counts, shape)[:, :length]
