@@ -295,8 +295,8 @@ class CharLanguageModel(Task):
         """Loss, perplexity and bits a character, the state carried all along.
 
         Args:
-            x: A text, a list of documents or a `kerasrnn.text.CharacterText`; or a
-                dataset as `fit` takes it, for the loss and metrics of `compile`.
+            x: A text, documents or a `kerasrnn.text.CharacterText`; or a dataset as
+                `fit` takes it, for the loss and metrics of `compile`, without cache.
             y: Must be None.
             verbose: 1 shows a progress bar, 0 none, "auto" one for long texts.
             **kwargs: For a dataset, more of `keras.Model.evaluate`.
