@@ -289,7 +289,8 @@ def make_starter(model):
 def start(model, ids, lengths):
     """States and last characters (B,) of prompts (B, T), of which so many count.
 
-    The last character is left for the first step that writes.
+    The last character is left for the first step that writes. Of a cache no more is
+    left than the prompts can fill: what is written is not added to it.
     """
     ids, lengths = ops.convert_to_tensor(ids), ops.convert_to_tensor(lengths)
     before = ops.pad(ids, [[0, 0], [1, 0]])  # (B, T + 1), what stands before each
@@ -297,7 +298,11 @@ def start(model, ids, lengths):
     _, states = model.run(
         before[:, :-1], model.initial_states(ops.shape(ids)[0]), mask=mask
     )
-    return states, ops.take_along_axis(before, lengths[:, None], axis=1)[:, 0]
+    width = ops.shape(ids)[1]
+    of_layers, of_cache = states[: model.num_layers], states[model.num_layers :]
+    of_cache = [[part[:, -width:] for part in state] for state in of_cache]
+    last = ops.take_along_axis(before, lengths[:, None], axis=1)[:, 0]
+    return [*of_layers, *of_cache], last
 
 
 def draws_of(seed, row):

@@ -63,18 +63,15 @@ class NeuralCache:
         new = ops.cast(outputs, "float32")
         new = new / ops.maximum(ops.norm(new, axis=-1, keepdims=True), 1e-6)
         ids = ops.cast(ids, "int32")
+        if not remember:
+            counts = self._counts(new, keys, following(said), logits.shape[-1])
+            return mixed(logits, counts), state
         if mask is not None:
             ids = ops.where(mask, ids, 0)
-        if not remember:
-            ids = ops.zeros_like(ids)
         keys = ops.concatenate([keys, new], axis=1)  # (B, W + T, U)
         said = ops.concatenate([said, ids], axis=1)
-        counts = self._counts(keys, following(said), new, ops.shape(logits)[-1])
-        known = ops.log_softmax(ops.cast(logits, "float32"))
-        total = ops.log1p(ops.sum(counts, axis=-1, keepdims=True))
-        p = ops.logaddexp(known, ops.log(counts + 1e-30)) - total
-        if not remember:
-            return p, state
+        counts = self._counts_while_reading(keys, following(said), logits.shape)
+        p = mixed(logits, counts)
         if mask is None:
             return p, [keys[:, -self.size :], said[:, -self.size :]]
         read = ops.sum(ops.cast(mask, "int32"), axis=1)
@@ -82,35 +79,45 @@ class NeuralCache:
         state = ops.take_along_axis(keys, last[:, :, None], axis=1)
         return p, [state, ops.take_along_axis(said, last, axis=1)]
 
-    def _counts(self, keys, after, queries, characters):
+    def _counts(self, queries, keys, after, characters, seen=1.0):
         """Σ_i w_{t,i} [y_i = c], (B, T, V): as often came each character c."""
-        length = queries.shape[1]
+        alike = ops.einsum("btu,bsu->bts", queries, keys)
+        weights = ops.exp(self.sharpness * (alike - 1.0)) * seen
+        weights = weights * ops.cast(after != 0, "float32")[:, None]
+        return ops.matmul(weights, ops.one_hot(after, characters))
+
+    def _counts_while_reading(self, keys, after, shape):
+        """The same, where each moment remembers those before it."""
+        _, length, characters = shape
         block = BLOCK if length is None else min(BLOCK, length)
         # Of each query the W moments before it, and no later one.
         apart = ops.arange(self.size + block)[None] - ops.arange(block)[:, None]
         seen = ops.cast((apart >= 0) & (apart < self.size), "float32")
 
-        def ask(of_keys, came):
-            asking = of_keys[:, self.size :]
-            alike = ops.matmul(asking, ops.transpose(of_keys, (0, 2, 1)))
-            weights = ops.exp(self.sharpness * (alike - 1.0)) * seen
-            weights = weights * ops.cast(came != 0, "float32")[:, None]
-            return ops.matmul(weights, ops.one_hot(came, characters))
+        def count(keys, after):
+            return self._counts(keys[:, self.size :], keys, after, characters, seen)
 
-        def ask_block(begin):
+        def count_block(begin):
             here = begin + ops.arange(self.size + block, dtype="int32")
-            return ask(ops.take(keys, here, axis=1), ops.take(after, here, axis=1))
+            return count(ops.take(keys, here, axis=1), ops.take(after, here, axis=1))
 
         if length == block:
-            return ask(keys, after)
-        length = ops.shape(queries)[1]
+            return count(keys, after)
+        length = ops.shape(keys)[1] - self.size
         blocks = (length + block - 1) // block
         pads = [[0, 0], [0, blocks * block - length]]
         keys, after = ops.pad(keys, [*pads, [0, 0]]), ops.pad(after, pads)
-        counts = ops.map(ask_block, ops.arange(blocks, dtype="int32") * block)
+        counts = ops.map(count_block, ops.arange(blocks, dtype="int32") * block)
         counts = ops.transpose(counts, (1, 0, 2, 3))  # of blocks first
-        shape = (ops.shape(queries)[0], blocks * block, characters)
+        shape = (ops.shape(keys)[0], blocks * block, characters)
         return ops.reshape(counts, shape)[:, :length]
+
+
+def mixed(logits, counts):
+    """ln p (B, T, V) of a model's logits, as one observation, and of counts."""
+    known = ops.log_softmax(ops.cast(logits, "float32"))
+    total = ops.log1p(ops.sum(counts, axis=-1, keepdims=True))
+    return ops.logaddexp(known, ops.log(counts + 1e-30)) - total
 
 
 def following(said):
