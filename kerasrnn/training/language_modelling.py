@@ -93,9 +93,11 @@ class LanguageModelling(RecipeTraining):
             for name, value in of_split.items()
         }
         if model.cache_size:
-            alone = without_cache(model).evaluate(self.splits["test"], verbose=0)
-            bits = alone["bits_per_character"]
-            metrics["test_bits_per_character_without_cache"] = bits
+            alone = type(model).from_preset(folder / "preset", cache_size=0)
+            found = alone.evaluate(self.splits["test"], verbose=0)
+            metrics["test_bits_per_character_without_cache"] = found[
+                "bits_per_character"
+            ]
         return {
             "metrics": metrics,
             "sample": model.generate(**self.sample_options),
@@ -131,14 +133,6 @@ class LanguageModelling(RecipeTraining):
             log("")
         log("What it writes:\n")
         log(self.sample_options.get("prompt", "") + run["sample"])
-
-
-def without_cache(model):
-    """The same language model, that remembers no more than its states do."""
-    config = {**model.get_config(), "cache_size": 0}
-    alone = type(model)(**config | {"preprocessor": model.preprocessor})
-    alone.set_weights(model.get_weights())
-    return alone
 
 
 class LanguageData:

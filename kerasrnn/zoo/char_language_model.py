@@ -82,8 +82,7 @@ class CharLanguageModel(Task):
         **kwargs,
     ):
         super().__init__(preprocessor=preprocessor, **kwargs)
-        vocabulary_size = size_of_vocabulary(vocabulary_size, preprocessor)
-        self.vocabulary_size = vocabulary_size
+        self.vocabulary_size = size_of_vocabulary(vocabulary_size, preprocessor)
         self.cell = cell
         self.num_layers = num_layers
         self.units = units

@@ -44,7 +44,7 @@ class NeuralCache:
     7
 
     Reference: Grave et al. 2017, "Improving Neural Language Models with a Continuous
-    Cache", section 3, there with a linear mixture.
+    Cache", the variant normalised as a whole; here the keys are of length 1.
     """
 
     def __init__(self, size, sharpness=15.0):
