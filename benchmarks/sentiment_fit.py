@@ -17,7 +17,7 @@ import tensorflow as tf
 from timing import Report, judged, medians, milliseconds, number, parser, take_turns
 
 from kerasrnn.training import batch_order, load_splits
-from kerasrnn.training.text_classification import build_model
+from kerasrnn.training.sentiment.text_classification import build_model
 from kerasrnn.zoo import SentimentClassifier, load_recipe
 
 RECIPE = "sentiment-movies"

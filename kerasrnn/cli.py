@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import functools
-import importlib.util
 import itertools
 import logging
 import os
@@ -13,6 +12,7 @@ import tempfile
 import textwrap
 import warnings
 
+from kerasrnn import catalogue
 from kerasrnn.version import __version__
 
 DESCRIPTION = """\
@@ -311,7 +311,6 @@ def _positive(text):
 
 
 def _list(options):
-    catalogue = _catalogue()
     recipes = [catalogue.load_recipe(name) for name in catalogue.list_recipes()]
     width = max((len(recipe.name) for recipe in recipes), default=0)
     for recipe in recipes:
@@ -327,12 +326,12 @@ def _list(options):
 
 
 def _show(options):
-    print(_catalogue().load_recipe(options.recipe).describe())
+    print(catalogue.load_recipe(options.recipe).describe())
 
 
 def _train(options):
     # A wrong name is told before TensorFlow is loaded.
-    _catalogue().load_recipe(options.recipe)
+    catalogue.load_recipe(options.recipe)
     _require_file(options.data)
     with quiet_tensorflow(options.debug):
         from kerasrnn.training import train
@@ -357,7 +356,7 @@ def _command_line():
 def _evaluate(options):
     _require_file(options.data)
     # A wrong name is told before TensorFlow is loaded.
-    _catalogue().find_preset(options.model)
+    catalogue.find_preset(options.model)
     with quiet_tensorflow(options.debug):
         from kerasrnn.training import evaluate
     evaluate(options.model, options.data)
@@ -575,18 +574,6 @@ def _served_example(model, folder):
     return f"{example}print({call})"
 
 
-def _catalogue():
-    """The module `kerasrnn.zoo.catalogue`, without the TensorFlow of its package."""
-    name = "kerasrnn.zoo.catalogue"
-    if name not in sys.modules:
-        path = pathlib.Path(__file__).with_name("zoo") / "catalogue.py"
-        specification = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(specification)
-        sys.modules[name] = module
-        specification.loader.exec_module(module)
-    return sys.modules[name]
-
-
 def _require_file(path):
     # Captioners take a folder.
     if path is not None and not pathlib.Path(path).exists():
@@ -596,7 +583,7 @@ def _require_file(path):
 def _load(options):
     """The trained model, loaded without a word from TensorFlow."""
     # A wrong name is told before TensorFlow is loaded.
-    _catalogue().find_preset(options.model)
+    catalogue.find_preset(options.model)
     with quiet_tensorflow(options.debug):
         from kerasrnn.zoo import Task
 

@@ -14,9 +14,9 @@ from tiny_captioner import captioner, picture, see_with_tiny_encoder
 from tiny_run import write_recipe, write_tsv
 from tiny_translator import ENGLISH, translator
 
+from kerasrnn import catalogue
 from kerasrnn.cli import main
 from kerasrnn.inspection import caption_attention, caption_attention_figure
-from kerasrnn.zoo import catalogue
 
 
 def run(*arguments, stdin=b""):

@@ -1,11 +1,14 @@
 from kerasrnn.training.batch_order import batch_order
-from kerasrnn.training.caption_samples import CaptionSamples
-from kerasrnn.training.caption_scores import CaptionScores
+from kerasrnn.training.captioning.caption_samples import CaptionSamples
+from kerasrnn.training.captioning.caption_scores import CaptionScores
+from kerasrnn.training.captioning.nearest_captions import (
+    nearest_neighbour_captions,
+    pooled,
+)
 from kerasrnn.training.checkpoints import Checkpoints
-from kerasrnn.training.confusion_text import confusion_text
 from kerasrnn.training.evaluate import evaluate
 from kerasrnn.training.every_number import every_number
-from kerasrnn.training.nearest_captions import nearest_neighbour_captions, pooled
+from kerasrnn.training.language_model.text_samples import TextSamples
 from kerasrnn.training.progress import CountLine, ProgressLine
 from kerasrnn.training.provenance import provenance
 from kerasrnn.training.recipe_data import (
@@ -17,11 +20,11 @@ from kerasrnn.training.recipe_data import (
 )
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.resumable_fit import Fitted, resumable_fit
-from kerasrnn.training.text_samples import TextSamples
+from kerasrnn.training.sentiment.confusion_text import confusion_text
 from kerasrnn.training.train import train
-from kerasrnn.training.translate_texts import translate_texts
-from kerasrnn.training.translation_samples import TranslationSamples
-from kerasrnn.training.translation_scores import TranslationScores
+from kerasrnn.training.translation.translate_texts import translate_texts
+from kerasrnn.training.translation.translation_samples import TranslationSamples
+from kerasrnn.training.translation.translation_scores import TranslationScores
 from kerasrnn.training.warm_up import WarmUp
 
 __all__ = [

@@ -1,16 +1,16 @@
 import json
 import pathlib
 
-from kerasrnn.training.captioning import report_captions
-from kerasrnn.training.language_modelling import report_language_model
+from kerasrnn.training.captioning.captioning import report_captions
+from kerasrnn.training.language_model.language_modelling import report_language_model
 from kerasrnn.training.recipe_data import (
     evaluation_captions,
     evaluation_examples,
     evaluation_pairs,
     evaluation_text,
 )
-from kerasrnn.training.text_classification import report_classification
-from kerasrnn.training.translation import report_translation
+from kerasrnn.training.sentiment.text_classification import report_classification
+from kerasrnn.training.translation.translation import report_translation
 from kerasrnn.zoo import (
     CharLanguageModel,
     ImageCaptioner,

@@ -14,17 +14,7 @@ import pathlib
 import shutil
 import sys
 
-from kerasrnn.training.caption_card import (
-    CAPTION_SCORES,
-    caption_samples,
-    caption_table,
-    captioned,
-    of_captions,
-)
-from kerasrnn.training.confusion_text import confusion_text
-from kerasrnn.training.markdown import paragraph, table
-from kerasrnn.training.resumable_fit import lower_is_better
-from kerasrnn.zoo.catalogue import (
+from kerasrnn.catalogue import (
     Recipe,
     list_recipes,
     load_recipe,
@@ -32,6 +22,16 @@ from kerasrnn.zoo.catalogue import (
     metric_text,
     training_seconds,
 )
+from kerasrnn.training.captioning.caption_card import (
+    CAPTION_SCORES,
+    caption_samples,
+    caption_table,
+    captioned,
+    of_captions,
+)
+from kerasrnn.training.markdown import paragraph, table
+from kerasrnn.training.resumable_fit import lower_is_better
+from kerasrnn.training.sentiment.confusion_text import confusion_text
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 

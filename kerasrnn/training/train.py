@@ -6,17 +6,17 @@ import shutil
 import statistics
 import time
 
+from kerasrnn.catalogue import predict_command, unknown_name
 from kerasrnn.inspection import require_matplotlib
-from kerasrnn.training.captioning import Captioning
+from kerasrnn.training.captioning.captioning import Captioning
 from kerasrnn.training.checkpoints import Checkpoints, replace_file
-from kerasrnn.training.language_modelling import LanguageModelling
+from kerasrnn.training.language_model.language_modelling import LanguageModelling
 from kerasrnn.training.progress import ProgressLine
 from kerasrnn.training.provenance import provenance
 from kerasrnn.training.resumable_fit import lower_is_better, resumable_fit
-from kerasrnn.training.text_classification import TextClassification
-from kerasrnn.training.translation import Translation
+from kerasrnn.training.sentiment.text_classification import TextClassification
+from kerasrnn.training.translation.translation import Translation
 from kerasrnn.zoo import Recipe, Task, load_recipe
-from kerasrnn.zoo.catalogue import predict_command, unknown_name
 
 # What differs between the models that a recipe may name.
 TRAININGS = {

@@ -8,7 +8,7 @@ pytest.importorskip("sacrebleu")
 
 def test_the_nearest_is_by_angle_and_not_by_length(monkeypatch):
     monkeypatch.setattr(
-        "kerasrnn.training.nearest_captions.BLOCK", 2
+        "kerasrnn.training.captioning.nearest_captions.BLOCK", 2
     )  # three test pictures are two blocks
     train = np.array([[10.0, 0], [0, 0.1], [3, 3], [0, 0]])
     captions = [["east", "right"], ["north"], ["north east"], ["nowhere"]]

@@ -4,8 +4,9 @@ import json
 import pytest
 from tiny_run import CONFIG, write_recipe
 
+from kerasrnn import catalogue
 from kerasrnn.training import report
-from kerasrnn.zoo import catalogue, load_recipe
+from kerasrnn.zoo import load_recipe
 
 RESULTS = {
     "recipe": "tiny",

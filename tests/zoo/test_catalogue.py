@@ -3,13 +3,13 @@ import json
 import pytest
 from tiny_run import CONFIG, write_recipe
 
-from kerasrnn.zoo import SentimentClassifier, list_recipes, load_recipe
-from kerasrnn.zoo.catalogue import (
+from kerasrnn.catalogue import (
     headline_metric,
     metric_label,
     metric_text,
     predict_command,
 )
+from kerasrnn.zoo import SentimentClassifier, list_recipes, load_recipe
 
 
 def test_recipes_are_listed_and_read():

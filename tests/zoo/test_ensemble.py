@@ -7,7 +7,7 @@ from keras import ops
 from tiny_captioner import LOCATIONS, captioner, features
 
 from kerasrnn.training import CaptionScores, Checkpoints, resumable_fit
-from kerasrnn.training.caption_data import CaptionData, caption_ids
+from kerasrnn.training.captioning.caption_data import CaptionData, caption_ids
 from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner, Seq2SeqAttention, Task
 
 BOTH = pytest.mark.parametrize("model_class", [ImageCaptioner, AttentionCaptioner])

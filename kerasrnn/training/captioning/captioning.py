@@ -13,14 +13,17 @@ from kerasrnn.inspection import (
     write_gallery,
 )
 from kerasrnn.metrics import caption_scores, cider_d, require_sacrebleu
-from kerasrnn.training.caption_data import CaptionData, caption_ids
-from kerasrnn.training.caption_samples import CaptionSamples, caption_lines
-from kerasrnn.training.caption_scores import CaptionScores, scores_of_groups
-from kerasrnn.training.nearest_captions import nearest_neighbour_captions, pooled
+from kerasrnn.training.captioning.caption_data import CaptionData, caption_ids
+from kerasrnn.training.captioning.caption_samples import CaptionSamples, caption_lines
+from kerasrnn.training.captioning.caption_scores import CaptionScores, scores_of_groups
+from kerasrnn.training.captioning.nearest_captions import (
+    nearest_neighbour_captions,
+    pooled,
+)
 from kerasrnn.training.recipe_data import load_caption_splits
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.recipe_training import RecipeTraining
-from kerasrnn.training.translation import spread, write_tsv
+from kerasrnn.training.translation.translation import spread, write_tsv
 from kerasrnn.vision import (
     ImageEncoder,
     cached_features,

@@ -8,10 +8,10 @@ import numpy as np
 from kerasrnn.inspection import learning_curve_figure
 from kerasrnn.text import CharacterStreams, CharacterText
 from kerasrnn.training.every_number import every_number
+from kerasrnn.training.language_model.text_samples import TextSamples
 from kerasrnn.training.recipe_data import load_texts
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.recipe_training import RecipeTraining
-from kerasrnn.training.text_samples import TextSamples
 from kerasrnn.zoo import MODELS
 
 SAMPLES_FILE = "samples.md"

@@ -2,10 +2,10 @@ import keras
 from keras import ops
 
 from kerasrnn.layers import Bidirectional
-from kerasrnn.zoo import seq2seq_checks as checks
-from kerasrnn.zoo.decoder_checks import check_integer
-from kerasrnn.zoo.decoder_task import CELLS, DecoderTask
-from kerasrnn.zoo.text_generation import default_max_length, generate_texts
+from kerasrnn.zoo.decoder.decoder_checks import check_integer
+from kerasrnn.zoo.decoder.decoder_task import CELLS, DecoderTask
+from kerasrnn.zoo.decoder.text_generation import default_max_length, generate_texts
+from kerasrnn.zoo.translation import seq2seq_checks as checks
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")

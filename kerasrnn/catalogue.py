@@ -200,10 +200,10 @@ def _section_lines(name, value):
 def catalogue_folder() -> pathlib.Path:
     """The folder that holds one folder a recipe."""
     # Not importlib.resources: it would import the package, and with it TensorFlow.
-    folder = pathlib.Path(__file__).resolve().parent / "recipes"
+    folder = pathlib.Path(__file__).resolve().parent / "zoo" / "recipes"
     if not folder.is_dir():
         # A checkout: `zoo/` is beside the package.
-        folder = pathlib.Path(__file__).resolve().parents[2] / "zoo"
+        folder = pathlib.Path(__file__).resolve().parents[1] / "zoo"
     if not folder.is_dir():
         raise ValueError(
             f"The catalogue of recipes is missing: expected a folder at {folder}. "

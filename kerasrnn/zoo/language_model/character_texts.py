@@ -9,9 +9,9 @@ import numpy as np
 from keras import ops
 
 from kerasrnn.text import CharacterStreams, CharacterText
-from kerasrnn.zoo.character_loop import write_characters
 from kerasrnn.zoo.compiled_function import compile_function
-from kerasrnn.zoo.decoder_checks import check_integer
+from kerasrnn.zoo.decoder.decoder_checks import check_integer
+from kerasrnn.zoo.language_model.character_loop import write_characters
 
 # Texts that are read side by side.
 ROWS = 64

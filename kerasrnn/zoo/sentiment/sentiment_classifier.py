@@ -3,9 +3,9 @@ import numpy as np
 from keras import ops
 
 from kerasrnn import layers
-from kerasrnn.zoo.masked_pooling import MaskedPooling
+from kerasrnn.zoo.decoder.word_dropout import WordDropout
+from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.task import Task
-from kerasrnn.zoo.word_dropout import WordDropout
 
 CELLS = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
 

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from kerasrnn.zoo.decoder_checks import (
+from kerasrnn.zoo.decoder.decoder_checks import (
     check_ids,
     check_preprocessor,
     check_targets,

@@ -3,11 +3,11 @@ from keras import ops, tree
 
 from kerasrnn import layers
 from kerasrnn.metrics import BitsPerCharacter
-from kerasrnn.zoo import character_texts
-from kerasrnn.zoo.character_checks import check_model, size_of_vocabulary
-from kerasrnn.zoo.character_serving import serving_signatures
-from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
-from kerasrnn.zoo.neural_cache import NeuralCache
+from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
+from kerasrnn.zoo.language_model import character_texts
+from kerasrnn.zoo.language_model.character_checks import check_model, size_of_vocabulary
+from kerasrnn.zoo.language_model.character_serving import serving_signatures
+from kerasrnn.zoo.language_model.neural_cache import NeuralCache
 from kerasrnn.zoo.task import Task, Untracked
 
 CELLS = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}

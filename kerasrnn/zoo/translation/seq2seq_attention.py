@@ -1,7 +1,7 @@
 import keras
 
 from kerasrnn.layers import AttentionCell, BahdanauAttention, LuongAttention
-from kerasrnn.zoo.seq2seq import Seq2Seq
+from kerasrnn.zoo.translation.seq2seq import Seq2Seq
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")

@@ -9,10 +9,10 @@ from kerasrnn.vision import (
     fit_to_square,
     read_images,
 )
-from kerasrnn.zoo import captioner_checks as checks
-from kerasrnn.zoo.class_copying import ClassCopying
-from kerasrnn.zoo.compiled_search import search_batches
-from kerasrnn.zoo.decoder_task import DecoderTask
+from kerasrnn.zoo.captioning import captioner_checks as checks
+from kerasrnn.zoo.captioning.class_copying import ClassCopying
+from kerasrnn.zoo.decoder.compiled_search import search_batches
+from kerasrnn.zoo.decoder.decoder_task import DecoderTask
 from kerasrnn.zoo.task import Untracked
 
 LONGEST = 40

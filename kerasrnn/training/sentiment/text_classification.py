@@ -9,10 +9,10 @@ from kerasrnn.data import load_glove
 from kerasrnn.inspection import confusion_matrix_figure, learning_curve_figure
 from kerasrnn.metrics import classification_scores
 from kerasrnn.training.batch_order import batch_order
-from kerasrnn.training.confusion_text import confusion_text
 from kerasrnn.training.recipe_data import load_splits
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.recipe_training import RecipeTraining
+from kerasrnn.training.sentiment.confusion_text import confusion_text
 from kerasrnn.zoo import MODELS, PREPROCESSORS, Task
 
 

@@ -4,8 +4,8 @@ import functools
 
 from keras import ops
 
-from kerasrnn.zoo.character_loop import write_characters
-from kerasrnn.zoo.character_texts import start
+from kerasrnn.zoo.language_model.character_loop import write_characters
+from kerasrnn.zoo.language_model.character_texts import start
 
 
 def serving_signatures(model):

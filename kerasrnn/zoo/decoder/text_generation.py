@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 from keras import ops
 
-from kerasrnn.zoo.compiled_search import WIDTHS, search_batches
-from kerasrnn.zoo.decoder_checks import (
+from kerasrnn.zoo.decoder.compiled_search import WIDTHS, search_batches
+from kerasrnn.zoo.decoder.decoder_checks import (
     NOT_FOR_TEXTS,
     check_integer,
     check_preprocessor,

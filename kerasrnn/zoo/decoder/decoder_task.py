@@ -14,13 +14,13 @@ from kerasrnn.layers import (
     StackedRNNCells,
 )
 from kerasrnn.metrics import MaskedAccuracy, Perplexity
-from kerasrnn.zoo import decoder_checks as checks
-from kerasrnn.zoo.ensemble import another, log_of_mean
-from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
-from kerasrnn.zoo.scheduled_sampling import mix_in_predictions
+from kerasrnn.zoo.decoder import decoder_checks as checks
+from kerasrnn.zoo.decoder.ensemble import another, log_of_mean
+from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
+from kerasrnn.zoo.decoder.scheduled_sampling import mix_in_predictions
+from kerasrnn.zoo.decoder.teacher_forcing import teacher_forcing
+from kerasrnn.zoo.decoder.word_dropout import WordDropout
 from kerasrnn.zoo.task import Task, Untracked
-from kerasrnn.zoo.teacher_forcing import teacher_forcing
-from kerasrnn.zoo.word_dropout import WordDropout
 
 CELLS = {
     "simple_rnn": (SimpleRNN, SimpleRNNCell),

@@ -1,7 +1,7 @@
 import keras
 
 from kerasrnn.metrics import require_sacrebleu, translation_scores
-from kerasrnn.training.translate_texts import translate_texts
+from kerasrnn.training.translation.translate_texts import translate_texts
 
 
 class TranslationScores(keras.callbacks.Callback):

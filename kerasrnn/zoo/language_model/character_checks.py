@@ -1,6 +1,6 @@
 """What `CharLanguageModel` says of arguments that cannot be meant."""
 
-from kerasrnn.zoo.decoder_checks import check_fraction, check_integer
+from kerasrnn.zoo.decoder.decoder_checks import check_fraction, check_integer
 
 # Padding, which is also what stands before the first character, and unknown.
 SPECIAL = 2

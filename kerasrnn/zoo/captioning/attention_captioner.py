@@ -2,7 +2,7 @@ import keras
 from keras import ops
 
 from kerasrnn.layers import AttentionCell, BahdanauAttention
-from kerasrnn.zoo.image_captioner import ImageCaptioner
+from kerasrnn.zoo.captioning.image_captioner import ImageCaptioner
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")

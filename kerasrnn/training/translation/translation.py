@@ -12,14 +12,17 @@ from kerasrnn.inspection import (
     translation_attention,
 )
 from kerasrnn.metrics import require_sacrebleu, translation_scores
-from kerasrnn.training.bleu_by_length import bleu_by_length, length_table
 from kerasrnn.training.recipe_data import load_pair_splits
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.recipe_training import RecipeTraining
-from kerasrnn.training.translate_texts import translate_texts
-from kerasrnn.training.translation_data import TranslationData, pair_ids
-from kerasrnn.training.translation_samples import TranslationSamples, sample_lines
-from kerasrnn.training.translation_scores import TranslationScores
+from kerasrnn.training.translation.bleu_by_length import bleu_by_length, length_table
+from kerasrnn.training.translation.translate_texts import translate_texts
+from kerasrnn.training.translation.translation_data import TranslationData, pair_ids
+from kerasrnn.training.translation.translation_samples import (
+    TranslationSamples,
+    sample_lines,
+)
+from kerasrnn.training.translation.translation_scores import TranslationScores
 from kerasrnn.zoo import MODELS, PREPROCESSORS
 
 TRANSLATIONS_FILE = "translations.tsv"

@@ -5,7 +5,7 @@ import os
 import numpy as np
 from keras import ops
 
-from kerasrnn.zoo.decoder_checks import (
+from kerasrnn.zoo.decoder.decoder_checks import (
     NOT_FOR_TEXTS,
     check_integer,
     check_preprocessor,
