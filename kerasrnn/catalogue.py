@@ -8,19 +8,11 @@ import difflib
 import functools
 import json
 import pathlib
+import shlex
 import textwrap
 from typing import Any
 
 PRESET_FILE = "config.json"
-
-# What models are compared by: the first of these that their results hold. The accuracy
-# of a translator or a captioner is that of single words, and says less.
-HEADLINES = (
-    "test_cider_d",
-    "test_bleu",
-    "test_accuracy",
-    "test_bits_per_character",
-)
 
 # What metrics are called and how their values are written, by their names in
 # `results.json` without the split. Those of a part of the examples end in its name.
@@ -48,13 +40,6 @@ METRICS = {
     "tokens_per_second": ("tokens per second", ",.0f"),
 }
 
-# What a command line shows a model of these classes; any other gets a text.
-INPUTS = {
-    "ImageCaptioner": "photo.png",
-    "AttentionCaptioner": "photo.png",
-    "CharLanguageModel": '"How it begins"',
-}
-
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -80,7 +65,7 @@ class Recipe:
     @property
     def headline(self) -> str | None:
         """Name of the metric that the model is compared by; None: not trained yet."""
-        return None if self.results is None else headline_metric(self.results)
+        return None if self.results is None else self.results["headline"]
 
     @property
     def preset(self) -> pathlib.Path | None:
@@ -110,32 +95,25 @@ class Recipe:
         lines.append(f"  {'training time':{width}} {seconds:.0f} s on {machine}")
         lines.append(f"  {'parameters':{width}} {results['parameters']:,}")
         if self.preset:
-            command = predict_command(self.name, self.config["task"])
+            example = (self.config.get("examples") or ["a text of your own"])[0]
+            command = predict_command(self.name, example)
             lines += ["", f"Use it: {command}"]
         return "\n".join(lines)
 
 
-def predict_command(model: str, task: str) -> str:
+def predict_command(model: str, example: str) -> str:
     """A command line that asks a model, a preset's name or a folder, at once.
 
     Example:
 
-    >>> predict_command("caption-stamps", "ImageCaptioner")
+    >>> predict_command("caption-stamps", "photo.png")
     'kerasrnn predict caption-stamps photo.png'
+    >>> predict_command("sentiment-movies", "a fine film")
+    'kerasrnn predict sentiment-movies "a fine film"'
     """
-    example = INPUTS.get(task, '"a text of your own"')
-    return f"kerasrnn predict {model} {example}"
-
-
-def headline_metric(results: dict[str, Any]) -> str:
-    """Name of the metric that the model of these results is compared by."""
-    known = [name for name in HEADLINES if name in results["metrics"]]
-    if not known:
-        raise ValueError(
-            f"The `metrics` of results must hold one of {', '.join(HEADLINES)}; got "
-            f"{', '.join(results['metrics']) or 'none'}."
-        )
-    return known[0]
+    is_plain = example.startswith('"') or shlex.quote(example) == example
+    shown = example if is_plain else json.dumps(example, ensure_ascii=False)
+    return f"kerasrnn predict {model} {shown}"
 
 
 def metric_label(name: str) -> str:

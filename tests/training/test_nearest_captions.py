@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
-from kerasrnn.training import nearest_neighbour_captions, pooled
+from kerasrnn.training.captioning.nearest_captions import (
+    nearest_neighbour_captions,
+    pooled,
+)
 
 pytest.importorskip("sacrebleu")
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from kerasrnn.text import CharacterStreams, CharacterText
-from kerasrnn.training import evaluate, every_number, train
+from kerasrnn.training import evaluate, train
+from kerasrnn.training.language_model.every_number import every_number
 from kerasrnn.training.language_model.language_modelling import LanguageData
 from kerasrnn.zoo import CharLanguageModel, Recipe, Task, load_recipe
 

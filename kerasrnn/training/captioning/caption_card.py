@@ -1,7 +1,7 @@
 """What the card of a captioner says beside what all cards say."""
 
 from kerasrnn.catalogue import metric_text
-from kerasrnn.training.markdown import paragraph, table
+from kerasrnn.training.task_kind import paragraph, table
 
 # The scores of captions, by name; and what they are of, where not of what is asked for.
 CAPTION_SCORES = {

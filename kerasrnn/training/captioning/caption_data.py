@@ -1,7 +1,5 @@
 import numpy as np
 
-from kerasrnn.data import batches_by_length
-
 # Percentile of the lengths above which captions come in batches of their own.
 LONG_ABOVE = 97
 
@@ -79,6 +77,8 @@ class CaptionData:
     @staticmethod
     def evaluate(model, features, captions) -> dict[str, float]:
         """Loss and metrics of a model that is told the right words up to each step."""
+        from kerasrnn.data import batches_by_length
+
         lengths = captions[0].row_lengths().numpy() - 1
         order = batches_by_length(lengths, max_tokens=2048, seed=0, epoch=0)
         scores = model.evaluate(

@@ -1,6 +1,9 @@
 """How recipes of `ImageCaptioner` and `AttentionCaptioner` are trained and judged."""
 
 import functools
+import itertools
+import os
+import pathlib
 
 import keras
 import numpy as np
@@ -9,10 +12,16 @@ from kerasrnn.inspection import (
     caption_attention,
     caption_attention_figure,
     caption_gallery_figure,
-    learning_curve_figure,
     write_gallery,
 )
 from kerasrnn.metrics import caption_scores, cider_d, require_sacrebleu
+from kerasrnn.training.captioning.caption_card import (
+    CAPTION_SCORES,
+    caption_samples,
+    caption_table,
+    captioned,
+    of_captions,
+)
 from kerasrnn.training.captioning.caption_data import CaptionData, caption_ids
 from kerasrnn.training.captioning.caption_samples import CaptionSamples, caption_lines
 from kerasrnn.training.captioning.caption_scores import CaptionScores, scores_of_groups
@@ -20,25 +29,40 @@ from kerasrnn.training.captioning.nearest_captions import (
     nearest_neighbour_captions,
     pooled,
 )
-from kerasrnn.training.recipe_data import load_caption_splits
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
-from kerasrnn.training.recipe_training import RecipeTraining
-from kerasrnn.training.translation.translation import spread, write_tsv
+from kerasrnn.training.search_results import (
+    beam_options,
+    best_lines,
+    spread,
+    write_tsv,
+)
+from kerasrnn.training.task_kind import (
+    PARTS,
+    TaskKind,
+    Unreadable,
+    example_of,
+    keywords,
+    metric_names,
+    quoted,
+)
 from kerasrnn.vision import (
     ImageEncoder,
     cached_features,
     imagenet_class_names,
     read_images,
 )
-from kerasrnn.zoo import MODELS, PREPROCESSORS
+from kerasrnn.zoo import PREPROCESSORS, AttentionCaptioner, ImageCaptioner
 
 CAPTIONS_FILE = "captions.tsv"
+GALLERY_FILE = "gallery.html"
+COLUMNS = ("keys", "captions", "kinds")
 SHOWN = 24
+PICTURES = 32  # that are captioned at a time
 SCORES = ("cider_d", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "exact_match")
 
 
-class Captioning(RecipeTraining):
-    """What `train` needs to know of a recipe that says what pictures show.
+class Captioning(TaskKind):
+    """Saying what pictures show.
 
     The encoder stays as it is, and its features of all pictures are computed once
     and kept on disk.
@@ -50,16 +74,35 @@ class Captioning(RecipeTraining):
         log: Called with every line for the user.
     """
 
+    models = (ImageCaptioner, AttentionCaptioner)
     monitor = "val_cider_d"
     selected_by = "validation_cider_d"
+    headline = "test_cider_d"
     files = (CAPTIONS_FILE,)
+    pages = (GALLERY_FILE,)
+    data_format = "file<tab>caption, in a folder of pictures"
+    progress = {"val_cider_d": "CIDEr-D {:.3f}"}
+    figures = {
+        "gallery.png": "Test pictures: what people say of them, and what the model "
+        "says",
+        "attention.png": "Where it looks for every word",
+        "learning_curve.png": "Learning curve",
+    }
+    plural = "captioners"
+    input_example = "photo.png"
+    options = ("beam", "n_best", "scores", "attention")
+    served_example = """\
+picture = tf.io.read_file("photo.png")
+print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
 
     def __init__(self, config, path=None, log=print):
         require_sacrebleu()
         super().__init__(config, log)
         self.splits = load_caption_splits(config["data"], path)
         self.search = dict(config.get("evaluation", {}))
-        self.named_groups = self.search.pop("groups", None)
+        groups = self.search.pop("groups", None)
+        # Pictures of the user's own are of no kind that a recipe knows.
+        self.named_groups = groups if path is None else None
         if config["model"].get("fine_tune"):
             raise ValueError(
                 "`fine_tune` of a recipe must be false: its features are computed "
@@ -115,7 +158,7 @@ class Captioning(RecipeTraining):
         examples = self.splits[split]
         found = cached_features(self.encoder, examples, view=view, log=self.log)
         # A model that looks but once sees the mean over all places.
-        attends = MODELS[self.config["task"]].attends
+        attends = self.model_class(self.config["task"]).attends
         return found if attends else pooled(found)[:, None]
 
     @functools.cached_property
@@ -163,7 +206,7 @@ class Captioning(RecipeTraining):
         """The untrained model."""
         keras.utils.set_random_seed(seed)
         tokenizer, training = self.tokenizer, self.config["training"]
-        model = MODELS[self.config["task"]](
+        model = self.model_class(self.config["task"])(
             tokenizer.target_vocabulary_size,
             start_id=tokenizer.start_id,
             end_id=tokenizer.end_id,
@@ -291,11 +334,7 @@ class Captioning(RecipeTraining):
 
     def draw(self, model, run, folder):
         """The figures of the run that is kept."""
-        learning_curve_figure(
-            run["history"],
-            folder / "learning_curve.png",
-            kept_epoch=run["kept_epochs"][0],
-        )
+        super().draw(model, run, folder)
         test = self.splits["test"]
         numbers = {key: row for row, key in enumerate(test.keys)}
         rows = [numbers[shown["key"]] for shown in run["captions"]]
@@ -312,7 +351,7 @@ class Captioning(RecipeTraining):
         # Of all test pictures, since a reader wants to see the failures too.
         everything = self.captions(model, "test", **self.search)
         write_gallery(
-            folder.parent / "gallery.html",
+            folder.parent / GALLERY_FILE,
             test.read(),
             test.captions,
             everything,
@@ -343,14 +382,147 @@ class Captioning(RecipeTraining):
         ):
             log(line)
 
+    @classmethod
+    def evaluate(cls, model, data, path, settings, log):
+        images = evaluation_captions(data, path)
+        search = {key: settings[key] for key in settings if key != "groups"}
+        found = model.generate(list(images.read()), **search)
+        scores = caption_scores(found, images.captions)
+        log(f"{len(images):,} pictures")
+        for name in ("cider_d", "bleu_1", "bleu_2", "bleu_3", "bleu_4"):
+            log(f"  {name.replace('_', '-')} {scores[name]:.2f}")
+        log(f"  exact {scores['exact_match']:.1%}")
+        log(f"  {scores['signature']}")
+        return scores
 
-def report_captions(model, images, search, log=print) -> dict:
-    """Judge a captioner on pictures with captions, and tell the user."""
-    found = model.generate(list(images.read()), **search)
-    scores = caption_scores(found, images.captions)
-    log(f"{len(images):,} pictures")
-    for name in ("cider_d", "bleu_1", "bleu_2", "bleu_3", "bleu_4"):
-        log(f"  {name.replace('_', '-')} {scores[name]:.2f}")
-    log(f"  exact {scores['exact_match']:.1%}")
-    log(f"  {scores['signature']}")
-    return scores
+    @classmethod
+    def check_options(cls, model, *, attention=None, **options):
+        if attention and not model.attends:
+            raise ValueError(
+                "--attention is for captioners that attend, such as an "
+                f"AttentionCaptioner; this one is an {type(model).__name__}."
+            )
+        beam_options(**options)
+
+    @classmethod
+    def predict(
+        cls,
+        model,
+        batches,
+        *,
+        alone,
+        beam=None,
+        n_best=None,
+        scores=False,
+        attention=None,
+    ):
+        search = beam_options(beam, n_best)
+        encoder = model.build_encoder()
+        files = itertools.chain.from_iterable(batches)
+        while names := [os.fsdecode(f) for f in itertools.islice(files, PICTURES)]:
+            images = [_picture(name, encoder.image_size) for name in names]
+            yield from (image for image in images if isinstance(image, Unreadable))
+            seen = [
+                (name, image)
+                for name, image in zip(names, images, strict=True)
+                if not isinstance(image, Unreadable)
+            ]
+            if not seen:
+                continue
+            if attention:  # of the first picture that can be read
+                caption_attention_figure(
+                    *caption_attention(model, seen[0][0]), attention
+                )
+                attention = None
+            found, of_found = model.generate(
+                encoder.predict_on_batch(np.concatenate([image for _, image in seen])),
+                return_scores=True,
+                verbose=0,
+                **search,
+            )
+            for (name, _), best, of_best in zip(seen, found, of_found, strict=True):
+                before = "" if alone else f"{name}\t"
+                yield from best_lines(best, of_best, scores, before)
+
+    @classmethod
+    def usage(cls, recipe):
+        settings = dict(recipe.config.get("evaluation", {}))
+        settings.pop("groups", None)
+        options = f", {keywords(settings)}" if settings else ""
+        return f"model.generate({quoted(example_of(recipe, 'photo.png'))}{options})"
+
+    @classmethod
+    def told_of_data(cls, data):
+        return captioned(data)
+
+    @classmethod
+    def told_of_results(cls, recipe, run, table_of):
+        # The scores of captions have a table of their own.
+        starts = tuple(f"test_{name}" for name in CAPTION_SCORES)
+        names = [n for n in metric_names(recipe) if not n.startswith(starts)]
+        return [
+            caption_table(recipe.results),
+            of_captions(recipe.results, run),
+            table_of(names),
+            caption_samples(run),
+        ]
+
+
+def _picture(name, size):
+    """A picture as the encoder sees it, or why it cannot be read."""
+    try:
+        return read_images(pathlib.Path(name).read_bytes(), size, names=[name])
+    except (OSError, ValueError) as error:
+        is_system = isinstance(error, OSError) and error.strerror
+        return Unreadable(f"{name}: {error.strerror}" if is_system else error)
+
+
+def load_caption_splits(data: dict, path=None) -> dict:
+    """Training, validation and test pictures with their captions.
+
+    Args:
+        data: The `data` section of a recipe: `name` and `config` of a TFDS data set;
+            `splits`, what it calls `train`, `validation` and `test`; and `kinds`, to
+            leave out pictures of others.
+        path: A folder of pictures with a `captions.tsv` in place of the data set.
+    """
+    from kerasrnn.data import read_captions
+
+    if path is not None:
+        return read_captions(path)
+    return {part: _captions(data, part) for part in PARTS}
+
+
+def _captions(data, part):
+    from kerasrnn.data import load_captions
+
+    return load_captions(
+        data["name"],
+        data.get("splits", {}).get(part, part),
+        config=data.get("config"),
+        kinds=data.get("kinds"),
+    )
+
+
+def evaluation_captions(data: dict | None, path=None):
+    """What to judge a trained captioner on.
+
+    Args:
+        data: The `data` section that it was trained on, whose test split is taken,
+            without pictures that only vary others, as emoji in another skin tone do;
+            or None.
+        path: A folder of pictures with a `captions.tsv`, all of which are used. None:
+            `data` says it.
+    """
+    from kerasrnn.data import CaptionedImages, read_captions
+
+    if path is None:
+        images = _captions(data, "test")
+        return images.select(np.flatnonzero(~np.array(images.variants, bool)))
+    parts = read_captions(path).values()
+
+    def read():
+        return itertools.chain.from_iterable(part.read() for part in parts)
+
+    columns = (sum((getattr(p, n) for p in parts), ()) for n in COLUMNS)
+    return CaptionedImages(*columns, read)

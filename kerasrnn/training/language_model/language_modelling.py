@@ -1,18 +1,18 @@
 """How recipes of `CharLanguageModel` are trained and judged."""
 
 import functools
+import itertools
 
 import keras
 import numpy as np
 
-from kerasrnn.inspection import learning_curve_figure
+from kerasrnn.fetching import cache_directory
 from kerasrnn.text import CharacterStreams, CharacterText
-from kerasrnn.training.every_number import every_number
+from kerasrnn.training.language_model.every_number import every_number
 from kerasrnn.training.language_model.text_samples import TextSamples
-from kerasrnn.training.recipe_data import load_texts
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
-from kerasrnn.training.recipe_training import RecipeTraining
-from kerasrnn.zoo import MODELS
+from kerasrnn.training.task_kind import PARTS, TaskKind, keywords, metric_names
+from kerasrnn.zoo import PREPROCESSORS, CharLanguageModel
 
 SAMPLES_FILE = "samples.md"
 # In at most so many places the validation text is read at once, if each then has as
@@ -22,8 +22,8 @@ PLACES, PLACE = 64, 2000
 FEW = 12
 
 
-class LanguageModelling(RecipeTraining):
-    """What `train` needs to know of a recipe that learns to write a text.
+class LanguageModelling(TaskKind):
+    """Learning to write a text, character by character.
 
     Args:
         config: The recipe.
@@ -31,10 +31,26 @@ class LanguageModelling(RecipeTraining):
         log: Called with every line for the user.
     """
 
+    models = (CharLanguageModel,)
     monitor = "val_bits_per_character"
     selected_by = "validation_bits_per_character"
+    headline = "test_bits_per_character"
     files = (SAMPLES_FILE,)
     unit = "characters"
+    data_format = "text"
+    progress = {"val_bits_per_character": "bits {:.3f}"}
+    figures = {"learning_curve.png": "Learning curve"}
+    plural = "character language models"
+    input_example = '"How it begins"'
+    options = ("length", "temperature", "top_k", "seed")
+    served_example = """\
+written = answer(
+    text=tf.constant(["The "]),
+    length=tf.constant(200),
+    temperature=tf.constant(0.7),
+    seed=tf.constant(1),
+)
+print("The " + written["text"].numpy()[0].decode())"""
 
     def __init__(self, config, path=None, log=print):
         super().__init__(config, log)
@@ -54,7 +70,7 @@ class LanguageModelling(RecipeTraining):
         """The untrained model."""
         keras.utils.set_random_seed(seed)
         training = self.config["training"]
-        model = MODELS[self.config["task"]](
+        model = self.model_class(self.config["task"])(
             preprocessor=self.tokenizer, **self.config["model"]
         )
         data = self.fit_data(model)
@@ -109,14 +125,6 @@ class LanguageModelling(RecipeTraining):
         shown = self.config.get("evaluation", {})
         return {"length": 500, "temperature": 0.7, "seed": 1, **shown}
 
-    def draw(self, model, run, folder):
-        """The figures of the run that is kept."""
-        learning_curve_figure(
-            run["history"],
-            folder / "learning_curve.png",
-            kept_epoch=run["kept_epochs"][0],
-        )
-
     def report(self, model, results, run):
         """Tell the user how good the model is."""
         metrics, log = results["metrics"], self.log
@@ -133,6 +141,58 @@ class LanguageModelling(RecipeTraining):
             log("")
         log("What it writes:\n")
         log(self.sample_options.get("prompt", "") + run["sample"])
+
+    @classmethod
+    def evaluate(cls, model, data, path, settings, log):
+        from kerasrnn.data.text_file import encode_text_file
+
+        if path is None:
+            documents = _documents(data, "test")
+            text = CharacterText.of_documents(documents, model.preprocessor)
+        else:
+            text = encode_text_file(path, model.preprocessor)
+        scores = model.evaluate(text)
+        log(f"{len(text):,} characters")
+        for name in ("bits_per_character", "perplexity", "loss"):
+            log(f"  {name.replace('_', ' '):20} {scores[name]:.4f}")
+        return scores
+
+    @classmethod
+    def predict(cls, model, batches, *, alone, **options):
+        options = {"length": 500, "temperature": 0.7, **options}
+        for prompt in itertools.chain.from_iterable(batches):
+            if isinstance(prompt, bytes):
+                prompt = prompt.decode("utf-8", "replace")
+            characters = model.stream(prompt, **options)
+            yield prompt
+            yield from characters
+            yield "\n"
+
+    @classmethod
+    def usage(cls, recipe):
+        return f"model.generate({keywords(recipe.config.get('evaluation', {}))})"
+
+    @classmethod
+    def told_of_results(cls, recipe, run, table_of):
+        prompt = recipe.config.get("evaluation", {}).get("prompt", "")
+        remembered = recipe.config.get("model", {}).get("cache_size")
+        cache = ""
+        if remembered:
+            cache = (
+                f" A `NeuralCache` remembers the last {remembered:,} characters, so "
+                "that names that only the text at hand has become likely as it is "
+                "read."
+            )
+        parts = [
+            table_of(metric_names(recipe)),
+            "Bits a character are those of the whole text, the state carried from the "
+            "beginning of each document to its end; loss is the same in nats."
+            f"{cache} It writes:",
+            f"````text\n{prompt}{run['sample']}\n````",
+        ]
+        if (recipe.folder / SAMPLES_FILE).is_file():
+            parts.append(f"[What it wrote as it learned]({SAMPLES_FILE}).")
+        return parts
 
 
 class LanguageData:
@@ -173,10 +233,36 @@ class LanguageData:
         return {f"val_{name}": value for name, value in found.items()}
 
 
-def report_language_model(model, text, log=print) -> dict:
-    """Judge a language model on a text, and tell the user."""
-    scores = model.evaluate(text)
-    log(f"{len(text):,} characters")
-    for name in ("bits_per_character", "perplexity", "loss"):
-        log(f"  {name.replace('_', ' '):20} {scores[name]:.4f}")
-    return scores
+def load_texts(data: dict, preprocessor: dict, path=None):
+    """A tokenizer, and the text of training, validation and test as `CharacterText`s.
+
+    Args:
+        data: The `data` section of a recipe: `name` and `config` of a TFDS data set of
+            documents; `splits`, what it calls `train`, `validation` and `test`; or
+            `text`, all of the text to learn, and to judge by.
+        preprocessor: The `preprocessor` section of a recipe.
+        path: A text file in place of `data`. Its characters' numbers are kept in the
+            cache, so that it may be larger than the memory.
+    """
+    from kerasrnn.data import open_text_file
+
+    options = {key: preprocessor[key] for key in preprocessor if key != "class"}
+    tokenizer_class = PREPROCESSORS[preprocessor.get("class", "CharacterTokenizer")]
+    if path is not None:
+        return open_text_file(path, cache_directory() / "texts", **options)
+    splits = {part: _documents(data, part) for part in PARTS}
+    tokenizer = tokenizer_class(**options)
+    tokenizer.adapt(splits["train"])
+    return tokenizer, {
+        part: CharacterText.of_documents(documents, tokenizer)
+        for part, documents in splits.items()
+    }
+
+
+def _documents(data, part):
+    from kerasrnn.data import load_documents
+
+    if "text" in data:
+        return [data["text"]]
+    split = data.get("splits", {}).get(part, part)
+    return load_documents(data["name"], split, config=data.get("config"))

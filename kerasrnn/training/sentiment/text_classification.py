@@ -1,23 +1,25 @@
 """How recipes of `SentimentClassifier` are trained and judged."""
 
+import dataclasses
 import sys
 
 import keras
 import numpy as np
 
-from kerasrnn.data import load_glove
-from kerasrnn.inspection import confusion_matrix_figure, learning_curve_figure
+from kerasrnn.inspection import confusion_matrix_figure
 from kerasrnn.metrics import classification_scores
 from kerasrnn.training.batch_order import batch_order
-from kerasrnn.training.recipe_data import load_splits
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
-from kerasrnn.training.recipe_training import RecipeTraining
-from kerasrnn.training.sentiment.confusion_text import confusion_text
-from kerasrnn.zoo import MODELS, PREPROCESSORS, Task
+from kerasrnn.training.task_kind import (
+    PARTS,
+    TaskKind,
+    metric_names,
+)
+from kerasrnn.zoo import PREPROCESSORS, SentimentClassifier
 
 
-class TextClassification(RecipeTraining):
-    """What `train` needs to know of a recipe that tells classes of texts apart.
+class TextClassification(TaskKind):
+    """Telling classes of texts apart.
 
     Args:
         config: The recipe.
@@ -25,8 +27,16 @@ class TextClassification(RecipeTraining):
         log: Called with every line for the user.
     """
 
+    models = (SentimentClassifier,)
     monitor = "val_accuracy"
     selected_by = "validation_accuracy"
+    headline = "test_accuracy"
+    plural = "classifiers"
+    data_format = "label<tab>text"
+    figures = {
+        "confusion_matrix.png": "Confusion matrix",
+        "learning_curve.png": "Learning curve",
+    }
 
     def __init__(self, config, path=None, log=print):
         super().__init__(config, log)
@@ -70,11 +80,7 @@ class TextClassification(RecipeTraining):
 
     def draw(self, model, run, folder):
         """The figures of the run that is kept."""
-        learning_curve_figure(
-            run["history"],
-            folder / "learning_curve.png",
-            kept_epoch=run["kept_epochs"][0],
-        )
+        super().draw(model, run, folder)
         confusion_matrix_figure(
             run["confusion_matrix"], self.labels, folder / "confusion_matrix.png"
         )
@@ -100,6 +106,38 @@ class TextClassification(RecipeTraining):
         for text, row in zip(reviews[:3], scores, strict=True):
             best = int(row.argmax())
             log(f"  {labels[best]:>{max(map(len, labels))}} {row[best]:6.1%}  {text}")
+
+    @classmethod
+    def evaluate(cls, model, data, path, settings, log):
+        examples = evaluation_examples(model.labels, data, path)
+        verbose = 1 if sys.stdout.isatty() else 0
+        probabilities = model.predict(
+            list(examples.texts), batch_size=256, verbose=verbose
+        )
+        scores = classification_scores(examples.labels, probabilities)
+        log(f"{len(examples):,} examples")
+        for name in ("accuracy", "macro_f1", "loss"):
+            log(f"  {name.replace('_', ' '):10} {scores[name]:.4f}")
+        log("")
+        log(confusion_text(scores["confusion_matrix"], model.labels))
+        return scores
+
+    @classmethod
+    def predict(cls, model, batches, *, alone):
+        for texts in batches:
+            rows = model.predict(texts, batch_size=256, verbose=0)
+            for text, row in zip(texts, rows, strict=True):
+                if isinstance(text, bytes):
+                    text = text.decode("utf-8", errors="replace")
+                best = int(row.argmax())
+                yield f"{model.labels[best]}\t{row[best]:.3f}\t{text}\n"
+
+    @classmethod
+    def told_of_results(cls, recipe, run, table_of):
+        counts = confusion_text(
+            run["confusion_matrix"], recipe.results["data"]["labels"]
+        )
+        return [table_of(metric_names(recipe)), f"```text\n{counts}\n```"]
 
 
 class ClassificationData:
@@ -140,7 +178,7 @@ def build_model(config, train_examples, seed):
     options = dict(config["preprocessor"])
     preprocessor = PREPROCESSORS[options.pop("class", "WordTokenizer")](**options)
     preprocessor.adapt(list(train_examples.texts))
-    model = MODELS[config["task"]](
+    model = TextClassification.model_class(config["task"])(
         preprocessor=preprocessor,
         labels=train_examples.label_names,
         embedding_matrix=_word_vectors(config, preprocessor, seed),
@@ -160,6 +198,8 @@ def build_model(config, train_examples, seed):
 
 
 def _word_vectors(config, preprocessor, seed):
+    from kerasrnn.data import load_glove
+
     name = config["training"].get("word_vectors")
     if name is None:
         return None
@@ -200,14 +240,94 @@ def _dataset(ids, examples, order, batch_size):
     return dataset.batch(batch_size).map(trim).prefetch(2).with_options(options)
 
 
-def report_classification(model: Task, examples, log=print) -> dict:
-    """Judge a classifier on examples, and tell the user."""
-    verbose = 1 if sys.stdout.isatty() else 0
-    probabilities = model.predict(list(examples.texts), batch_size=256, verbose=verbose)
-    scores = classification_scores(examples.labels, probabilities)
-    log(f"{len(examples):,} examples")
-    for name in ("accuracy", "macro_f1", "loss"):
-        log(f"  {name.replace('_', ' '):10} {scores[name]:.4f}")
-    log("")
-    log(confusion_text(scores["confusion_matrix"], model.labels))
-    return scores
+def confusion_text(counts, labels) -> str:
+    """A confusion matrix as lines of text.
+
+    Example:
+
+    >>> print(confusion_text([[12, 3], [4, 11]], ["no", "yes"]))
+    true / predicted   no  yes
+                  no   12    3
+                 yes    4   11
+    """
+    corner = "true / predicted"
+    width = max([len(corner), *map(len, labels)])
+    cell = max([len(str(n)) for row in counts for n in row] + [len(x) for x in labels])
+    rows = [
+        [corner, *labels],
+        *([name, *row] for name, row in zip(labels, counts, strict=True)),
+    ]
+    return "\n".join(
+        f"{row[0]:>{width}}" + "".join(f"  {value:>{cell}}" for value in row[1:])
+        for row in rows
+    )
+
+
+def load_splits(data: dict, path=None) -> dict:
+    """Training, validation and test examples.
+
+    Args:
+        data: The `data` section of a recipe: `name` of a TFDS data set; `splits`, what
+            it calls `train`, `validation` and `test`; `rating_sharpness`, how ratings
+            become probabilities to learn; `extra`, a list of `split` and `weight`, to
+            be learned from as well.
+        path: A file of label<tab>text in place of all that.
+    """
+    from kerasrnn.data import load_text_classification, read_tsv
+
+    if path is not None:
+        return read_tsv(path)
+    names = {part: data.get("splits", {}).get(part, part) for part in PARTS}
+    splits = {
+        part: load_text_classification(data["name"], split)
+        for part, split in names.items()
+        if part != "train"
+    }
+    sharpness = data.get("rating_sharpness")
+    train = load_text_classification(
+        data["name"], names["train"], rating_sharpness=sharpness
+    )
+    for extra in data.get("extra", []):
+        train += load_text_classification(
+            data["name"],
+            extra["split"],
+            rating_sharpness=sharpness,
+            weight=extra.get("weight", 1.0),
+        )
+    return {"train": train, **splits}
+
+
+def evaluation_examples(labels, data: dict | None, path=None):
+    """What to judge a trained model on.
+
+    Args:
+        labels: Names of the model's classes.
+        data: The `data` section that it was trained on, whose test split is taken; or
+            None.
+        path: A file of label<tab>text, all of which is used; its labels are names or
+            numbers of the model's classes. None: `data` says it.
+    """
+    from kerasrnn.data import load_text_classification, read_tsv
+
+    if path is None:
+        return load_text_classification(
+            data["name"], data.get("splits", {}).get("test", "test")
+        )
+    parts = read_tsv(path)
+    examples = parts["train"] + parts["validation"] + parts["test"]
+    numbers = {name: number for number, name in enumerate(labels)}
+    if all(name.isdecimal() for name in examples.label_names):
+        numbers = {str(number): number for number in range(len(labels))} | numbers
+    unknown = [name for name in examples.label_names if name not in numbers]
+    if unknown:
+        raise ValueError(
+            f"{path} has the label {unknown[0]!r}, which the model does not know. It "
+            f"knows {', '.join(labels)}."
+        )
+    of_model = np.array([numbers[name] for name in examples.label_names], "int32")
+    return dataclasses.replace(
+        examples,
+        labels=of_model[examples.labels],
+        label_names=tuple(labels),
+        targets=None,
+    )

@@ -8,29 +8,45 @@ import numpy as np
 from kerasrnn.inspection import (
     attention_maps_figure,
     bleu_by_length_figure,
-    learning_curve_figure,
     translation_attention,
 )
 from kerasrnn.metrics import require_sacrebleu, translation_scores
-from kerasrnn.training.recipe_data import load_pair_splits
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
-from kerasrnn.training.recipe_training import RecipeTraining
-from kerasrnn.training.translation.bleu_by_length import bleu_by_length, length_table
-from kerasrnn.training.translation.translate_texts import translate_texts
+from kerasrnn.training.search_results import (
+    beam_options,
+    best_lines,
+    spread,
+    write_tsv,
+)
+from kerasrnn.training.task_kind import (
+    PARTS,
+    TaskKind,
+    example_of,
+    keywords,
+    metric_names,
+    quoted,
+    table,
+    with_spread,
+)
 from kerasrnn.training.translation.translation_data import TranslationData, pair_ids
 from kerasrnn.training.translation.translation_samples import (
     TranslationSamples,
     sample_lines,
 )
-from kerasrnn.training.translation.translation_scores import TranslationScores
-from kerasrnn.zoo import MODELS, PREPROCESSORS
+from kerasrnn.training.translation.translation_scores import (
+    TranslationScores,
+    translate_texts,
+)
+from kerasrnn.zoo import PREPROCESSORS, Seq2Seq, Seq2SeqAttention
 
 TRANSLATIONS_FILE = "translations.tsv"
 SHOWN = 20
+# Sentences by the words of their source: at most so many.
+LENGTHS = (10, 20, 30, 40, 60)
 
 
-class Translation(RecipeTraining):
-    """What `train` needs to know of a recipe that translates.
+class Translation(TaskKind):
+    """Translating sentences.
 
     Args:
         config: The recipe.
@@ -38,9 +54,24 @@ class Translation(RecipeTraining):
         log: Called with every line for the user.
     """
 
+    models = (Seq2Seq, Seq2SeqAttention)
     monitor = "val_bleu"
     selected_by = "validation_bleu"
+    headline = "test_bleu"
     files = (TRANSLATIONS_FILE,)
+    data_format = "source<tab>target"
+    progress = {"val_bleu": "BLEU {:.1f}", "val_chrf": "chrF {:.1f}"}
+    figures = {
+        "bleu_by_length.png": "BLEU by the length of the source",
+        "attention_maps.png": "Attention maps",
+        "learning_curve.png": "Learning curve",
+    }
+    plural = "translators"
+    options = ("beam", "n_best", "scores")
+    served_example = (
+        'print(answer(text=tf.constant(["a text of your own"]))["text"]'
+        ".numpy()[0].decode())"
+    )
 
     def __init__(self, config, path=None, log=print):
         require_sacrebleu()
@@ -101,7 +132,7 @@ class Translation(RecipeTraining):
         """The untrained model."""
         keras.utils.set_random_seed(seed)
         tokenizer = self.tokenizer
-        model = MODELS[self.config["task"]](
+        model = self.model_class(self.config["task"])(
             tokenizer.source_vocabulary_size,
             tokenizer.target_vocabulary_size,
             start_id=tokenizer.start_id,
@@ -215,11 +246,7 @@ class Translation(RecipeTraining):
 
     def draw(self, model, run, folder):
         """The figures of the run that is kept."""
-        learning_curve_figure(
-            run["history"],
-            folder / "learning_curve.png",
-            kept_epoch=run["kept_epochs"][0],
-        )
+        super().draw(model, run, folder)
         bleu_by_length_figure(
             {self.config["task"]: run["bleu_by_length"]}, folder / "bleu_by_length.png"
         )
@@ -258,16 +285,68 @@ class Translation(RecipeTraining):
         for line in sample_lines(*(self._shown(run, name, 3) for name in columns)):
             log(line)
 
+    @classmethod
+    def evaluate(cls, model, data, path, settings, log):
+        pairs = _pairs(data, "test") if path is None else all_pairs(path)
+        found = translate_texts(model, pairs.sources, label="translating", **settings)
+        scores = translation_scores(found, pairs.targets)
+        log(f"{len(pairs):,} sentences")
+        log(f"  BLEU {scores['bleu']:.2f}  {scores['bleu_signature']}")
+        log(f"  chrF {scores['chrf']:.2f}  {scores['chrf_signature']}")
+        log(f"  length ratio {scores['length_ratio']:.3f}\n")
+        rows = bleu_by_length(pairs.sources, pairs.targets, found)
+        log(length_table(rows))
+        return scores | {"bleu_by_length": rows}
 
-def spread(count: int, wanted: int) -> np.ndarray:
-    """At most so many of the numbers below `count`, evenly spread.
+    @classmethod
+    def check_options(cls, model, **options):
+        beam_options(**options)
 
-    Example:
+    @classmethod
+    def predict(cls, model, batches, *, alone, beam=None, n_best=None, scores=False):
+        search = beam_options(beam, n_best)
+        for texts in batches:
+            found, of_found = model.generate(
+                texts, return_scores=True, verbose=0, **search
+            )
+            for best, of_best in zip(found, of_found, strict=True):
+                yield from best_lines(best, of_best, scores)
 
-    >>> spread(100, 4).tolist()
-    [0, 33, 66, 99]
-    """
-    return np.linspace(0, count - 1, min(count, wanted)).astype(int)
+    @classmethod
+    def usage(cls, recipe):
+        settings = recipe.config.get("evaluation", {})
+        options = f", {keywords(settings)}" if settings else ""
+        return f"texts = [{quoted(example_of(recipe))}]\nmodel.generate(texts{options})"
+
+    @classmethod
+    def told_of_results(cls, recipe, run, table_of):
+        """How scores were counted, what they are without the source, and by length."""
+        results = recipe.results
+        parts = [
+            table_of(metric_names(recipe)),
+            "BLEU and chrF go from 0 to 100, as sacreBLEU counts them: "
+            f"`{run['bleu_signature']}` and `{run['chrf_signature']}`. Accuracy, loss "
+            "and perplexity are those of single tokens, told the right ones before "
+            "them.",
+        ]
+        names = ("test_bleu_greedy", "test_bleu_shuffled_sources")
+        if all(name in results["metrics"] for name in names):
+            score, control = (with_spread(results, name) for name in names)
+            parts.append(
+                f"By greedy search it has a BLEU of {score}; given the sources of "
+                f"other sentences, {control}: so much comes from what it knows of the "
+                "language alone."
+            )
+        rows = [
+            (
+                f"{row['low']} to {row['high']}",
+                f"{row['sentences']:,}",
+                f"{row['bleu']:.1f}",
+            )
+            for row in run["bleu_by_length"]
+        ]
+        head = ("words of the source", "sentences", "test BLEU")
+        return [*parts, table(head, rows)]
 
 
 def _count_cut(tokenizer, texts, ids):
@@ -279,23 +358,78 @@ def _count_cut(tokenizer, texts, ids):
     return int(np.count_nonzero(tokenizer.count_cut(list(full)))) if len(full) else 0
 
 
-def write_tsv(path, rows, header=("source", "reference", "hypothesis")):
-    """Write rows of texts, tabs between and no line breaks within them."""
-    lines = [
-        "\t".join(" ".join(str(cell).split()) for cell in row)
-        for row in [header, *rows]
-    ]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def bleu_by_length(sources, references, hypotheses) -> list[dict]:
+    """BLEU of sentences of like length, by the words of their sources.
+
+    Returns:
+        For each range of lengths that there is: `low` and `high`, in words, `high`
+        None where there is no limit; how many `sentences`; and their `bleu`.
+    """
+    lengths = np.array([len(str(source).split()) for source in sources])
+    rows, low = [], 1
+    for high in (*LENGTHS, None):
+        places = np.flatnonzero((low <= lengths) & (lengths <= (high or np.inf)))
+        if len(places):
+            scores = translation_scores(
+                [hypotheses[i] for i in places], [references[i] for i in places]
+            )
+            row = {"low": low, "high": high, "sentences": len(places)}
+            rows.append(row | {"bleu": scores["bleu"]})
+        low = (high or 0) + 1
+    return rows
 
 
-def report_translation(model, pairs, search, log=print) -> dict:
-    """Judge a translator on pairs of texts, and tell the user."""
-    found = translate_texts(model, pairs.sources, label="translating", **search)
-    scores = translation_scores(found, pairs.targets)
-    log(f"{len(pairs):,} sentences")
-    log(f"  BLEU {scores['bleu']:.2f}  {scores['bleu_signature']}")
-    log(f"  chrF {scores['chrf']:.2f}  {scores['chrf_signature']}")
-    log(f"  length ratio {scores['length_ratio']:.3f}\n")
-    rows = bleu_by_length(pairs.sources, pairs.targets, found)
-    log(length_table(rows))
-    return scores | {"bleu_by_length": rows}
+def length_table(rows) -> str:
+    """`bleu_by_length` as lines of text.
+
+    Example:
+
+    >>> print(length_table([{"low": 1, "high": 10, "sentences": 1200, "bleu": 31.25}]))
+    source words  sentences  BLEU
+            1-10      1,200  31.2
+    """
+    lines = ["source words  sentences  BLEU"]
+    for row in rows:
+        words = f"{row['low']}-{row['high'] or ''}"
+        lines.append(f"{words:>12}  {row['sentences']:9,}  {row['bleu']:4.1f}")
+    return "\n".join(lines)
+
+
+def load_pair_splits(data: dict, path=None) -> dict:
+    """Training, validation and test pairs of texts.
+
+    Args:
+        data: The `data` section of a recipe: `name` of a TFDS data set; `languages`,
+            from which to which; `splits`, what it calls `train`, `validation` and
+            `test`; `max_words`, longer pairs are left out; and `train_max_words`, in
+            its place for training.
+        path: A file of source<tab>target in place of the data set.
+    """
+    from kerasrnn.data import read_pairs
+
+    if path is not None:
+        return read_pairs(path)
+    return {part: _pairs(data, part) for part in PARTS}
+
+
+def _pairs(data, part):
+    from kerasrnn.data import load_translation
+
+    limit = data.get("max_words")
+    if part == "train":
+        limit = data.get("train_max_words", limit)
+    languages = data.get("languages")
+    return load_translation(
+        data["name"],
+        data.get("splits", {}).get(part, part),
+        languages=None if languages is None else tuple(languages),
+        max_words=limit,
+    )
+
+
+def all_pairs(path):
+    """All pairs of a file of source<tab>target."""
+    from kerasrnn.data import read_pairs
+
+    parts = read_pairs(path)
+    return parts["train"] + parts["validation"] + parts["test"]

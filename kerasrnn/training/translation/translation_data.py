@@ -1,7 +1,5 @@
 import numpy as np
 
-from kerasrnn.data import batches_by_length
-
 
 class TranslationData:
     """What a translator learns from, as `resumable_fit` takes it.
@@ -19,6 +17,8 @@ class TranslationData:
         self.lengths = _lengths(train)
 
     def order(self, seed, epoch):
+        from kerasrnn.data import batches_by_length
+
         return batches_by_length(
             self.lengths, max_tokens=self.max_tokens, seed=seed, epoch=epoch
         )
@@ -34,6 +34,8 @@ class TranslationData:
     @staticmethod
     def evaluate(model, pairs) -> dict[str, float]:
         """Loss and metrics of a model that is told the right words up to each step."""
+        from kerasrnn.data import batches_by_length
+
         order = batches_by_length(_lengths(pairs), max_tokens=4096, seed=0, epoch=0)
         scores = model.evaluate(_dataset(pairs, order), verbose=0, return_dict=True)
         return {name: float(value) for name, value in scores.items()}

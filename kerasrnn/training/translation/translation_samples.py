@@ -1,6 +1,6 @@
 import keras
 
-from kerasrnn.training.translation.translate_texts import translate_texts
+from kerasrnn.training.translation.translation_scores import translate_texts
 
 
 class TranslationSamples(keras.callbacks.Callback):

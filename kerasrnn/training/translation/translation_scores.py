@@ -1,7 +1,11 @@
 import keras
+import numpy as np
 
 from kerasrnn.metrics import require_sacrebleu, translation_scores
-from kerasrnn.training.translation.translate_texts import translate_texts
+from kerasrnn.training.progress import CountLine
+
+# How many texts are translated between two steps of the progress line.
+PIECE = 512
 
 
 class TranslationScores(keras.callbacks.Callback):
@@ -40,3 +44,32 @@ class TranslationScores(keras.callbacks.Callback):
         found = translate_texts(model, self.sources, **self.search)
         scores = translation_scores(found, self.references)
         return {"val_bleu": scores["bleu"], "val_chrf": scores["chrf"]}
+
+
+def translate_texts(model, texts, *, label=None, batch_size: int = 64, **search):
+    """Translations of many texts, those of like length together; in their own order.
+
+    Args:
+        model: A `Seq2Seq` with a preprocessor.
+        texts: (N,) strings.
+        label: What a progress line says; None: there is none.
+        batch_size: How many are translated at a time.
+        **search: Options of `model.generate`.
+
+    Returns:
+        List of N strings.
+    """
+    texts = [str(text) for text in texts]
+    order = np.argsort([len(text) for text in texts], kind="stable")
+    progress = None if label is None else CountLine(label, len(texts))
+    found = [""] * len(texts)
+    for start in range(0, len(texts), PIECE):
+        rows = order[start : start + PIECE]
+        piece = [texts[row] for row in rows]
+        for row, text in zip(
+            rows, model.generate(piece, batch_size=batch_size, **search), strict=True
+        ):
+            found[row] = text
+        if progress is not None:
+            progress.update(start + len(rows))
+    return found
