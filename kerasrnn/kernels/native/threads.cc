@@ -5,8 +5,8 @@
 
 #include <condition_variable>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 #ifdef __SSE2__
@@ -106,8 +106,8 @@ class Pool {
         threads_.emplace_back([this] { help(); });
         core_ = -1;
       }
-    } catch (const std::system_error&) {
-      // No more threads to be had: the caller does the work.
+    } catch (const std::exception&) {
+      // No more threads or memory to be had: the caller does the work.
     }
   }
 
