@@ -112,6 +112,10 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
         return fed_decoder().run(recurrence, sequences, initial_state)
     x = tf.transpose(sequences, (1, 0, *range(2, len(sequences.shape))))  # (T, B, D)
     m = None if mask is None else tf.transpose(mask)  # (T, B)
+    if m is not None:
+        # What nobody looks at must not reach the gradients either: 0 · NaN is NaN.
+        shown = m[(..., *[None] * (len(x.shape) - 2))]
+        x = tf.where(shown, x, tf.zeros_like(x))
     if recurrence.go_backwards:
         x = tf.reverse(x, (0,))
         m = None if m is None else tf.reverse(m, (0,))

@@ -257,7 +257,7 @@ def programs():
 def huge():
     """`(case, call, expected error)`: arrays without elements but of huge sizes."""
     library, _ = native._load()
-    sizes = (0, 1, 2**31, 2**62)
+    sizes, nothing = (0, 1, 2**31, 2**62), tf.zeros((0,))
     shapes = [(b, t, d) for b in sizes for t in sizes for d in sizes]
     for b, t, d in shapes:
         # Without elements, else there would be no such array; and b rows of a state.
@@ -268,13 +268,17 @@ def huge():
         for units in (0, 1):
             if d > 1 and units:
                 continue
-            x, h = tf.zeros((b, t, d)), tf.zeros((b, units))
-            kernel, recurrent = tf.zeros((d, units)), tf.zeros((units, units))
-            nothing, mask = tf.zeros((0,)), tf.zeros((0,), "bool")
+            arrays = [
+                tf.zeros((b, t, d)),
+                tf.zeros((b, units)),
+                nothing,
+                tf.zeros((d, units)),
+                tf.zeros((units, units)),
+                nothing,
+                tf.zeros((0,), "bool"),
+            ]
 
-            def call(threads=2**31 - 1, inputs=(x, h, kernel, recurrent)):
-                x, h, kernel, recurrent = inputs
-                arrays = (x, h, nothing, kernel, recurrent, nothing, mask)
+            def call(arrays=arrays):
                 library.forward(
                     *arrays,
                     library.guard,
@@ -283,7 +287,7 @@ def huge():
                     zero_output_for_mask=False,
                     return_sequences=False,
                     keep_residuals=True,
-                    threads=threads,
+                    threads=2**31 - 1,
                 )
 
             expected = None
