@@ -52,7 +52,7 @@ def inputs_of(operation, family, library):
         "recurrent_kernel": floats(U, width),
         "bias": floats(*((2, width) if family == "gru_reset_after" else (width,))),
         "mask": tf.constant(rng.integers(0, 2, (B, T)), "bool"),
-        "guard": library.guard,
+        "guard": native._guard("layer"),
     }
     if operation == "forward":
         return inputs
@@ -281,7 +281,7 @@ def huge():
             def call(arrays=arrays):
                 library.forward(
                     *arrays,
-                    library.guard,
+                    native._guard("layer"),
                     family="simple_rnn_tanh",
                     go_backwards=False,
                     zero_output_for_mask=False,
