@@ -11,9 +11,14 @@ from kerasrnn.kernels import reference
 # From the fastest to the slowest; the last one runs everything.
 KERNELS = {"reference": reference}
 if keras.backend.backend() == "tensorflow":
-    from kerasrnn.kernels import native, tensorflow
+    from kerasrnn.kernels import fed_decoder, native, tensorflow
 
-    KERNELS = {"native": native, "tensorflow": tensorflow, **KERNELS}
+    KERNELS = {
+        "native": native,
+        "fed_decoder": fed_decoder,
+        "tensorflow": tensorflow,
+        **KERNELS,
+    }
 
 _forced = contextvars.ContextVar("kerasrnn_kernel", default="auto")
 
