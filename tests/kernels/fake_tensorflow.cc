@@ -156,10 +156,11 @@ TF_Tensor* TF_AllocateOutput(TF_OpKernelContext* context, int index,
   output = {type, {dims, dims + num_dims}, std::vector<char>(bytes, -1)};
   return new TF_Tensor{&output};
 }
-TF_Tensor* TF_ForwardInputOrAllocateOutput(
-    TF_OpKernelContext* context, const int* candidates, int count,
-    int output_index, const int64_t* dims, int num_dims, int* forwarded,
-    TF_Status* status) {
+TF_Tensor* TF_ForwardInputOrAllocateOutput(TF_OpKernelContext* context,
+                                           const int* candidates, int count,
+                                           int output_index,
+                                           const int64_t* dims, int num_dims,
+                                           int* forwarded, TF_Status* status) {
   *forwarded = -1;
   const std::vector<int64_t> shape(dims, dims + num_dims);
   for (int i = 0; context->forward_inputs && i < count; ++i) {

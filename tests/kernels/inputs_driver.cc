@@ -1,6 +1,6 @@
-// Runs the operations without TensorFlow, for the sanitizers: right inputs, then
-// each input of each operation wrong in turn. A wrong one is refused by its name;
-// nothing is read or written beyond an array.
+// Runs the operations without TensorFlow, for the sanitizers: right inputs,
+// then each input of each operation wrong in turn. A wrong one is refused by
+// its name; nothing is read or written beyond an array.
 
 #include <cstdio>
 #include <cstdlib>
@@ -46,8 +46,8 @@ FakeCall right_call(const std::string& operation, const Family& family) {
   const int64_t width = family.gates * U;
   const bool lstm = std::string(family.name) == "lstm";
   const bool two = std::string(family.name) == "gru_reset_after";
-  const std::vector<int64_t> c = lstm ? std::vector<int64_t>{B, U}
-                                      : std::vector<int64_t>{0, 0};
+  const std::vector<int64_t> c =
+      lstm ? std::vector<int64_t>{B, U} : std::vector<int64_t>{0, 0};
   FakeCall call;
   call.attributes = {{"family", family.name},
                      {"instructions", "best"},
@@ -86,7 +86,8 @@ FakeCall right_call(const std::string& operation, const Family& family) {
 std::vector<std::vector<int64_t>> wrong_shapes(std::vector<int64_t> shape) {
   std::vector<std::vector<int64_t>> all = {{}, {7}, {1, 2, 3, 4}, {0, 0, 0, 0}};
   for (size_t i = 0; i < shape.size(); ++i)
-    for (int64_t size : {int64_t{0}, shape[i] - 1, shape[i] + 1, 50 * shape[i]}) {
+    for (int64_t size :
+         {int64_t{0}, shape[i] - 1, shape[i] + 1, 50 * shape[i]}) {
       all.push_back(shape);
       all.back()[i] = size;
     }
@@ -143,8 +144,8 @@ int try_huge() {
     for (int64_t t : {int64_t{0}, huge})
       for (int64_t d : {int64_t{0}, huge})
         for (int64_t units : {int64_t{0}, int64_t{1}, huge})
-          for (const char* operation :
-               {"KerasrnnForward", "KerasrnnBackward", "KerasrnnInputGradient"}) {
+          for (const char* operation : {"KerasrnnForward", "KerasrnnBackward",
+                                        "KerasrnnInputGradient"}) {
             FakeCall call = right_call(operation, kFamilies[0]);
             const auto empty = [](std::vector<int64_t> shape) {
               return FakeTensor{TF_FLOAT, shape, {}};

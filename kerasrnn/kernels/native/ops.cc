@@ -95,8 +95,7 @@ template <bool kForward>
 void* create(TF_OpKernelConstruction* construction) {
   Status status;
   auto attributes = new Attributes;
-  const std::string family =
-      string_attribute(construction, "family", status);
+  const std::string family = string_attribute(construction, "family", status);
   for (const Named& named : kFamilies)
     if (family == named.name) attributes->family = named.family;
   attributes->go_backwards =
@@ -273,7 +272,8 @@ class Call {
   const void* data(int index, const char* name, Shape shape, bool optional) {
     const TF_Tensor* tensor = get(index);
     if (tensor == nullptr) return nullptr;
-    return fits(tensor, name, shape, optional) ? TF_TensorData(tensor) : nullptr;
+    return fits(tensor, name, shape, optional) ? TF_TensorData(tensor)
+                                               : nullptr;
   }
 
   // Looks at the shape of an input and lets go of it.
@@ -337,8 +337,9 @@ constexpr int kMostThreads = 256;
 // Below this many floating-point operations a helping thread wakes too late.
 constexpr int64_t kWorthThreads = 4000000;
 
-// Whether some product of sizes may not fit into 64 bits. What has memory is far
-// smaller; but arrays without elements may be of any size in the other directions.
+// Whether some product of sizes may not fit into 64 bits. What has memory is
+// far smaller; but arrays without elements may be of any size in the other
+// directions.
 bool is_too_large(const Problem& p) {
   const double pairs = (p.batch + 1.0) * (p.steps + 1.0);
   const double widest = p.features + 8.0 * (p.units + 64.0);
@@ -421,13 +422,13 @@ class Work {
     const Problem& p = problem;
     std::vector<int64_t> length(p.batch);
     for (int64_t b = 0; b < p.batch; ++b)
-      length[b] = std::count_if(p.mask + b * p.steps,
-                                p.mask + (b + 1) * p.steps,
-                                [](uint8_t valid) { return valid != 0; });
+      length[b] =
+          std::count_if(p.mask + b * p.steps, p.mask + (b + 1) * p.steps,
+                        [](uint8_t valid) { return valid != 0; });
     std::vector<int64_t> longest = rows_;
-    std::stable_sort(
-        longest.begin(), longest.end(),
-        [&](int64_t a, int64_t b) { return length[a] > length[b]; });
+    std::stable_sort(longest.begin(), longest.end(), [&](int64_t a, int64_t b) {
+      return length[a] > length[b];
+    });
     std::vector<std::vector<int64_t>> dealt(p.tasks);
     for (int64_t i = 0; i < p.batch; ++i) {
       const int64_t round = i / p.tasks, place = i % p.tasks;
@@ -483,7 +484,8 @@ void backward(const Attributes& attributes, Call& call) {
     call.no_input(13, "d_c");
   }
   g.d_h0 = call.output(0, {p.batch, p.units});
-  g.d_c0 = lstm ? call.output(1, {p.batch, p.units}) : call.no_output(1, {0, 0});
+  g.d_c0 =
+      lstm ? call.output(1, {p.batch, p.units}) : call.no_output(1, {0, 0});
   g.d_kernel = call.output(2, {p.features, width});
   g.d_recurrent = call.output(3, {p.units, width});
   if (p.bias == nullptr) {
@@ -570,10 +572,9 @@ void add(const Operation& operation) {
     TF_OpDefinitionBuilderAddAttr(builder, spec);
   for (const char* spec : operation.attributes)
     TF_OpDefinitionBuilderAddAttr(builder, spec);
-  for (const char* spec :
-       {"x: float", "h0: float", "c0: float", "kernel: float",
-        "recurrent_kernel: float", "bias: float", "mask: bool",
-        "guard: variant"})
+  for (const char* spec : {"x: float", "h0: float", "c0: float",
+                           "kernel: float", "recurrent_kernel: float",
+                           "bias: float", "mask: bool", "guard: variant"})
     TF_OpDefinitionBuilderAddInput(builder, spec);
   for (const char* spec : operation.inputs)
     TF_OpDefinitionBuilderAddInput(builder, spec);

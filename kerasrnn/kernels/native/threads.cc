@@ -112,7 +112,8 @@ class Pool {
   }
 
   // A thread that wakes is often put on the core that woke it, and waits there
-  // for milliseconds while another core idles. So helpers keep off the caller's.
+  // for milliseconds while another core idles. So helpers keep off the
+  // caller's.
   void keep_off_this_core() {
 #ifdef __linux__
     const int core = sched_getcpu();
