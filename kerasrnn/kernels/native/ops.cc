@@ -343,7 +343,8 @@ constexpr int64_t kWorthThreads = 4000000;
 bool is_too_large(const Problem& p) {
   const double pairs = (p.batch + 1.0) * (p.steps + 1.0);
   const double widest = p.features + 8.0 * (p.units + 64.0);
-  const double weights = widest * (p.units + 64.0);
+  // Packed whole, and 128 rows of them for each thread.
+  const double weights = widest * (p.units + 128.0 * kMostThreads);
   return pairs * widest > kMostFloats || weights > kMostFloats;
 }
 
