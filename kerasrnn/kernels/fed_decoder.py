@@ -53,7 +53,7 @@ def describe(recurrence: Recurrence) -> str:
 
 
 def run(recurrence: Recurrence, sequences, initial_state, mask):
-    """Runs `recurrence`; see `Recurrence` for arguments and results."""
+    """Runs `recurrence`: the last output, all outputs or None, the final states."""
     x = tf.transpose(sequences, (1, 0, 2))  # (T, B, D)
     if recurrence.go_backwards:
         x = tf.reverse(x, (0,))
@@ -145,7 +145,7 @@ def flat_product(a, b):
 
 
 class FedDecoder:
-    """The loop, two halves of the batch side by side as in `OwnBackward`."""
+    """The loop over time, two halves of the batch side by side."""
 
     def __init__(self, recurrence, batch):
         attention = recurrence.attention

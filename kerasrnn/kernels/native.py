@@ -211,7 +211,7 @@ def _cores() -> int:
 
 
 def run(recurrence: Recurrence, sequences, initial_state, mask):
-    """Runs `recurrence`; see `Recurrence` for arguments and results."""
+    """Runs `recurrence`: the last output, all outputs or None, the final states."""
     import tensorflow as tf
 
     library, _ = _load()

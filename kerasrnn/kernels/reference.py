@@ -38,7 +38,7 @@ def hide(mask, sequences):
 
 
 def run(recurrence: Recurrence, sequences, initial_state, mask):
-    """Runs `recurrence` step by step; see `Recurrence` for arguments and results."""
+    """Runs `recurrence`: the last output, all outputs or None, the final states."""
     if mask is not None:
         sequences = hide(mask, sequences)
     x = ops.moveaxis(sequences, 1, 0)  # (T, B, D)

@@ -51,7 +51,7 @@ def describe(recurrence: Recurrence) -> str:
 
 
 def run(recurrence: Recurrence, sequences, initial_state, mask):
-    """Runs `recurrence`; see `Recurrence` for arguments and results."""
+    """Runs `recurrence`: the last output, all outputs or None, the final states."""
     x = tf.transpose(sequences, (1, 0, *range(2, len(sequences.shape))))  # (T, B, D)
     m = None if mask is None else tf.transpose(mask)  # (T, B)
     if m is not None:
