@@ -18,7 +18,7 @@ from kerasrnn.vision.random_view import random_view
 
 BATCH_SIZE = 32
 # To be raised when pictures become other pixels than before: caches are then made anew.
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 FEATURES = "features.npy"
 STATE = "state.json"
 
