@@ -26,19 +26,54 @@ def is_bmp(contents: tf.Tensor) -> tf.Tensor:
     return part(contents, 0, 2) == b"BM"
 
 
-def bmp_size(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Height and width, int64, of the header."""
-    header = _Header(contents)
-    return header.height, header.width
+class BmpHeader:
+    """What stands before the pixels; all scalars, int64."""
+
+    def __init__(self, contents):
+        data = bytes_at(contents, 0, 70)
+        self.pixels_at, self.length = number(data, 10, 4), number(data, 14, 4)
+        self.is_os2 = self.length == OS2
+
+        def either(os2, windows):
+            return chosen(self.is_os2, number(data, *os2), number(data, *windows))
+
+        # A negative height says that the rows begin at the top.
+        height = either((20, 2), (22, 4))
+        self.from_the_top = height >= 2**31
+        self.height = tf.minimum(height, 2**32 - height)
+        self.width = either((18, 2), (18, 4))
+        self.bits = either((24, 2), (28, 2))
+        self.compression = chosen(self.is_os2, 0, number(data, 30, 4))
+        self.colours = chosen(self.is_os2, 0, number(data, 46, 4))
+        self.data = data
+
+    def palette(self, contents):
+        """(256, 3) int64; black where the palette is shorter."""
+        size = chosen(self.is_os2, 3, 4)
+        at = 14 + self.length
+        count = chosen(self.colours > 0, self.colours, 2**self.bits)
+        # It ends where the pixels begin.
+        count = tf.minimum(count, (self.pixels_at - at) // size)
+        index = tf.range(256, dtype=tf.int64)
+        data = bytes_at(contents, at, 4 * 256)
+        places = (index * size)[:, None] + tf.constant([2, 1, 0], tf.int64)
+        return chosen(index[:, None] < count, tf.gather(data, places), 0)
+
+    def masks(self, contents):
+        """Of red, green, blue and opacity, (4,) int64; 0: there is none."""
+        of_file = tf.stack([number(self.data, at, 4) for at in (54, 58, 62, 66)])
+        is_known = self.length >= tf.constant([0, 0, 0, WITH_OPACITY], tf.int64)
+        of_file = chosen(is_known, of_file, 0)
+        of_16_bits = tf.constant([31 << 10, 31 << 5, 31, 0], tf.int64)
+        return chosen(self.compression == MASKS, of_file, of_16_bits)
 
 
-def decode_bmp(contents: tf.Tensor) -> tf.Tensor:
+def decode_bmp(contents: tf.Tensor, header: BmpHeader) -> tf.Tensor:
     """Pixels of a BMP that is not compressed, (H, W, 3) float32, 0 to 255.
 
     Of 1, 2, 4 or 8 bits with a palette, 16 and 32 bits with masks or without, and 24
     bits; from the bottom to the top or the other way.
     """
-    header = _Header(contents)
     bits, compression = header.bits, header.compression
     contents = checked(
         contents,
@@ -114,45 +149,3 @@ def decode_bmp(contents: tf.Tensor) -> tf.Tensor:
         ],
         default=masked,
     )
-
-
-class _Header:
-    """What stands before the pixels; all scalars, int64."""
-
-    def __init__(self, contents):
-        data = bytes_at(contents, 0, 70)
-        self.pixels_at, self.length = number(data, 10, 4), number(data, 14, 4)
-        self.is_os2 = self.length == OS2
-
-        def either(os2, windows):
-            return chosen(self.is_os2, number(data, *os2), number(data, *windows))
-
-        # A negative height says that the rows begin at the top.
-        height = either((20, 2), (22, 4))
-        self.from_the_top = height >= 2**31
-        self.height = tf.minimum(height, 2**32 - height)
-        self.width = either((18, 2), (18, 4))
-        self.bits = either((24, 2), (28, 2))
-        self.compression = chosen(self.is_os2, 0, number(data, 30, 4))
-        self.colours = chosen(self.is_os2, 0, number(data, 46, 4))
-        self.data = data
-
-    def palette(self, contents):
-        """(256, 3) int64; black where the palette is shorter."""
-        size = chosen(self.is_os2, 3, 4)
-        at = 14 + self.length
-        count = chosen(self.colours > 0, self.colours, 2**self.bits)
-        # It ends where the pixels begin.
-        count = tf.minimum(count, (self.pixels_at - at) // size)
-        index = tf.range(256, dtype=tf.int64)
-        data = bytes_at(contents, at, 4 * 256)
-        places = (index * size)[:, None] + tf.constant([2, 1, 0], tf.int64)
-        return chosen(index[:, None] < count, tf.gather(data, places), 0)
-
-    def masks(self, contents):
-        """Of red, green, blue and opacity, (4,) int64; 0: there is none."""
-        of_file = tf.stack([number(self.data, at, 4) for at in (54, 58, 62, 66)])
-        is_known = self.length >= tf.constant([0, 0, 0, WITH_OPACITY], tf.int64)
-        of_file = chosen(is_known, of_file, 0)
-        of_16_bits = tf.constant([31 << 10, 31 << 5, 31, 0], tf.int64)
-        return chosen(self.compression == MASKS, of_file, of_16_bits)

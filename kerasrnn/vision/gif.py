@@ -3,6 +3,8 @@
 Reference: CompuServe 1990, "GIF89a specification", sections 17 to 26.
 """
 
+import typing
+
 import tensorflow as tf
 
 from kerasrnn.vision.image_bytes import (
@@ -28,66 +30,23 @@ def is_gif(contents: tf.Tensor) -> tf.Tensor:
     return part(contents, 0, 4) == b"GIF8"
 
 
-def gif_size(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Height and width, int64, of the canvas, or of a first frame that is larger."""
-    header = bytes_at(contents, 0, 13)
-    at, _ = _first_frame(contents, header)
-    frame = bytes_at(contents, at, 10)
-    height = tf.maximum(number(header, 8, 2), number(frame, 7, 2))
-    return height, tf.maximum(number(header, 6, 2), number(frame, 5, 2))
+class GifHeader(typing.NamedTuple):
+    """What stands before the pixels of the first frame; scalars, int64."""
+
+    height: tf.Tensor  # of the canvas, or of a frame that is larger
+    width: tf.Tensor
+    frame: tf.Tensor  # where the frame's descriptor begins
+    top: tf.Tensor  # the frame's place on the canvas, and its size
+    left: tf.Tensor
+    frame_height: tf.Tensor
+    frame_width: tf.Tensor
+    shared_table: tf.Tensor  # how many bytes the colours of all frames take
+    own_table: tf.Tensor  # and those of the frame
+    transparent: tf.Tensor  # the index of a colour; -1 where there is none
 
 
-def decode_gif(contents: tf.Tensor) -> tf.Tensor:
-    """Pixels of the first frame on a white canvas, (H, W, 3) float32, 0 to 255."""
-    frame = bytes_at(contents, _first_frame(contents, bytes_at(contents, 0, 13))[0], 10)
-    left, top, width, height = (number(frame, at, 2) for at in (1, 3, 5, 7))
-    canvas_height, canvas_width = gif_size(contents)
-    fits = (top + height <= canvas_height) & (left + width <= canvas_width)
-    contents = checked(contents, fits, "a frame of a GIF must lie on its canvas")
-    pixels = tf.io.decode_gif(gif_first_frame(contents))[0]
-    pixels = tf.cast(pixels, tf.float32)
-    return on_canvas(pixels, top, left, canvas_height, canvas_width)
-
-
-def gif_first_frame(contents: tf.Tensor) -> tf.Tensor:
-    """A GIF that is the first frame and nothing else: no canvas, no extension.
-
-    The other frames would be decoded, and a small file may hold thousands of large
-    ones. The colour that counts as transparent becomes white: the operation that
-    decodes makes it black.
-
-    Args:
-        contents: a scalar string tensor, the bytes of a GIF file.
-    """
-    header = bytes_at(contents, 0, 13)
-    at, transparent = _first_frame(contents, header)
-    descriptor = bytes_at(contents, at, 10)
-    shared, own = _table_bytes(header[10]), _table_bytes(descriptor[9])
-    begins = at + 10 + own
-    ends = _after_pieces(contents, begins + 1)
-    whole = ends <= length_of(contents)
-    contents = checked(contents, whole, "a GIF must hold its first frame to its end")
-    table = chosen(own > 0, at + 10, 13)
-    colour = table + 3 * transparent
-    is_in_table = (transparent >= 0) & (3 * transparent < tf.maximum(own, shared))
-    contents = tf.where(
-        is_in_table,
-        part(contents, 0, colour) + b"\xff\xff\xff" + part(contents, colour + 3),
-        contents,
-    )
-    pieces = [
-        b"GIF89a",
-        part(contents, at + 5, 4),  # the frame's size in place of the canvas's
-        part(contents, 10, 3 + shared),
-        b",\0\0\0\0",
-        part(contents, at + 5, ends - at - 5),
-        b";",
-    ]
-    return tf.strings.join(pieces)
-
-
-def _first_frame(contents, header):
-    """Where the first frame begins, and its transparent colour, or -1."""
+def gif_header(contents: tf.Tensor) -> GifHeader:
+    """What stands before the pixels, some of it in extensions."""
 
     def goes_on(at, transparent, count):
         return (bytes_at(contents, at, 1)[0] == EXTENSION) & (count < MAX_EXTENSIONS)
@@ -99,15 +58,72 @@ def _first_frame(contents, header):
         transparent = chosen(is_control, index, transparent)
         return _after_pieces(contents, at + 2), transparent, count + 1
 
-    start = 13 + _table_bytes(header[10]), tf.constant(-1, tf.int64), tf.constant(0)
-    at, transparent, count = tf.while_loop(goes_on, step, start)
-    at = checked(
-        at,
+    header = bytes_at(contents, 0, 13)
+    shared_table = _table_bytes(header[10])
+    start = 13 + shared_table, tf.constant(-1, tf.int64), tf.constant(0)
+    frame, transparent, count = tf.while_loop(goes_on, step, start)
+    frame = checked(
+        frame,
         count < MAX_EXTENSIONS,
         f"a GIF must have at most {MAX_EXTENSIONS} extensions before its first frame",
     )
-    found = bytes_at(contents, at, 1)[0] == IMAGE
-    return checked(at, found, "a GIF must have a frame"), transparent
+    descriptor = bytes_at(contents, frame, 10)
+    frame = checked(frame, descriptor[0] == IMAGE, "a GIF must have a frame")
+    frame_height, frame_width = number(descriptor, 7, 2), number(descriptor, 5, 2)
+    return GifHeader(
+        height=tf.maximum(number(header, 8, 2), frame_height),
+        width=tf.maximum(number(header, 6, 2), frame_width),
+        frame=frame,
+        top=number(descriptor, 3, 2),
+        left=number(descriptor, 1, 2),
+        frame_height=frame_height,
+        frame_width=frame_width,
+        shared_table=shared_table,
+        own_table=_table_bytes(descriptor[9]),
+        transparent=transparent,
+    )
+
+
+def decode_gif(contents: tf.Tensor, header: GifHeader) -> tf.Tensor:
+    """Pixels of the first frame on a white canvas, (H, W, 3) float32, 0 to 255."""
+    fits = (header.top + header.frame_height <= header.height) & (
+        header.left + header.frame_width <= header.width
+    )
+    contents = checked(contents, fits, "a frame of a GIF must lie on its canvas")
+    pixels = tf.io.decode_gif(gif_first_frame(contents, header))[0]
+    pixels = tf.cast(pixels, tf.float32)
+    return on_canvas(pixels, header.top, header.left, header.height, header.width)
+
+
+def gif_first_frame(contents: tf.Tensor, header: GifHeader) -> tf.Tensor:
+    """A GIF that is the first frame and nothing else: no canvas, no extension.
+
+    The other frames would be decoded, and a small file may hold thousands of large
+    ones. The colour that counts as transparent becomes white: the operation that
+    decodes makes it black.
+    """
+    frame, own, shared = header.frame, header.own_table, header.shared_table
+    ends = _after_pieces(contents, frame + 11 + own)
+    whole = ends <= length_of(contents)
+    contents = checked(contents, whole, "a GIF must hold its first frame to its end")
+    table = chosen(own > 0, frame + 10, 13)
+    colour = table + 3 * header.transparent
+    size = chosen(own > 0, own, shared)
+    is_in_table = (header.transparent >= 0) & (3 * header.transparent < size)
+    contents = tf.where(
+        is_in_table,
+        part(contents, 0, colour) + b"\xff\xff\xff" + part(contents, colour + 3),
+        contents,
+    )
+    pieces = [
+        b"GIF89a",
+        part(contents, frame + 5, 4),  # the frame's size in place of the canvas's
+        part(contents, 10, 3 + shared),
+        b",\0\0\0\0",
+        part(contents, frame + 5, ends - frame - 5),
+        b";",
+    ]
+    return tf.strings.join(pieces)
 
 
 def _table_bytes(flags):

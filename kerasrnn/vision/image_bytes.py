@@ -1,8 +1,17 @@
 """Bytes of a file as numbers, cut and checked with TensorFlow's operations."""
 
+import typing
+
 import tensorflow as tf
 
 BYTES = [bytes([value]) for value in range(256)]
+
+
+class Size(typing.NamedTuple):
+    """What a header says of a picture; scalars, int64."""
+
+    height: tf.Tensor
+    width: tf.Tensor
 
 
 def length_of(contents: tf.Tensor) -> tf.Tensor:

@@ -12,18 +12,26 @@ from concurrent import futures
 import numpy as np
 import tensorflow as tf
 
-from kerasrnn.vision.bmp import bmp_size, decode_bmp, is_bmp
-from kerasrnn.vision.gif import decode_gif, gif_size, is_gif
+from kerasrnn.vision.bmp import BmpHeader, decode_bmp, is_bmp
+from kerasrnn.vision.gif import decode_gif, gif_header, is_gif
 from kerasrnn.vision.image_bytes import checked
-from kerasrnn.vision.jpeg import decode_jpeg, is_jpeg, jpeg_size
-from kerasrnn.vision.png import decode_png, is_png, png_size
-from kerasrnn.vision.webp import decode_webp, is_webp, webp_size
+from kerasrnn.vision.jpeg import decode_jpeg, is_jpeg, jpeg_header
+from kerasrnn.vision.png import decode_png, is_png, png_header
+from kerasrnn.vision.webp import decode_webp, is_webp, webp_header
 from kerasrnn.vision.white_canvas import WHITE, on_white
 
 # A picture of more pixels is refused before it is decoded: a file of a few kilobytes
 # can hold gigabytes.
 MAX_PIXELS = 64 * 2**20
 FORMATS = "PNG, JPEG, GIF, BMP or WebP"
+# What tells a file of each kind, what reads its header, and what decodes the rest.
+KINDS = {
+    "png": (is_png, png_header, decode_png),
+    "jpeg": (is_jpeg, jpeg_header, decode_jpeg),
+    "gif": (is_gif, gif_header, decode_gif),
+    "bmp": (is_bmp, BmpHeader, decode_bmp),
+    "webp": (is_webp, webp_header, decode_webp),
+}
 
 
 def decode_image(contents: tf.Tensor) -> tf.Tensor:
@@ -45,39 +53,22 @@ def decode_image(contents: tf.Tensor) -> tf.Tensor:
             of more than `MAX_PIXELS`.
     """
     contents = tf.convert_to_tensor(contents)
-    of_kind = {
-        "png": is_png(contents),
-        "jpeg": is_jpeg(contents),
-        "gif": is_gif(contents),
-        "bmp": is_bmp(contents),
-    }
-    is_known = tf.reduce_any([*of_kind.values(), is_webp(contents)])
+    kinds = {kind: is_kind(contents) for kind, (is_kind, _, _) in KINDS.items()}
+    is_known = tf.reduce_any([*kinds.values()])
     contents = checked(contents, is_known, f"a picture must be {FORMATS}")
 
-    def first_that_is(functions, default):
-        cases = [
-            (of_kind[kind], lambda f=f: f(contents)) for kind, f in functions.items()
-        ]
-        return tf.case(cases, default=lambda: default(contents))
+    def decoder(kind):
+        _, read_header, decode = KINDS[kind]
 
-    sizes = {"png": png_size, "jpeg": jpeg_size, "gif": gif_size, "bmp": bmp_size}
-    height, width = first_that_is(sizes, webp_size)
-    contents = checked(
-        contents,
-        (height > 0) & (width > 0) & (height <= MAX_PIXELS // tf.maximum(width, 1)),
-        tf.strings.format(
-            f"a picture must have at least 1 and at most {MAX_PIXELS} pixels; got "
-            "{} x {}",
-            (height, width),
-        ),
-    )
-    decoders = {
-        "png": decode_png,
-        "jpeg": decode_jpeg,
-        "gif": decode_gif,
-        "bmp": decode_bmp,
-    }
-    return tf.ensure_shape(first_that_is(decoders, decode_webp), (None, None, 3))
+        def read():
+            header = read_header(contents)
+            return decode(_limited(contents, header), header)
+
+        return read
+
+    cases = [(is_kind, decoder(kind)) for kind, is_kind in kinds.items()]
+    pixels = tf.case(cases[:-1], default=cases[-1][1])
+    return tf.ensure_shape(pixels, (None, None, 3))
 
 
 def fit_to_square(image, size):
@@ -171,6 +162,20 @@ def _read_image(item, size, name):
             f"{name} must be a picture ({FORMATS}); got {len(item)} bytes that are "
             f"none, or a damaged one, {item[:16]!r}: {_reason(error)}"
         ) from error
+
+
+def _limited(contents, header):
+    """The bytes, of a picture that is not too large by its header."""
+    height, width = header.height, header.width
+    return checked(
+        contents,
+        (height > 0) & (width > 0) & (height <= MAX_PIXELS // tf.maximum(width, 1)),
+        tf.strings.format(
+            f"a picture must have at least 1 and at most {MAX_PIXELS} pixels; got "
+            "{} x {}",
+            (height, width),
+        ),
+    )
 
 
 def _array_pixels(array, name):

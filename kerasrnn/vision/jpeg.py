@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kerasrnn.vision.image_bytes import bytes_at, checked, number, part
+from kerasrnn.vision.image_bytes import Size, bytes_at, checked, number, part
 
 # As long as a JPEG's segment can be, and what stands before the one that counts.
 HEADER_BYTES = 80_000
@@ -15,13 +15,13 @@ def is_jpeg(contents: tf.Tensor) -> tf.Tensor:
     return part(contents, 0, 3) == b"\xff\xd8\xff"
 
 
-def jpeg_size(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Height and width, int64, of the header."""
+def jpeg_header(contents: tf.Tensor) -> Size:
+    """What the header says."""
     height, width, _ = tf.unstack(tf.image.extract_jpeg_shape(contents, tf.int64))
-    return height, width
+    return Size(height, width)
 
 
-def decode_jpeg(contents: tf.Tensor) -> tf.Tensor:
+def decode_jpeg(contents: tf.Tensor, header: Size) -> tf.Tensor:
     """Pixels of a JPEG, upright, (H, W, 3) float32, 0 to 255."""
     data = tf.io.decode_raw(contents, tf.uint8)
     scans = tf.math.count_nonzero((data[:-1] == 0xFF) & (data[1:] == 0xDA))

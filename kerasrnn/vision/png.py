@@ -5,7 +5,7 @@ Reference: W3C 2003, "Portable Network Graphics (PNG) Specification (Second Edit
 
 import tensorflow as tf
 
-from kerasrnn.vision.image_bytes import bytes_at, checked, length_of, number, part
+from kerasrnn.vision.image_bytes import Size, bytes_at, checked, length_of, number, part
 from kerasrnn.vision.white_canvas import on_white
 
 HEADER = b"\0\0\0\x0dIHDR"
@@ -20,18 +20,18 @@ def is_png(contents: tf.Tensor) -> tf.Tensor:
     return part(contents, 0, 8) == b"\x89PNG\r\n\x1a\n"
 
 
-def png_size(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Height and width, int64, of the header, which must come first."""
+def png_header(contents: tf.Tensor) -> Size:
+    """What the header says, which must come first."""
     contents = checked(
         contents,
         part(contents, 8, 8) == HEADER,
         "a PNG must begin with its header IHDR",
     )
     header = bytes_at(contents, 0, 24)
-    return number(header, 20, 4, "big"), number(header, 16, 4, "big")
+    return Size(number(header, 20, 4, "big"), number(header, 16, 4, "big"))
 
 
-def decode_png(contents: tf.Tensor) -> tf.Tensor:
+def decode_png(contents: tf.Tensor, header: Size) -> tf.Tensor:
     """Pixels of a PNG before white, (H, W, 3) float32, 0 to 255."""
 
     def decode(channels):

@@ -26,19 +26,19 @@ LOSSY, LOSSLESS, OPACITY, FRAME = (
 )
 
 
-class Frame(typing.NamedTuple):
-    """Where the first frame is, in the file and on the canvas; all scalars, int64."""
+class WebpHeader(typing.NamedTuple):
+    """Where the first frame is, in the file and on the canvas; scalars, int64."""
 
+    height: tf.Tensor  # of the canvas, or of a frame that is larger
+    width: tf.Tensor
     image: tf.Tensor  # where its chunk begins
     length: tf.Tensor  # of what is in the chunk
     opacity: tf.Tensor  # where the chunk of it begins; -1 where there is none
     opacity_length: tf.Tensor
-    height: tf.Tensor
-    width: tf.Tensor
     top: tf.Tensor
     left: tf.Tensor
-    canvas_height: tf.Tensor
-    canvas_width: tf.Tensor
+    frame_height: tf.Tensor
+    frame_width: tf.Tensor
 
 
 def is_webp(contents: tf.Tensor) -> tf.Tensor:
@@ -46,59 +46,7 @@ def is_webp(contents: tf.Tensor) -> tf.Tensor:
     return (part(contents, 0, 4) == b"RIFF") & (part(contents, 8, 4) == b"WEBP")
 
 
-def webp_size(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Height and width, int64, of the canvas, or of a first frame that is larger."""
-    frame = _first_frame(contents)
-    height = tf.maximum(frame.height, frame.canvas_height)
-    return height, tf.maximum(frame.width, frame.canvas_width)
-
-
-def decode_webp(contents: tf.Tensor) -> tf.Tensor:
-    """Pixels of the first frame on a white canvas, (H, W, 3) float32, 0 to 255."""
-    frame = _first_frame(contents)
-    fits = (frame.top + frame.height <= frame.canvas_height) & (
-        frame.left + frame.width <= frame.canvas_width
-    )
-    contents = checked(contents, fits, "a frame of a WebP must lie on its canvas")
-    contents = webp_first_frame(contents)
-    pixels = tf.io.decode_image(contents, expand_animations=False)
-    pixels = tf.cast(tf.ensure_shape(pixels, (None, None, None)), tf.float32)
-    pixels = tf.cond(
-        tf.shape(pixels)[-1] == 4,
-        lambda: on_white(pixels),
-        lambda: pixels[..., :3],
-    )
-    return on_canvas(
-        pixels, frame.top, frame.left, frame.canvas_height, frame.canvas_width
-    )
-
-
-def webp_first_frame(contents: tf.Tensor) -> tf.Tensor:
-    """A WebP that is the first frame and nothing else.
-
-    TensorFlow's operation writes past its memory where it meets an animation; it must
-    never see one.
-
-    Args:
-        contents: a scalar string tensor, the bytes of a WebP file.
-    """
-    frame = _first_frame(contents)
-
-    def chunk(at, length):
-        # A chunk of odd length has a byte behind it, which is not always there.
-        return part(contents, at, 8 + length) + tf.where(length % 2 == 1, b"\0", b"")
-
-    def with_opacity():
-        flags = b"VP8X\x0a\0\0\0\x10\0\0\0"
-        sides = to_bytes(frame.width - 1, 3) + to_bytes(frame.height - 1, 3)
-        return flags + sides + chunk(frame.opacity, frame.opacity_length)
-
-    body = b"WEBP" + tf.where(frame.opacity >= 0, with_opacity(), b"")
-    body += chunk(frame.image, frame.length)
-    return b"RIFF" + to_bytes(length_of(body), 4) + body
-
-
-def _first_frame(contents) -> Frame:
+def webp_header(contents: tf.Tensor) -> WebpHeader:
     """Finds the first chunk that is a picture, in a frame of an animation or not."""
     file_end = length_of(contents)
 
@@ -146,15 +94,56 @@ def _first_frame(contents) -> Frame:
     left, top = number(place, 0, 3) * 2, number(place, 3, 3) * 2
     # A lossless picture holds its opacity itself.
     opacity = chosen(is_lossy, opacity, -1)
-    return Frame(
+    canvas_height = chosen(is_extended, number(extended, 15, 3) + 1, height)
+    canvas_width = chosen(is_extended, number(extended, 12, 3) + 1, width)
+    return WebpHeader(
+        height=tf.maximum(canvas_height, height),
+        width=tf.maximum(canvas_width, width),
         image=at,
         length=length,
         opacity=opacity,
-        opacity_length=chunk_at(tf.maximum(opacity, 0))[1],
-        height=height,
-        width=width,
+        opacity_length=chunk_at(opacity)[1],
         top=chosen(frame >= 0, top, 0),
         left=chosen(frame >= 0, left, 0),
-        canvas_height=chosen(is_extended, number(extended, 15, 3) + 1, height),
-        canvas_width=chosen(is_extended, number(extended, 12, 3) + 1, width),
+        frame_height=height,
+        frame_width=width,
     )
+
+
+def decode_webp(contents: tf.Tensor, header: WebpHeader) -> tf.Tensor:
+    """Pixels of the first frame on a white canvas, (H, W, 3) float32, 0 to 255."""
+    fits = (header.top + header.frame_height <= header.height) & (
+        header.left + header.frame_width <= header.width
+    )
+    contents = checked(contents, fits, "a frame of a WebP must lie on its canvas")
+    alone = webp_first_frame(contents, header)
+    pixels = tf.io.decode_image(alone, expand_animations=False)
+    pixels = tf.cast(tf.ensure_shape(pixels, (None, None, None)), tf.float32)
+    pixels = tf.cond(
+        tf.shape(pixels)[-1] == 4,
+        lambda: on_white(pixels),
+        lambda: pixels[..., :3],
+    )
+    return on_canvas(pixels, header.top, header.left, header.height, header.width)
+
+
+def webp_first_frame(contents: tf.Tensor, header: WebpHeader) -> tf.Tensor:
+    """A WebP that is the first frame and nothing else.
+
+    TensorFlow's operation writes past its memory where it meets an animation; it must
+    never see one.
+    """
+
+    def chunk(at, length):
+        # A chunk of odd length has a byte behind it, which is not always there.
+        return part(contents, at, 8 + length) + tf.where(length % 2 == 1, b"\0", b"")
+
+    def with_opacity():
+        flags = b"VP8X\x0a\0\0\0\x10\0\0\0"
+        width, height = header.frame_width - 1, header.frame_height - 1
+        opacity = chunk(header.opacity, header.opacity_length)
+        return flags + to_bytes(width, 3) + to_bytes(height, 3) + opacity
+
+    body = b"WEBP" + tf.where(header.opacity >= 0, with_opacity(), b"")
+    body += chunk(header.image, header.length)
+    return b"RIFF" + to_bytes(length_of(body), 4) + body

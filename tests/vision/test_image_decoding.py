@@ -8,11 +8,11 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasrnn.vision import decode_image, fit_to_square, image_decoding, read_images
-from kerasrnn.vision.bmp import bmp_size
-from kerasrnn.vision.gif import gif_first_frame, gif_size
-from kerasrnn.vision.jpeg import jpeg_size
-from kerasrnn.vision.png import png_size
-from kerasrnn.vision.webp import webp_size
+from kerasrnn.vision.bmp import BmpHeader
+from kerasrnn.vision.gif import gif_first_frame, gif_header
+from kerasrnn.vision.jpeg import jpeg_header
+from kerasrnn.vision.png import png_header
+from kerasrnn.vision.webp import webp_header
 
 RANDOM = np.random.default_rng(0)
 RGBA = RANDOM.integers(0, 256, (5, 8, 4), dtype="uint8")
@@ -121,7 +121,8 @@ def test_frames_after_the_first_are_not_decoded(palettes):
     options = {"save_all": True, "append_images": frames[1:], "loop": 0}
     contents = encoded(frames[0], "GIF", comment=b"a" * 600, **options)
     alone = np.asarray(frames[0].convert("RGB"))
-    cut = gif_first_frame(tf.constant(contents)).numpy()
+    header = gif_header(tf.constant(contents))
+    cut = gif_first_frame(tf.constant(contents), header).numpy()
     assert len(cut) < len(contents) / 2
     image = Image.open(io.BytesIO(cut))
     assert image.n_frames == 1
@@ -349,18 +350,18 @@ def test_a_picture_that_really_is_that_large_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kind", "size_of", "options"),
+    ("kind", "header_of", "options"),
     [
-        ("PNG", png_size, {}),
-        ("JPEG", jpeg_size, {}),
-        ("GIF", gif_size, {}),
-        ("BMP", bmp_size, {}),
-        ("WEBP", webp_size, {"lossless": True}),
-        ("WEBP", webp_size, {"lossless": False}),
-        ("WEBP", webp_size, {"lossless": False, "icc_profile": b"colours"}),
+        ("PNG", png_header, {}),
+        ("JPEG", jpeg_header, {}),
+        ("GIF", gif_header, {}),
+        ("BMP", BmpHeader, {}),
+        ("WEBP", webp_header, {"lossless": True}),
+        ("WEBP", webp_header, {"lossless": False}),
+        ("WEBP", webp_header, {"lossless": False, "icc_profile": b"colours"}),
     ],
 )
-def test_the_header_has_the_size_of_the_picture(kind, size_of, options):
+def test_the_header_has_the_header_of_the_picture(kind, header_of, options):
     image = Image.fromarray(np.repeat(np.repeat(RGB, 61, 0), 40, 1))  # 305 x 320
-    height, width = size_of(tf.constant(encoded(image, kind, **options)))
-    assert (int(height), int(width)) == (305, 320)
+    header = header_of(tf.constant(encoded(image, kind, **options)))
+    assert (int(header.height), int(header.width)) == (305, 320)
