@@ -34,6 +34,8 @@ KINDS = {
 }
 
 
+# There is nothing to convert, and to look for it takes most of the time of a trace.
+@tf.autograph.experimental.do_not_convert
 def decode_image(contents: tf.Tensor) -> tf.Tensor:
     """The pixels of an encoded picture: PNG, JPEG, GIF, BMP or WebP.
 
