@@ -92,8 +92,8 @@ def decode_bmp(contents: tf.Tensor, header: BmpHeader) -> tf.Tensor:
             compression,
         ),
     )
-    contents = checked(
-        contents,
+    bits = checked(
+        bits,
         tf.reduce_any(bits == tf.constant([1, 2, 4, 8, 16, 24, 32], tf.int64)),
         tf.strings.format("a BMP must have 1 to 32 bits a pixel; it has {}", bits),
     )
