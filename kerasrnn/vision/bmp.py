@@ -29,7 +29,7 @@ def is_bmp(contents: tf.Tensor) -> tf.Tensor:
 class BmpHeader:
     """What stands before the pixels; all scalars, int64."""
 
-    def __init__(self, contents):
+    def __init__(self, contents: tf.Tensor) -> None:
         data = bytes_at(contents, 0, 70)
         self.pixels_at, self.length = number(data, 10, 4), number(data, 14, 4)
         self.is_os2 = self.length == OS2
@@ -47,7 +47,7 @@ class BmpHeader:
         self.colours = chosen(self.is_os2, 0, number(data, 46, 4))
         self.data = data
 
-    def palette(self, contents):
+    def palette(self, contents: tf.Tensor) -> tf.Tensor:
         """(256, 3) int64; black where the palette is shorter."""
         size = chosen(self.is_os2, 3, 4)
         at = 14 + self.length
@@ -59,7 +59,7 @@ class BmpHeader:
         places = (index * size)[:, None] + tf.constant([2, 1, 0], tf.int64)
         return chosen(index[:, None] < count, tf.gather(data, places), 0)
 
-    def masks(self, contents):
+    def masks(self, contents: tf.Tensor) -> tf.Tensor:
         """Of red, green, blue and opacity, (4,) int64; 0: there is none."""
         of_file = tf.stack([number(self.data, at, 4) for at in (54, 58, 62, 66)])
         is_known = self.length >= tf.constant([0, 0, 0, WITH_OPACITY], tf.int64)

@@ -185,7 +185,7 @@ def set_torch_weights(model: keras.Model, tensors: dict[str, np.ndarray]) -> Non
 
 
 def _torch_name(layer):
-    """`block3/depthwise/norm` is `_blocks.3._bn1` there."""
+    """`block3/depthwise/norm` is `_blocks.3._bn1` in PyTorch's version."""
     *where, kind = layer.name.split("_")
     match where:
         case ["stem"]:
@@ -193,7 +193,7 @@ def _torch_name(layer):
         case ["head"]:
             return {"conv": "_conv_head", "norm": "_bn1"}[kind]
         case [block, part]:
-            # There, the norm of the expansion is number 0 whether there is one or not.
+            # The norm of the expansion is number 0, whether there is one or not.
             number = ("expand", "depthwise", "project").index(part)
             name = {"conv": f"_{part}_conv", "norm": f"_bn{number}"}[kind]
             return f"_blocks.{block.removeprefix('block')}.{name}"

@@ -6,13 +6,15 @@ import itertools
 import json
 import os
 import pathlib
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 
 import keras
 import numpy as np
 
 from kerasrnn.fetching import cache_directory
-from kerasrnn.vision.image_decoding import read_images
+from kerasrnn.vision.image_decoding import Picture, read_images
 from kerasrnn.vision.image_encoder import ImageEncoder
 
 BATCH_SIZE = 32
@@ -26,11 +28,11 @@ STATE_BYTES = 1000
 
 def features_of(
     encoder: ImageEncoder,
-    images,
+    images: Picture | Iterable[Picture],
     *,
     batch_size: int = BATCH_SIZE,
-    names=None,
-    verbose="auto",
+    names: Sequence[str] | None = None,
+    verbose: str | int = "auto",
 ) -> np.ndarray:
     """The encoder's features of pictures.
 
@@ -70,8 +72,24 @@ def features_of(
     return features
 
 
+class EncodedPictures(typing.Protocol):
+    """Pictures with a key each, such as `kerasrnn.data.CaptionedImages`."""
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """What each picture is called."""
+
+    @property
+    def read(self) -> Callable[[], Iterator[bytes]]:
+        """Gives the bytes of all pictures in the order of `keys`."""
+
+
 def cached_features(
-    encoder: ImageEncoder, examples, folder=None, *, log=print
+    encoder: ImageEncoder,
+    examples: EncodedPictures,
+    folder: str | os.PathLike | None = None,
+    *,
+    log: Callable[[str], object] = print,
 ) -> np.memmap:
     """The encoder's features of all examples, computed once and kept on disk.
 
@@ -82,7 +100,7 @@ def cached_features(
     Args:
         encoder: gives (B, L, D) of a batch.
         examples: has `keys`, and `read()`, which gives the encoded pictures in their
-            order, as `kerasrnn.data.CaptionedImages`.
+            order, as `kerasrnn.data.CaptionedImages` has.
         folder: for all caches; None: one beside the packages that were fetched.
         log: is told what is computed, and where it is.
 

@@ -7,6 +7,7 @@ a Python program has, checks it, and gives the very same pixels.
 import os
 import pathlib
 import re
+from collections.abc import Iterable, Sequence
 from concurrent import futures
 
 import numpy as np
@@ -23,6 +24,8 @@ from kerasrnn.vision.white_canvas import WHITE, on_white
 # A picture of more pixels is refused before it is decoded: a file of a few kilobytes
 # can hold gigabytes.
 MAX_PIXELS = 64 * 2**20
+# A path, the bytes of a file, or pixels.
+Picture = str | os.PathLike | bytes | np.ndarray
 FORMATS = "PNG, JPEG, GIF, BMP or WebP"
 # What tells a file of each kind, what reads its header, and what decodes the rest.
 KINDS = {
@@ -68,12 +71,12 @@ def decode_image(contents: tf.Tensor) -> tf.Tensor:
 
         return read
 
-    cases = [(is_kind, decoder(kind)) for kind, is_kind in kinds.items()]
+    cases = [(found, decoder(kind)) for kind, found in kinds.items()]
     pixels = tf.case(cases[:-1], default=cases[-1][1])
     return tf.ensure_shape(pixels, (None, None, 3))
 
 
-def fit_to_square(image, size):
+def fit_to_square(image: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
     """The whole picture in the middle of a white square.
 
     The longer side becomes `size`; the proportions stay.
@@ -102,7 +105,12 @@ def fit_to_square(image, size):
     return tf.ensure_shape(image, (side, side, 3))
 
 
-def read_images(inputs, size: int, *, names=None) -> np.ndarray:
+def read_images(
+    inputs: Picture | Iterable[Picture],
+    size: int,
+    *,
+    names: Sequence[str] | None = None,
+) -> np.ndarray:
     """Pictures of any kind and size as one array, each as `fit_to_square` fits it.
 
     Args:

@@ -138,7 +138,7 @@ class ImageEncoder(keras.layers.Layer):
         """D, the number of features at a place."""
         return _grid(self.model).dim
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         expected = (self.image_size, self.image_size, 3)
         if tuple(input_shape[1:]) != expected:
             raise ValueError(
@@ -149,7 +149,7 @@ class ImageEncoder(keras.layers.Layer):
         self.backbone = _untraced(lambda: _backbone(self.model, weights))
         self.backbone.trainable = self.trainable
 
-    def call(self, images, training=False):
+    def call(self, images, training: bool = False):
         x = ops.cast(images, "float32")
         if self.model != EFFICIENTNET_LITE0:
             # On PyTorch, Keras's own function writes into what it is given.
@@ -159,7 +159,7 @@ class ImageEncoder(keras.layers.Layer):
         grid = ops.reshape(grid, (-1, self.locations, self.dim))
         return ops.cast(grid, "float32")  # (B, L, D)
 
-    def predict_on_batch(self, images) -> np.ndarray:
+    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
         """What a call gives outside of training, compiled and kept for the next one.
 
         Args:
@@ -171,14 +171,14 @@ class ImageEncoder(keras.layers.Layer):
             self._predict_on_batch = keras.Model(inputs, self(inputs)).predict_on_batch
         return np.asarray(self._predict_on_batch(images))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], self.locations, self.dim)
 
     def compute_output_spec(self, images, training=False):
         shape = self.compute_output_shape(images.shape)
         return keras.KerasTensor(shape, dtype="float32")
 
-    def get_config(self):
+    def get_config(self) -> dict:
         config = super().get_config()
         return {**config, "model": self.model, "weights": self.initial_weights}
 

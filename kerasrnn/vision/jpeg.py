@@ -46,7 +46,7 @@ def _upright(image, orientation):
     return if_so(is_one_of(3, 4, 7, 8), lambda x: x[::-1], image)
 
 
-def exif_orientation(contents):
+def exif_orientation(contents: tf.Tensor) -> tf.Tensor:
     """How a JPEG's camera was turned: 1 (upright) to 8, as Exif's tag 274 has it.
 
     Args:

@@ -8,8 +8,10 @@ meaning, and none of them leads to code of the file's choosing.
 import dataclasses
 import io
 import math
+import os
 import pickletools
 import struct
+import typing
 import zipfile
 
 import numpy as np
@@ -31,7 +33,9 @@ STORAGES = {
 }
 
 
-def read_torch_weights(path) -> dict[str, np.ndarray]:
+def read_torch_weights(
+    path: str | os.PathLike | typing.BinaryIO,
+) -> dict[str, np.ndarray]:
     """The tensors of a state dictionary that `torch.save` wrote, by name.
 
     Both formats: the archive of PyTorch 1.6 and later, and the row of pickles before

@@ -5,7 +5,7 @@ import tensorflow as tf
 WHITE = 255.0
 
 
-def on_white(pixels):
+def on_white(pixels: tf.Tensor) -> tf.Tensor:
     """(H, W, 4), 0 to 255, the last channel opacity, as (H, W, 3) before white."""
     opacity = pixels[..., 3:] / 255
     return pixels[..., :3] * opacity + WHITE * (1 - opacity)
