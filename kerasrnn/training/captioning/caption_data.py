@@ -10,8 +10,7 @@ class CaptionData:
     A picture is an example as often as it has captions.
 
     Args:
-        features: (N, L, D), in memory or on disk; or a list of such, one for each view
-            of the pictures, of which every epoch draws one for each example.
+        features: (N, L, D), in memory or on disk.
         captions: Token ids of all captions, ragged (M, None), and the row of
             `features` that each belongs to, (M,).
         validation: The same two of the validation split, for teacher-forced loss,
@@ -35,7 +34,7 @@ class CaptionData:
         batch_size: int,
         scores,
     ):
-        self.views = features if isinstance(features, list) else [features]
+        self.features = features
         self.ids, self.rows = captions
         self.validation, self.scores = validation, scores
         self.variant_share, self.batch_size = variant_share, batch_size
@@ -55,10 +54,6 @@ class CaptionData:
         drawn = generator.choice(self.variants, count, replace=False)
         examples = generator.permutation(np.concatenate([self.originals, drawn]))
         is_long = self.is_long[examples]
-        # An example and its view in one number.
-        examples += len(self.rows) * generator.integers(
-            len(self.views), size=len(examples)
-        )
         batches = [
             part[start : start + self.batch_size]
             for part in (examples[~is_long], examples[is_long])
@@ -67,7 +62,7 @@ class CaptionData:
         return [batches[at] for at in generator.permutation(len(batches))]
 
     def dataset(self, order):
-        return caption_batches(self.views, (self.ids, self.rows), order)
+        return caption_batches(self.features, (self.ids, self.rows), order)
 
     def validate(self, model):
         scores = self.evaluate(model, *self.validation)
@@ -82,7 +77,7 @@ class CaptionData:
         lengths = captions[0].row_lengths().numpy() - 1
         order = batches_by_length(lengths, max_tokens=2048, seed=0, epoch=0)
         scores = model.evaluate(
-            caption_batches([features], captions, order), verbose=0, return_dict=True
+            caption_batches(features, captions, order), verbose=0, return_dict=True
         )
         return {name: float(value) for name, value in scores.items()}
 
@@ -109,14 +104,13 @@ def caption_ids(tokenizer, captions):
     return tf.RaggedTensor.from_tensor(ids, padding=0), rows
 
 
-def caption_batches(views, captions, order):
+def caption_batches(features, captions, order):
     """Batches of (features (B, L, D), token ids (B, T)), in this order.
 
     Args:
-        views: A list of features (N, L, D).
+        features: (N, L, D), in memory or on disk.
         captions: What `caption_ids` gave, of M captions.
-        order: A list of batches: of an example and its view, the number example +
-            M · view.
+        order: A list of batches, each the numbers of its captions.
 
     Example:
 
@@ -124,7 +118,7 @@ def caption_batches(views, captions, order):
     >>> features = np.array([[[1.5]], [[2.5]]], "float16")
     >>> captions = tf.ragged.constant([[5, 2, 3, 6], [5, 4, 6], [5, 2, 6]]), [0, 0, 1]
     >>> order = [np.array([2, 0]), np.array([1])]
-    >>> batches = caption_batches([features], captions, order)
+    >>> batches = caption_batches(features, captions, order)
     >>> for features, ids in batches.as_numpy_iterator():
     ...     print(features.ravel(), ids.tolist())
     [2.5 1.5] [[5, 2, 6, 0], [5, 2, 3, 6]]
@@ -136,20 +130,17 @@ def caption_batches(views, captions, order):
     batches = tf.RaggedTensor.from_row_lengths(
         np.concatenate(order), [len(batch) for batch in order]
     )
-    shape = views[0].shape[1:]
+    shape = features.shape[1:]
 
     def read(batch):
-        features = np.empty((len(batch), *shape), "float32")
+        found = np.empty((len(batch), *shape), "float32")
         for place, number in enumerate(batch):
-            view, example = divmod(number, len(rows))
-            features[place] = views[view][rows[example]]
-        return features
+            found[place] = features[rows[number]]
+        return found
 
     def of_batch(batch):
         found = tf.numpy_function(read, [batch], tf.float32, stateful=False)
-        return tf.ensure_shape(found, (None, *shape)), tf.gather(
-            ids, batch % len(rows)
-        ).to_tensor()
+        return tf.ensure_shape(found, (None, *shape)), tf.gather(ids, batch).to_tensor()
 
     options = tf.data.Options()
     options.autotune.enabled = False  # there is nothing to tune

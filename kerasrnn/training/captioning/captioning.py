@@ -144,19 +144,12 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
     @functools.cached_property
     def features(self) -> dict[str, np.ndarray]:
         """What the encoder makes of all pictures of each split, (N, L, D)."""
-        others = {name: self.features_of(name) for name in ("validation", "test")}
-        return {"train": self.train_views[0], **others}
+        return {name: self.features_of(name) for name in self.splits}
 
-    @functools.cached_property
-    def train_views(self) -> list[np.ndarray]:
-        """The same of the training pictures and of random views of them."""
-        views = self.config["training"].get("views", 1)
-        return [self.features_of("train", view) for view in range(views)]
-
-    def features_of(self, split, view=0):
+    def features_of(self, split):
         """What the encoder makes of the pictures of a split, computed once."""
         examples = self.splits[split]
-        found = cached_features(self.encoder, examples, view=view, log=self.log)
+        found = cached_features(self.encoder, examples, log=self.log)
         # A model that looks but once sees the mean over all places.
         attends = self.model_class(self.config["task"]).attends
         return found if attends else pooled(found)[:, None]
@@ -228,7 +221,7 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
         ends = np.cumsum([len(of_group) for of_group in groups.values()])
         starts = [0, *ends[:-1]]
         return CaptionData(
-            self.train_views,
+            self.features["train"],
             self.token_ids["train"],
             (self.features["validation"], self.token_ids["validation"]),
             variants=self.splits["train"].variants,

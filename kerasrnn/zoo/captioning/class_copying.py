@@ -4,9 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasrnn.vision import efficientnet_lite0_classifier
+from kerasrnn.vision import IMAGENET_CLASSES, efficientnet_lite0_classifier
 
-IMAGENET_CLASSES = 1000
 # Of so many classes, the likeliest ones, a caption may borrow the names.
 TOP = 5
 
