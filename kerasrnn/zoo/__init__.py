@@ -5,7 +5,6 @@ from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.decoder.scheduled_sampling import ScheduledSampling
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
 from kerasrnn.zoo.language_model.char_language_model import CharLanguageModel
-from kerasrnn.zoo.models import MODELS, PREPROCESSORS
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.sentiment.sentiment_classifier import SentimentClassifier
 from kerasrnn.zoo.task import Task
@@ -13,8 +12,6 @@ from kerasrnn.zoo.translation.seq2seq import Seq2Seq
 from kerasrnn.zoo.translation.seq2seq_attention import Seq2SeqAttention
 
 __all__ = [
-    "MODELS",
-    "PREPROCESSORS",
     "AttentionCaptioner",
     "CharLanguageModel",
     "ImageCaptioner",

@@ -230,12 +230,8 @@ class Task(keras.Model):
             ValueError: There is no such preset, it holds another class, or its
                 weights do not fit.
         """
-        from kerasrnn.zoo.models import MODELS
-
         folder, config = preset.read_preset(preset_name)
-        model_class = MODELS.get(config["task"])
-        if model_class is None:
-            raise ValueError(catalogue.unknown_name("task", config["task"], [*MODELS]))
+        model_class = preset.registered_class("task", config["task"], Task)
         if not issubclass(model_class, cls):
             raise ValueError(
                 f"The preset {str(preset_name)!r} holds a {config['task']}, not a "

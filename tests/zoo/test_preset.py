@@ -1,7 +1,10 @@
 """Presets of translators: two tokenizers, one or two vocabularies, the same answers."""
 
+import hashlib
 import json
 
+import h5py
+import keras
 import numpy as np
 import pytest
 from tiny_translator import ENGLISH, SPANISH, subwords, translator
@@ -124,9 +127,11 @@ def test_what_is_wrong_is_told(tmp_path):
         SentimentClassifier.from_preset(tmp_path)
     with pytest.raises(ValueError, match=r"do not fit this Seq2SeqAttention"):
         Task.from_preset(tmp_path, units=5)
+    vocabulary = (tmp_path / "target_vocabulary.txt").read_bytes()
     (tmp_path / "target_vocabulary.txt").unlink()
-    with pytest.raises(FileNotFoundError, match=r"target_vocabulary\.txt"):
+    with pytest.raises(ValueError, match=r"lacks its file 'target_vocabulary\.txt'"):
         Task.from_preset(tmp_path)
+    (tmp_path / "target_vocabulary.txt").write_bytes(vocabulary)
     config = json.loads((tmp_path / "config.json").read_text())
     config["preprocessor"]["target"]["class"] = "WordTokeniser"
     (tmp_path / "config.json").write_text(json.dumps(config))
@@ -139,5 +144,103 @@ def test_only_what_can_be_read_again_is_written(tmp_path):
         pass
 
     model = translator(PairTokenizer(WordTokenizer(["a"]), Shouting(["b"])))
-    with pytest.raises(ValueError, match="There is no preprocessor 'Shouting'"):
+    with pytest.raises(ValueError, match="names the class Shouting, so that it must"):
         model.save_to_preset(tmp_path / "preset")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved")
+    tokenizer = WordTokenizer("one two three".split())
+    model = SentimentClassifier(preprocessor=tokenizer, units=3, embedding_dim=4)
+    model.save_to_preset(folder)
+    return folder
+
+
+def copied(saved, folder, file, content):
+    """A preset of which a file holds something else."""
+    for path in saved.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / file).write_bytes(content)
+    return folder
+
+
+def with_hashes(folder):
+    """Let the preset say that its files are as they should be."""
+    config = json.loads((folder / "config.json").read_text())
+    for name in config["files"]:
+        digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        config["files"][name] = digest
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.parametrize("file", ["vocabulary.txt", "model.weights.h5"])
+def test_a_file_that_lost_a_part_is_not_loaded(saved, tmp_path, file):
+    content = (saved / file).read_bytes()
+    cut = content.replace(b"two\n", b"") if file == "vocabulary.txt" else content[:-9]
+    assert cut != content
+    copied(saved, tmp_path, file, cut)
+    with pytest.raises(ValueError, match=f"{file} is not as the preset was saved: its"):
+        Task.from_preset(tmp_path)
+
+
+def test_weights_that_are_not_finite_are_not_loaded(saved, tmp_path):
+    copied(saved, tmp_path, "vocabulary.txt", (saved / "vocabulary.txt").read_bytes())
+    with h5py.File(tmp_path / "model.weights.h5", "r+") as file:
+        name = next(name for name in names_of(file) if "embedding" in name)
+        file[name][0, 0] = np.nan
+    with_hashes(tmp_path)
+    with pytest.raises(ValueError, match=r"must be finite; .*embedding.* holds NaN or"):
+        Task.from_preset(tmp_path)
+
+
+def names_of(file):
+    names = []
+
+    def add(name, item):
+        if isinstance(item, h5py.Dataset) and item.ndim == 2:
+            names.append(name)
+
+    file.visititems(add)
+    return names
+
+
+def test_a_file_of_weights_that_unpacks_to_more_than_the_model_is_refused(
+    saved, tmp_path
+):
+    copied(saved, tmp_path, "vocabulary.txt", (saved / "vocabulary.txt").read_bytes())
+    with h5py.File(tmp_path / "model.weights.h5", "r+") as file:
+        # 8 TB of nothing in a few bytes.
+        file.create_dataset("bomb", shape=(10**12,), chunks=(10**6,), dtype="f8")
+    with_hashes(tmp_path)
+    with pytest.raises(ValueError, match=r"holds 1,000,000,0.* numbers, the model"):
+        Task.from_preset(tmp_path)
+
+
+@keras.saving.register_keras_serializable(package="mine")
+class MyClassifier(SentimentClassifier):
+    """A task that is no part of kerasrnn."""
+
+
+def test_a_task_of_ones_own_is_a_preset_too(tmp_path):
+    tokenizer = WordTokenizer(["one", "two"])
+    model = MyClassifier(preprocessor=tokenizer, units=3, embedding_dim=4)
+    model.save_to_preset(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["task"] == (
+        "mine>MyClassifier"
+    )
+    loaded = Task.from_preset(tmp_path)
+    assert type(loaded) is MyClassifier
+    np.testing.assert_allclose(
+        loaded.predict(["one two"], verbose=0),
+        model.predict(["one two"], verbose=0),
+        atol=1e-3,
+    )
+    config = json.loads((tmp_path / "config.json").read_text())
+    # Registered with Keras, but no task.
+    for name in ("MaskedPooling", "mine>Nobody"):
+        config["task"] = name
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        with pytest.raises(ValueError, match=f"There is no task '{name}'.*Seq2Seq"):
+            Task.from_preset(tmp_path)

@@ -51,7 +51,8 @@ from kerasrnn.vision import (
     imagenet_class_names,
     read_images,
 )
-from kerasrnn.zoo import PREPROCESSORS, AttentionCaptioner, ImageCaptioner
+from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner
+from kerasrnn.zoo.preset import preprocessor_class
 
 CAPTIONS_FILE = "captions.tsv"
 GALLERY_FILE = "gallery.html"
@@ -165,8 +166,10 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
     def tokenizer(self):
         """The recipe's tokenizer, which the training captions have taught."""
         options = dict(self.config["preprocessor"])
-        target_class = PREPROCESSORS[options.pop("class", "TargetTokenizer")]
-        tokenizer = PREPROCESSORS[options.pop("tokenizer", "WordTokenizer")](**options)
+        target_class = preprocessor_class(options.pop("class", "TargetTokenizer"))
+        tokenizer = preprocessor_class(options.pop("tokenizer", "WordTokenizer"))(
+            **options
+        )
         train = self.splits["train"]
         texts = [text for texts in train.captions for text in texts]
         tokenizer.adapt([*texts, *self.class_names])

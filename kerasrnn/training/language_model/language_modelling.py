@@ -12,7 +12,8 @@ from kerasrnn.training.language_model.every_number import every_number
 from kerasrnn.training.language_model.text_samples import TextSamples
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.task_kind import PARTS, TaskKind, keywords, metric_names
-from kerasrnn.zoo import PREPROCESSORS, CharLanguageModel
+from kerasrnn.zoo import CharLanguageModel
+from kerasrnn.zoo.preset import preprocessor_class
 
 SAMPLES_FILE = "samples.md"
 # In at most so many places the validation text is read at once, if each then has as
@@ -247,7 +248,9 @@ def load_texts(data: dict, preprocessor: dict, path=None):
     from kerasrnn.data import open_text_file
 
     options = {key: preprocessor[key] for key in preprocessor if key != "class"}
-    tokenizer_class = PREPROCESSORS[preprocessor.get("class", "CharacterTokenizer")]
+    tokenizer_class = preprocessor_class(
+        preprocessor.get("class", "CharacterTokenizer")
+    )
     if path is not None:
         return open_text_file(path, cache_directory() / "texts", **options)
     splits = {part: _documents(data, part) for part in PARTS}

@@ -15,7 +15,8 @@ from kerasrnn.training.task_kind import (
     TaskKind,
     metric_names,
 )
-from kerasrnn.zoo import PREPROCESSORS, SentimentClassifier
+from kerasrnn.zoo import SentimentClassifier
+from kerasrnn.zoo.preset import preprocessor_class
 
 
 class TextClassification(TaskKind):
@@ -176,7 +177,7 @@ def build_model(config, train_examples, seed):
     """The untrained model of a recipe, its tokenizer fitted to the training texts."""
     keras.utils.set_random_seed(seed)
     options = dict(config["preprocessor"])
-    preprocessor = PREPROCESSORS[options.pop("class", "WordTokenizer")](**options)
+    preprocessor = preprocessor_class(options.pop("class", "WordTokenizer"))(**options)
     preprocessor.adapt(list(train_examples.texts))
     model = TextClassification.model_class(config["task"])(
         preprocessor=preprocessor,

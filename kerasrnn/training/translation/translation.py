@@ -37,7 +37,8 @@ from kerasrnn.training.translation.translation_scores import (
     TranslationScores,
     translate_texts,
 )
-from kerasrnn.zoo import PREPROCESSORS, Seq2Seq, Seq2SeqAttention
+from kerasrnn.zoo import Seq2Seq, Seq2SeqAttention
+from kerasrnn.zoo.preset import preprocessor_class
 
 TRANSLATIONS_FILE = "translations.tsv"
 SHOWN = 20
@@ -93,8 +94,10 @@ class Translation(TaskKind):
         """The recipe's tokenizer, which the training texts have taught."""
         self.log("Learning the vocabularies")
         options = dict(self.config["preprocessor"])
-        pair_class = PREPROCESSORS[options.pop("class", "PairTokenizer")]
-        tokenizer_class = PREPROCESSORS[options.pop("tokenizer", "SubwordTokenizer")]
+        pair_class = preprocessor_class(options.pop("class", "PairTokenizer"))
+        tokenizer_class = preprocessor_class(
+            options.pop("tokenizer", "SubwordTokenizer")
+        )
         shared = options.pop("shared", False)
         train = self.splits["train"]
         tokenizers = []

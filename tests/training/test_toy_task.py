@@ -1,0 +1,115 @@
+"""A kind of task is added with one class and one line, and every command knows it."""
+
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import toy_task
+import yaml
+from killed_run import assert_same_run, finish, kill_after, start
+from toy_task import Counting, WordCounter
+
+from kerasrnn import catalogue
+from kerasrnn.cli import main
+from kerasrnn.training import report
+from kerasrnn.training.kinds import KINDS, kind_of
+from kerasrnn.zoo import Task
+
+PROGRAM = (toy_task.__file__,)
+CONFIG = {
+    "task": "WordCounter",
+    "summary": "Counts words.",
+    "model": {"embedding_dim": 3},
+    "preprocessor": {"class": "WordTokenizer"},
+    "data": {"name": "none", "description": "Texts of a few words."},
+    "training": {"epochs": 12, "patience": None, "checkpoint_every": 7},
+    "seed": 3,
+}
+
+
+@pytest.fixture(autouse=True)
+def one_line(monkeypatch):
+    monkeypatch.setattr("kerasrnn.training.kinds.KINDS", [*KINDS, Counting])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of the command that was killed on the way, and one that was not."""
+    folder = tmp_path_factory.mktemp("toy")
+    (folder / "count-words").mkdir()
+    (folder / "count-words" / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    draw, lines = random.Random(0), []
+    for _ in range(300):
+        count = draw.randint(1, 9)
+        words = " ".join(draw.choice("abcdefgh") * 2 for _ in range(count))
+        lines.append(f"{count}\t{words}")
+    data = folder / "counts.tsv"
+    data.write_text("\n".join(lines) + "\n")
+    recipe, whole, broken = folder / "count-words", folder / "whole", folder / "broken"
+    uninterrupted = start(recipe, data, whole, program=PROGRAM)
+    kill_after(start(recipe, data, broken, program=PROGRAM), broken, step=60)
+    printed = finish(start(recipe, data, broken, program=PROGRAM))
+    finish(uninterrupted)
+    return whole, broken, data, printed
+
+
+def test_it_trains_and_goes_on_after_a_kill(trained):
+    whole, broken, _, printed = trained
+    assert "Going on from epoch" in printed
+    assert re.search(r"240 train, 30 validation, 30 test texts", printed)
+    assert_same_run(whole, broken)
+
+
+def test_it_is_judged_asked_and_exported(trained, capsys, tmp_path):
+    whole, _, data, _ = trained
+    assert isinstance(Task.from_preset(whole), WordCounter)
+    assert main(["predict", str(whole), "aa bb cc", "dd"]) == 0
+    assert capsys.readouterr().out == "3 words\n1 words\n"
+    assert main(["evaluate", str(whole), "--data", str(data)]) == 0
+    assert float(re.search("off by (.*) words", capsys.readouterr().out)[1]) < 0.5
+    assert main(["predict", str(whole), "aa", "--beam", "3"]) == 2
+    error = capsys.readouterr().err
+    assert "--beam is for translators and captioners; " in error
+    assert "is a WordCounter" in error
+    assert main(["export", str(whole), "--output", str(tmp_path / "served")]) == 0
+    example = textwrap.dedent(capsys.readouterr().out.split("\n\n", 1)[1])
+    done = subprocess.run(
+        [sys.executable, "-c", example], capture_output=True, text=True, check=True
+    )
+    expected = Task.from_preset(whole).predict(["one two"], verbose=0)
+    assert float(done.stdout.strip("[]\n")) == pytest.approx(expected[0, 0], abs=1e-4)
+
+
+def test_it_gets_its_card_and_its_row(trained, tmp_path, monkeypatch):
+    whole = trained[0]
+    folder = tmp_path / "count-words"
+    folder.mkdir()
+    (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    results = pathlib.Path(whole, "results.json").read_text()
+    (folder / "results.json").write_text(results)
+    (folder / "preset").symlink_to(whole / "preset")
+    (folder / "figures").symlink_to(whole / "figures")
+    monkeypatch.setattr(catalogue, "catalogue_folder", lambda: tmp_path)
+    recipe = catalogue.load_recipe("count-words")
+    loss = recipe.results["metrics"]["test_loss"]
+    row = report.results_table([recipe]).splitlines()[2]
+    assert f"| Counts words. | {loss:.3f} loss | " in row
+    card = report.model_card(recipe)
+    for expected in (
+        "Texts: 240 for train, 30 for validation, 30 for test.",
+        f"| test loss | {loss:.3f} |",
+        "Words are counted by adding.",
+        'model.predict(["a text of your own"])',
+        "`WordCounter`, with",
+    ):
+        assert expected in card
+
+
+def test_an_unknown_task_is_told_with_those_that_are_known():
+    assert kind_of("WordCounter") is Counting
+    with pytest.raises(ValueError, match=r"no task 'WordCount'.*'WordCounter'\?.*Seq2"):
+        kind_of("WordCount")
