@@ -84,8 +84,20 @@ def assert_same(found, expected):
         np.testing.assert_allclose(a, b, rtol=0, atol=2e-5 * max(1, np.abs(b).max()))
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("attention", ATTENTIONS)
+# Each cell and each attention at once, and all pairs of them in the second stage.
+PAIRS = [(cell, attention) for attention in ATTENTIONS for cell in CELLS]
+AT_ONCE = [
+    (cell, [*ATTENTIONS][number % len(ATTENTIONS)]) for number, cell in enumerate(CELLS)
+]
+
+
+@pytest.mark.parametrize(
+    ("cell", "attention"),
+    [
+        pytest.param(*pair, marks=[] if pair in AT_ONCE else pytest.mark.slow)
+        for pair in PAIRS
+    ],
+)
 def test_it_equals_the_differentiated_loop(cell, attention):
     layer, mask = decoder(cell, attention), tf.constant(MASK)
     found = numbers(layer, X, MEMORY, mask, "tensorflow")
