@@ -22,6 +22,11 @@ from kerasrnn.vision import features_of
 from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner, Task
 
 BOTH = pytest.mark.parametrize("model_class", [ImageCaptioner, AttentionCaptioner])
+# Of the two, the one whose graphs are made in a moment; the other in the second stage.
+EACH_IN_TURN = pytest.mark.parametrize(
+    "model_class",
+    [ImageCaptioner, pytest.param(AttentionCaptioner, marks=pytest.mark.slow)],
+)
 FEATURES, CAPTIONS = features(9, seed=1)
 
 
@@ -128,7 +133,7 @@ def test_adapt_brings_features_to_one_scale(model_class):
     assert np.isfinite(array(model.scaled(ops.convert_to_tensor(x)))).all()
 
 
-@pytest.mark.parametrize("weight", [1.0, 0.25])
+@pytest.mark.parametrize("weight", [0.25, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_doubly_stochastic_attention(weight):
     model = captioner(cell="simple_rnn", attention_regularization=weight)
     targets = model.preprocessor.target_ids([RED, BLUE]).numpy()
@@ -181,12 +186,13 @@ def test_they_read_their_picture(trained):
     assert wrong["loss"] > 10 * scores["loss"]
 
 
-def test_fit_takes_datasets_and_token_ids():
-    ids = captioner().preprocessor.target_ids(CAPTIONS).numpy()
+@EACH_IN_TURN
+def test_fit_takes_datasets_and_token_ids(model_class):
+    ids = captioner(model_class).preprocessor.target_ids(CAPTIONS).numpy()
     pairs = tf.data.Dataset.from_tensor_slices((FEATURES, CAPTIONS)).batch(3)
     losses = []
     for arguments in ((FEATURES, CAPTIONS), (FEATURES, ids), (pairs,)):
-        model = captioner()
+        model = captioner(model_class)
         options = {} if len(arguments) == 1 else {"batch_size": 3}
         history = model.fit(
             *arguments,
@@ -198,9 +204,8 @@ def test_fit_takes_datasets_and_token_ids():
         losses.append(history["loss"][0])
         assert np.isfinite(history["val_loss"]).all()
     np.testing.assert_allclose(losses[1:], losses[0], rtol=1e-4)
-    history = (
-        captioner().fit(FEATURES, CAPTIONS, validation_split=0.4, verbose=0).history
-    )
+    model = captioner(model_class)
+    history = model.fit(FEATURES, CAPTIONS, validation_split=0.4, verbose=0).history
     assert np.isfinite(history["val_loss"]).all()
 
 
