@@ -32,7 +32,8 @@ FEATURES, CAPTIONS = features(9, seed=1)
 
 @pytest.fixture(scope="module", params=[ImageCaptioner, AttentionCaptioner])
 def trained(request):
-    return trained_captioner(request.param)
+    # The quickest to trace; tests of their own have the other cells.
+    return trained_captioner(request.param, cell="simple_rnn")
 
 
 @pytest.fixture(scope="module")
@@ -303,11 +304,12 @@ def test_a_broken_picture_is_told_by_its_place_in_the_list(seeing):
         seeing.fit(pictures, [RED] * 5, verbose=0)
 
 
-def test_a_frozen_encoder_is_no_part_of_the_model(seeing):
-    bare = captioner()
+@EACH_IN_TURN
+def test_a_frozen_encoder_is_no_part_of_the_model(model_class, seeing):
+    bare = captioner(model_class)
     shapes = [weight.shape for weight in bare.weights]
-    assert [weight.shape for weight in seeing.weights] == shapes
-    model = captioner(encoder="efficientnet_lite0")
+    model = captioner(model_class, encoder="efficientnet_lite0")
+    assert [weight.shape for weight in model.weights] == shapes
     before = array(model.build_encoder().kernel)
     pictures = [RED_PICTURE, BLUE_PICTURE] * 4
     model.fit(pictures, [RED, BLUE] * 4, epochs=2, verbose=0)
@@ -315,8 +317,9 @@ def test_a_frozen_encoder_is_no_part_of_the_model(seeing):
     assert [weight.shape for weight in model.weights] == shapes
 
 
-def test_fine_tuning_trains_the_encoder_and_keeps_it(seeing, tmp_path):
-    model = captioner(encoder="efficientnet_lite0", fine_tune=True)
+@EACH_IN_TURN
+def test_fine_tuning_trains_the_encoder_and_keeps_it(model_class, seeing, tmp_path):
+    model = captioner(model_class, encoder="efficientnet_lite0", fine_tune=True)
     kernel = model.build_encoder().kernel
     assert any(kernel is weight for weight in model.trainable_weights)
     before = array(kernel)
