@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 import kerasrnn.layers
 from kerasrnn.kernels import KERNELS, use_kernel
 
-EXAMPLES = int(os.environ.get("KERASRNN_EXAMPLES", "20"))
+# As many as take a minute or less, but on JAX, which compiles each of them.
+USUAL = {"tensorflow": 20, "jax": 30, "torch": 60}[keras.backend.backend()]
+EXAMPLES = int(os.environ.get("KERASRNN_EXAMPLES", USUAL))
 TOLERANCE = {"float32": 2e-5, "float64": 1e-10}
 KERAS_VERSION = tuple(int(part) for part in keras.version().split(".")[:2])
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
