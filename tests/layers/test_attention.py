@@ -392,7 +392,13 @@ TARGET = np.array([[3, 2, 1], [5, 4, 0], [8, 7, 6]])
 
 
 @pytest.mark.parametrize(
-    "name", ["after", "fed back", "before, with a layer", "gated, with a layer"]
+    "name",
+    [
+        "fed back",
+        "gated, with a layer",
+        pytest.param("after", marks=pytest.mark.slow),
+        pytest.param("before, with a layer", marks=pytest.mark.slow),
+    ],
 )
 def test_a_functional_model_trains_and_is_saved(name, tmp_path):
     model = translator(**CELLS[name])
@@ -421,7 +427,9 @@ def test_a_functional_model_trains_and_is_saved(name, tmp_path):
 
 
 @on_tensorflow
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(
+    "jit_compile", [True, pytest.param(False, marks=pytest.mark.slow)]
+)
 def test_graphs_equal_eager(jit_compile):
     import tensorflow as tf
 
