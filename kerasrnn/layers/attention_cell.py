@@ -1,17 +1,31 @@
-import inspect
 import math
 
 import keras
 from keras import ops, tree
 
 from kerasrnn.kernels import Attention
-from kerasrnn.layers.attention_layer import standardize_memory_mask
-from kerasrnn.layers.recurrent_cell import keras_dropout_protocol
-from kerasrnn.layers.stacked_rnn_cells import (
+from kerasrnn.layers.any_cell import (
     cell_output_size,
+    check_is_cell,
     draw_dropout_masks,
+    initial_states,
+    keras_dropout_protocol,
     reset_dropout_masks,
+    run_step,
+    state_sizes,
+    takes,
 )
+from kerasrnn.layers.arguments import (
+    Initializer,
+    Regularizer,
+    Shape,
+    States,
+    Tensor,
+    flag,
+    keras_object,
+    positive_integer,
+)
+from kerasrnn.layers.attention_layer import AttentionLayer, standardize_memory
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -110,16 +124,20 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        for name in ("call", "state_size"):
-            if name not in dir(cell):
-                raise ValueError(f"`cell` must have `{name}`, as cells do; got {cell}.")
-        if "project_memory" not in dir(attention):
+        check_is_cell("cell", cell)
+        if not isinstance(attention, AttentionLayer):
             raise ValueError(
                 "`attention` must be a BahdanauAttention or a LuongAttention; got "
                 f"{attention}."
             )
         if attend not in ("after", "before"):
             raise ValueError(f"`attend` must be 'after' or 'before'; got {attend!r}.")
+        gated = flag("gated", gated)
+        input_feeding = flag("input_feeding", input_feeding)
+        if attention_layer_size is not None:
+            attention_layer_size = positive_integer(
+                "attention_layer_size", attention_layer_size
+            )
         if input_feeding and attend == "before":
             raise ValueError(
                 "`input_feeding` goes with attend='after'; with attend='before' the "
@@ -141,21 +159,16 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         self.attend = attend
         self.input_feeding = input_feeding
         self.attention_layer_size = attention_layer_size
-        self.return_alignments = return_alignments
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.return_alignments = flag("return_alignments", return_alignments)
+        self.kernel_initializer = keras_object("kernel_initializer", kernel_initializer)
+        self.kernel_regularizer = keras_object("kernel_regularizer", kernel_regularizer)
         self._memory_size = None
-
-    @property
-    def cell_state_size(self) -> list:
-        """The sizes of the inner cell's states."""
-        size = self.cell.state_size
-        return list(size) if isinstance(size, (list, tuple)) else [size]
+        self.input_size = None  # of a step, known when the cell is built
 
     @property
     def state_size(self):
         fed = [self.attention_layer_size] if self.input_feeding else []
-        return [*self.cell_state_size, *fed]
+        return [*state_sizes(self.cell), *fed]
 
     @property
     def output_size(self):
@@ -174,7 +187,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             )
         batch, size = input_shape[0], cell_output_size(self.cell)
         self._memory_size = memory_shape[-1]
-        self._step_size = input_shape[-1]
+        self.input_size = self._step_size = input_shape[-1]
         if self.input_feeding:
             self._step_size += self.attention_layer_size
         if self.attend == "before":
@@ -206,14 +219,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
 
     def get_initial_state(self, batch_size=None):
         """The cell's initial states, and zeros for what is fed back."""
-        if hasattr(self.cell, "get_initial_state"):
-            states = self.cell.get_initial_state(batch_size=batch_size)
-            states = list(states) if tree.is_nested(states) else [states]
-        else:
-            states = tree.map_structure(
-                lambda n: ops.zeros((batch_size, n), dtype=self.compute_dtype),
-                self.cell_state_size,
-            )
+        states = initial_states(self.cell, batch_size, self.compute_dtype)
         if self.input_feeding:
             shape = (batch_size, self.attention_layer_size)
             states = [*states, ops.zeros(shape, dtype=self.compute_dtype)]
@@ -232,13 +238,9 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             `memory` of a step.
         """
         self._check_built()
-        if not hasattr(memory, "shape") or len(memory.shape) != 3:
-            raise ValueError(
-                "`memory` must be (batch, places, features); got "
-                f"{getattr(memory, 'shape', memory)}."
-            )
-        mask = standardize_memory_mask(memory_mask, memory)
-        memory = ops.convert_to_tensor(memory)
+        memory, mask = standardize_memory(
+            self, memory, memory_mask, features=self._memory_size
+        )
         memory = ops.cast(memory, self.attention.compute_dtype)
         prepared = {"memory": memory, "keys": self.attention.project_memory(memory)}
         return prepared if mask is None else {**prepared, "mask": mask}
@@ -327,6 +329,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             memory["memory"],
             memory_mask=memory.get("mask"),
             keys=memory["keys"],
+            masked_is_finite=True,
         )
         context = ops.reshape(context, (*rows, features))
         return (
@@ -336,18 +339,15 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
 
     def _query(self, states):
         """The state h of the cell, or of the last of several."""
-        if hasattr(self.cell, "cells"):
-            states = tree.flatten(states[len(self.cell.cells) - 1])
-        return states[0]
+        cell = self.cell
+        while hasattr(cell, "cells"):
+            states, cell = states[len(cell.cells) - 1], cell.cells[-1]
+        return tree.flatten(states)[0]
 
     def _step(self, inputs, states, training):
-        call_cell = self.cell if callable(self.cell) else self.cell.call
-        arguments = {}
-        if "training" in inspect.signature(self.cell.call).parameters:
-            arguments["training"] = training
-        output, new = call_cell(inputs, list(states), **arguments)
-        flat = [ops.cast(s, self.compute_dtype) for s in tree.flatten(new)]
-        states = tree.pack_sequence_as(list(states), flat)
+        arguments = {"training": training} if takes(self.cell, "training") else {}
+        output, states = run_step(self.cell, inputs, list(states), **arguments)
+        states = tree.map_structure(lambda s: ops.cast(s, self.compute_dtype), states)
         return ops.cast(output, self.compute_dtype), states
 
     def get_dropout_mask(self, step_input):

@@ -1,6 +1,14 @@
 import keras
 from keras import ops
 
+from kerasrnn.layers.arguments import (
+    Constraint,
+    Initializer,
+    Regularizer,
+    flag,
+    keras_object,
+    positive_integer,
+)
 from kerasrnn.layers.attention_layer import AttentionLayer, unseen
 
 
@@ -71,17 +79,16 @@ class BahdanauAttention(AttentionLayer):
         kernel_constraint=None,
         **kwargs,
     ):
-        if isinstance(units, bool) or not isinstance(units, int) or units <= 0:
-            raise ValueError(f"`units` must be a positive integer; got {units!r}.")
+        units = positive_integer("units", units)
         super().__init__(**kwargs)
         self.units = units
-        self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.use_bias = flag("use_bias", use_bias)
+        self.kernel_initializer = keras_object("kernel_initializer", kernel_initializer)
+        self.bias_initializer = keras_object("bias_initializer", bias_initializer)
+        self.kernel_regularizer = keras_object("kernel_regularizer", kernel_regularizer)
+        self.kernel_constraint = keras_object("kernel_constraint", kernel_constraint)
 
-    def build(self, query_shape, memory_shape):
+    def add_score_weights(self):
         def kernel(name, shape):
             return self.add_weight(
                 shape=shape,
@@ -91,20 +98,17 @@ class BahdanauAttention(AttentionLayer):
                 constraint=self.kernel_constraint,
             )
 
-        self.query_kernel = kernel("query_kernel", (query_shape[-1], self.units))
-        self.memory_kernel = kernel("memory_kernel", (memory_shape[-1], self.units))
+        self.query_kernel = kernel("query_kernel", (self.query_size, self.units))
+        self.memory_kernel = kernel("memory_kernel", (self.memory_size, self.units))
         self.score_kernel = kernel("score_kernel", (self.units, 1))
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
                 shape=(self.units,), name="bias", initializer=self.bias_initializer
             )
-        self.built = True
 
-    def project_memory(self, memory):
-        """W_2 m + b of every place: the keys, (B, S, U)."""
-        self.check_built()
-        memory = ops.convert_to_tensor(memory, dtype=self.compute_dtype)
+    def keys_of(self, memory):
+        """W_2 m + b of every place, (B, S, U)."""
         keys = ops.matmul(memory, ops.cast(self.memory_kernel, self.compute_dtype))
         if self.bias is None:
             return keys

@@ -3,7 +3,9 @@
 import keras
 from keras import tree
 
-from kerasrnn.layers.call_checks import standardize_mask
+from kerasrnn.layers.any_cell import cell_input_size, takes_vectors
+from kerasrnn.layers.arguments import Shape, States, Tensor
+from kerasrnn.layers.call_checks import check_sequences, standardize_mask
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -62,6 +64,13 @@ class Bidirectional(keras.layers.Bidirectional):
         )
         self.supports_masking = True
 
+    def __call__(self, sequences, *args, **kwargs):
+        cell = getattr(self.forward_layer, "cell", None)
+        known = cell is not None and takes_vectors(cell)
+        features = cell_input_size(cell) if known and self.built else None
+        check_sequences(self, sequences, rank_known=known, features=features)
+        return super().__call__(sequences, *args, **kwargs)
+
     def call(self, sequences, initial_state=None, mask=None, training=None):
         if initial_state is not None:
             count = 2 * len(tree.flatten(list(self.forward_layer.state_size)))
@@ -97,6 +106,11 @@ class Bidirectional(keras.layers.Bidirectional):
         if not self.stateful:
             raise AttributeError("Layer must be stateful.")
         half = None if states is None else len(states) // 2
+        if half is not None and len(states) != 2 * half:
+            raise ValueError(
+                f"`states` of layer {self.name!r} must be the forward layer's and then "
+                f"the backward layer's, as many of each; got {len(states)}."
+            )
         self.forward_layer.reset_state(None if half is None else states[:half], rows)
         self.backward_layer.reset_state(None if half is None else states[half:], rows)
 

@@ -1,6 +1,13 @@
 import keras
 from keras import ops
 
+from kerasrnn.layers.arguments import (
+    Constraint,
+    Initializer,
+    Regularizer,
+    keras_object,
+    positive_integer,
+)
 from kerasrnn.layers.attention_layer import AttentionLayer, unseen
 
 SCORES = ("dot", "general", "concat")
@@ -74,18 +81,18 @@ class LuongAttention(AttentionLayer):
                 f"`units` is the size inside score='concat'; got units={units!r} with "
                 f"score={score!r}."
             )
-        if units is not None and (not isinstance(units, int) or units <= 0):
-            raise ValueError(f"`units` must be a positive integer; got {units!r}.")
+        if units is not None:
+            units = positive_integer("units", units)
         super().__init__(**kwargs)
         # Not `score`, which is the method.
         self.score_name = score
         self.units = units
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.kernel_initializer = keras_object("kernel_initializer", kernel_initializer)
+        self.kernel_regularizer = keras_object("kernel_regularizer", kernel_regularizer)
+        self.kernel_constraint = keras_object("kernel_constraint", kernel_constraint)
 
-    def build(self, query_shape, memory_shape):
-        self.query_size, memory_size = query_shape[-1], memory_shape[-1]
+    def add_score_weights(self):
+        memory_size = self.memory_size
         units = self.units or self.query_size
         shapes = {
             "dot": {},
@@ -109,12 +116,9 @@ class LuongAttention(AttentionLayer):
                 constraint=self.kernel_constraint,
             )
             setattr(self, name, weight)
-        self.built = True
 
-    def project_memory(self, memory):
-        """All of the score that no query changes: the keys, (B, S, ·)."""
-        self.check_built()
-        memory = ops.convert_to_tensor(memory, dtype=self.compute_dtype)
+    def keys_of(self, memory):
+        """W m, or m itself for "dot", of every place, (B, S, ·)."""
         if self.score_name == "dot":
             return memory
         kernel = ops.cast(self.kernel, self.compute_dtype)

@@ -1,17 +1,32 @@
 """What SimpleRNNCell, LSTMCell and GRUCell share."""
 
+import threading
+
 import keras
 from keras import ops
 
+from kerasrnn.layers.any_cell import keras_dropout_protocol
+from kerasrnn.layers.arguments import (
+    Activation,
+    Constraint,
+    Initializer,
+    Regularizer,
+    Shape,
+    Tensor,
+    flag,
+    fraction,
+    is_integer,
+    keras_object,
+    positive_integer,
+    seed_or_none,
+)
 
-def keras_dropout_protocol() -> type:
-    """The class by which keras.layers.RNN knows a cell with dropout masks.
 
-    It draws such a cell's masks before its loop and drops them after it. The class
-    is not public, but every cell of Keras's has it as a base.
-    """
-    bases = keras.layers.LSTMCell.__mro__
-    return next((b for b in bases if b.__name__ == "DropoutRNNCell"), object)
+class DropoutMasks(threading.local):
+    """The masks of the sequence that a thread is in; each thread has its own."""
+
+    of_inputs = None
+    of_states = None
 
 
 class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
@@ -47,34 +62,41 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
         implementation=2,
         **kwargs,
     ):
-        if isinstance(units, bool) or int(units) != units or units <= 0:
-            raise ValueError(
-                "Received an invalid value for argument `units`, "
-                f"expected a positive integer, got {units}."
-            )
+        units = positive_integer("units", units)
         super().__init__(**kwargs)
-        self.units = int(units)
-        self.activation = keras.activations.get(activation)
-        self.recurrent_activation = keras.activations.get(recurrent_activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
-        self.dropout = min(1.0, max(0.0, dropout))
-        self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
-        self.implementation = 1 if self.recurrent_dropout else implementation
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed=seed)
+        self.units = units
+        self.activation = keras_object("activation", activation)
+        self.recurrent_activation = keras_object(
+            "recurrent_activation", recurrent_activation
+        )
+        self.use_bias = flag("use_bias", use_bias)
+        self.kernel_initializer = keras_object("kernel_initializer", kernel_initializer)
+        self.recurrent_initializer = keras_object(
+            "recurrent_initializer", recurrent_initializer
+        )
+        self.bias_initializer = keras_object("bias_initializer", bias_initializer)
+        self.kernel_regularizer = keras_object("kernel_regularizer", kernel_regularizer)
+        self.recurrent_regularizer = keras_object(
+            "recurrent_regularizer", recurrent_regularizer
+        )
+        self.bias_regularizer = keras_object("bias_regularizer", bias_regularizer)
+        self.kernel_constraint = keras_object("kernel_constraint", kernel_constraint)
+        self.recurrent_constraint = keras_object(
+            "recurrent_constraint", recurrent_constraint
+        )
+        self.bias_constraint = keras_object("bias_constraint", bias_constraint)
+        self.dropout = fraction("dropout", dropout)
+        self.recurrent_dropout = fraction("recurrent_dropout", recurrent_dropout)
+        if not is_integer(implementation) or implementation not in (0, 1, 2):
+            raise ValueError(
+                f"`implementation` must be 0, 1 or 2; got {implementation!r}."
+            )
+        self.implementation = 1 if self.recurrent_dropout else int(implementation)
+        self.seed = seed_or_none(seed)
+        self.seed_generator = keras.random.SeedGenerator(seed=self.seed)
         self.state_size = self.units
         self.output_size = self.units
-        self._dropout_mask = None
-        self._recurrent_dropout_mask = None
+        self._masks = DropoutMasks()
 
     def build(self, input_shape):
         self.kernel = self.add_weight(
@@ -100,6 +122,11 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
+
+    @property
+    def input_size(self) -> int | None:
+        """Size of one step's input, None before the cell is built."""
+        return self.kernel.shape[0] if self.built else None
 
     @property
     def bias_shape(self):
@@ -149,7 +176,7 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
         return ops.concatenate(products, axis=-1)
 
     def _draw(self, step_input, rate):
-        # As in Keras, a rate of 1 drops nothing in a cell with gates.
+        # Keras's cells with gates drop nothing where the rate is 1.
         if rate == 0.0 or (rate == 1.0 and self.gates > 1):
             return None
         ones = ops.ones_like(step_input)
@@ -161,23 +188,21 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
 
     def get_dropout_mask(self, step_input):
         """The mask or masks of this sequence's inputs, drawn at the first call."""
-        if self._dropout_mask is None:
-            self._dropout_mask = self._draw(step_input, self.dropout)
-        return self._dropout_mask
+        if self._masks.of_inputs is None:
+            self._masks.of_inputs = self._draw(step_input, self.dropout)
+        return self._masks.of_inputs
 
     def get_recurrent_dropout_mask(self, step_input):
         """The mask or masks of this sequence's states, drawn at the first call."""
-        if self._recurrent_dropout_mask is None:
-            self._recurrent_dropout_mask = self._draw(
-                step_input, self.recurrent_dropout
-            )
-        return self._recurrent_dropout_mask
+        if self._masks.of_states is None:
+            self._masks.of_states = self._draw(step_input, self.recurrent_dropout)
+        return self._masks.of_states
 
     def drawn_masks(self) -> dict:
         """The masks as drawn, one for each gate, or None; for `Recurrence`."""
         drawn = {
-            "dropout_masks": self._dropout_mask,
-            "recurrent_dropout_masks": self._recurrent_dropout_mask,
+            "dropout_masks": self._masks.of_inputs,
+            "recurrent_dropout_masks": self._masks.of_states,
         }
         return {
             name: masks if masks is None or isinstance(masks, list) else [masks]
@@ -185,10 +210,10 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
         }
 
     def reset_dropout_mask(self):
-        self._dropout_mask = None
+        self._masks.of_inputs = None
 
     def reset_recurrent_dropout_mask(self):
-        self._recurrent_dropout_mask = None
+        self._masks.of_states = None
 
     def get_config(self):
         config = {

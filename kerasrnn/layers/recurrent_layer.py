@@ -2,6 +2,7 @@
 
 import keras
 
+from kerasrnn.layers.arguments import flag
 from kerasrnn.layers.rnn import RNN
 
 
@@ -22,12 +23,8 @@ class RecurrentLayer(RNN):
     def __init__(self, cell, *, use_cudnn=None, **kwargs):
         super().__init__(cell, **kwargs)
         if use_cudnn is not None:
-            if use_cudnn not in ("auto", True, False):
-                raise ValueError(
-                    "Invalid value received for argument `use_cudnn`. Expected one "
-                    f"of {{'auto', True, False}}. Received: use_cudnn={use_cudnn}"
-                )
-            self.use_cudnn = use_cudnn
+            is_auto = isinstance(use_cudnn, str) and use_cudnn == "auto"
+            self.use_cudnn = "auto" if is_auto else flag("use_cudnn", use_cudnn)
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
     units = cell_property("units")
