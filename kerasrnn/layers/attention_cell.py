@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import keras
 from keras import ops, tree
@@ -69,7 +70,8 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
 
     Call arguments:
         inputs: (B, D), one step.
-        states: Those of the cell; with `input_feeding` a_{t-1} as one more.
+        states: The list of the cell's states; with `input_feeding` a_{t-1} is one
+            more, the last.
         memory: (B, S, M); or what `prepare_memory(memory, memory_mask)` gave, which
             spares the projection. The inputs may have K times as many rows as the
             memory: K rows in turn then look at one row of it, as the beams of a
@@ -111,17 +113,17 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
 
     def __init__(
         self,
-        cell,
-        attention,
+        cell: Any,
+        attention: AttentionLayer,
         *,
-        attend="after",
-        input_feeding=False,
-        attention_layer_size=None,
-        gated=False,
-        return_alignments=False,
-        kernel_initializer="glorot_uniform",
-        kernel_regularizer=None,
-        **kwargs,
+        attend: str = "after",
+        input_feeding: bool = False,
+        attention_layer_size: int | None = None,
+        gated: bool = False,
+        return_alignments: bool = False,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         check_is_cell("cell", cell)
@@ -166,12 +168,12 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         self.input_size = None  # of a step, known when the cell is built
 
     @property
-    def state_size(self):
+    def state_size(self) -> list:
         fed = [self.attention_layer_size] if self.input_feeding else []
         return [*state_sizes(self.cell), *fed]
 
     @property
-    def output_size(self):
+    def output_size(self) -> int | list:
         size = self.attention_layer_size
         if size is None:
             self._check_built()
@@ -179,7 +181,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         # As many alignments as the memory has places.
         return [size, None] if self.return_alignments else size
 
-    def build(self, input_shape, memory_shape=None):
+    def build(self, input_shape: Shape, memory_shape: Shape | None = None) -> None:
         if memory_shape is None:
             raise ValueError(
                 f"Cell {self.name!r} attends to a memory, so that it must be built "
@@ -217,7 +219,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             )
         self.built = True
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size: int | None = None) -> States:
         """The cell's initial states, and zeros for what is fed back."""
         states = initial_states(self.cell, batch_size, self.compute_dtype)
         if self.input_feeding:
@@ -225,7 +227,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             states = [*states, ops.zeros(shape, dtype=self.compute_dtype)]
         return states
 
-    def prepare_memory(self, memory, memory_mask=None) -> dict:
+    def prepare_memory(self, memory: Tensor, memory_mask: Tensor | None = None) -> dict:
         """What every step needs of a memory, computed once.
 
         Args:
@@ -245,7 +247,13 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         prepared = {"memory": memory, "keys": self.attention.project_memory(memory)}
         return prepared if mask is None else {**prepared, "mask": mask}
 
-    def call(self, inputs, states, memory=None, training=False):
+    def call(
+        self,
+        inputs: Tensor,
+        states: States,
+        memory: Tensor | dict | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor | list, States]:
         if memory is None:
             raise ValueError(
                 f"Cell {self.name!r} attends to a memory: `memory` must be (batch, "
@@ -253,6 +261,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             )
         if not isinstance(memory, dict):
             memory = self.prepare_memory(memory)
+        self.check_rows(inputs, memory)
         if self.attend == "before":
             query = self._query(states)
             context, alignments = self._look(query, memory)
@@ -272,12 +281,21 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             states = [*states, output]
         return ([output, alignments] if self.return_alignments else output), states
 
+    def check_rows(self, inputs: Tensor, memory: dict) -> None:
+        """Raises where `inputs` have not K rows for each of the memory."""
+        rows, batch = inputs.shape[0], memory["memory"].shape[0]
+        if rows and batch and rows % batch:
+            raise ValueError(
+                f"`memory` of cell {self.name!r} must have a row for each of the "
+                f"{rows} rows of the inputs, or for K of them; got {batch} rows."
+            )
+
     @property
     def looks_at_once(self) -> bool:
         """Whether all steps can be run before the first look at the memory."""
         return self.attend == "after" and not self.input_feeding
 
-    def fed_attention(self, memory) -> Attention | None:
+    def fed_attention(self, memory: dict | None) -> Attention | None:
         """What a kernel needs of it where a_t is fed back, else None.
 
         Args:
@@ -295,7 +313,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             **{name: ops.cast(w, self.compute_dtype) for name, w in weights.items()},
         )
 
-    def attend_to(self, outputs, memory):
+    def attend_to(self, outputs: Tensor, memory: dict) -> Tensor | list:
         """What `call` makes of the inner cell's outputs, of all steps at once.
 
         Args:
@@ -350,18 +368,18 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         states = tree.map_structure(lambda s: ops.cast(s, self.compute_dtype), states)
         return ops.cast(output, self.compute_dtype), states
 
-    def get_dropout_mask(self, step_input):
+    def get_dropout_mask(self, step_input: Tensor) -> None:
         """Draws the inner cell's masks: how an `RNN` asks for them."""
         shape = (ops.shape(step_input)[0], self._step_size)
         draw_dropout_masks(self.cell, ops.ones(shape, dtype=step_input.dtype))
 
-    def get_recurrent_dropout_mask(self, step_input):
+    def get_recurrent_dropout_mask(self, step_input: Tensor) -> None:
         """Drawn by `get_dropout_mask`."""
 
-    def reset_dropout_mask(self):
+    def reset_dropout_mask(self) -> None:
         reset_dropout_masks(self.cell)
 
-    def reset_recurrent_dropout_mask(self):
+    def reset_recurrent_dropout_mask(self) -> None:
         """Reset by `reset_dropout_mask`."""
 
     def _check_built(self):
@@ -371,7 +389,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
                 "once; or `build(input_shape, memory_shape)`."
             )
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "cell": keras.saving.serialize_keras_object(self.cell),
@@ -386,7 +404,9 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict, custom_objects: dict | None = None
+    ) -> "AttentionCell":
         config = dict(config)
         for name in ("cell", "attention"):
             config[name] = keras.saving.deserialize_keras_object(

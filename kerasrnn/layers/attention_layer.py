@@ -1,9 +1,14 @@
 """What BahdanauAttention and LuongAttention share."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from kerasrnn.layers.arguments import Shape, Tensor
+from kerasrnn.layers.arguments import (
+    Shape,
+    Tensor,
+)
 from kerasrnn.layers.call_checks import (
     attached_mask,
     check_real,
@@ -27,12 +32,12 @@ class AttentionLayer(keras.layers.Layer):
     supports_masking = True
     query_size = memory_size = None  # known when the layer is built
 
-    def __call__(self, query, memory, *args, **kwargs):
+    def __call__(self, query: Tensor, memory: Tensor, *args: Any, **kwargs: Any):
         check_real(self, "query", query)
         check_real(self, "memory", memory)
         return super().__call__(query, memory, *args, **kwargs)
 
-    def build(self, query_shape: Shape, memory_shape: Shape):
+    def build(self, query_shape: Shape, memory_shape: Shape) -> None:
         self.query_size, self.memory_size = query_shape[-1], memory_shape[-1]
         self.add_score_weights()
         self.built = True
@@ -52,7 +57,9 @@ class AttentionLayer(keras.layers.Layer):
             memory, mask = standardize_memory(
                 self, memory, memory_mask, features=self.memory_size
             )
-            keys = keys if keys is None else hide(keys, mask)
+            if keys is not None:
+                check_keys(self, keys, memory)
+                keys = hide(keys, mask)
         if keys is None:
             keys = self.keys_of(memory)
         one_query = len(query.shape) == 2
@@ -85,11 +92,13 @@ class AttentionLayer(keras.layers.Layer):
         )
         return self.keys_of(ops.cast(memory, self.compute_dtype))
 
-    def compute_output_shape(self, query_shape, memory_shape):
+    def compute_output_shape(
+        self, query_shape: Shape, memory_shape: Shape
+    ) -> tuple[Shape, Shape]:
         context_shape = (*query_shape[:-1], memory_shape[-1])
         return context_shape, (*query_shape[:-1], memory_shape[1])
 
-    def compute_mask(self, inputs, previous_mask):
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> tuple:
         return previous_mask, None
 
 
@@ -153,6 +162,16 @@ def standardize_memory(layer, memory, memory_mask, features):
             f"`memory_mask` must be (batch, places)={expected}; got {found}."
         )
     return hide(memory, mask), mask
+
+
+def check_keys(layer, keys, memory):
+    """`keys` must be of the same places as `memory`."""
+    found, expected = static_shape(keys), (*memory.shape[:2], None)
+    if not shapes_agree(found, expected):
+        raise ValueError(
+            f"`keys` of layer {layer.name!r} must be (batch, places, size)={expected}, "
+            f"what `project_memory(memory)` gives; got {found}."
+        )
 
 
 def check_query_and_memory(layer, query, memory):

@@ -72,11 +72,17 @@ def static_shape(tensor) -> tuple | None:
 
 
 def with_features(sequences, features: int | None):
-    """`sequences` (B, T, D) with `features` as D where a trace does not know it."""
+    """`sequences` (B, T, D) with `features` as D where a trace does not know it.
+
+    Only TensorFlow traces with unknown sizes. What comes is looked at when it runs;
+    the operation's name is all that its error says of the argument.
+    """
     if features is None or sequences.shape[-1] is not None:
         return sequences
-    batch, steps = ops.shape(sequences)[:2]
-    return ops.reshape(sequences, (batch, steps, features))
+    import tensorflow as tf
+
+    name = f"sequences_must_have_{features}_features"
+    return tf.ensure_shape(sequences, (*sequences.shape[:2], features), name=name)
 
 
 def shapes_agree(a, b) -> bool:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -5,6 +7,7 @@ from kerasrnn.layers.arguments import (
     Constraint,
     Initializer,
     Regularizer,
+    Tensor,
     keras_object,
     positive_integer,
 )
@@ -38,13 +41,16 @@ class LuongAttention(AttentionLayer):
         memory_mask: (B, S) booleans, True where the memory counts; by default the
             mask that the layer before attached to `memory`.
         keys: What `project_memory(memory)` gave; None to project here.
+        masked_is_finite: Whether masked places of `memory` and `keys` are known to
+            hold finite numbers, so that they need not be replaced by zeros.
 
     Output shape:
         The context c, (B, M) or (B, T, M), and the alignments α, (B, S) or
         (B, T, S).
 
     Masking:
-        Masked places get an alignment of 0. A row whose places are all masked has
+        Masked places get an alignment of 0 and count as zeros, also if they hold
+        NaN. A row whose places are all masked has
         alignments and context of zeros.
 
     Raises:
@@ -66,13 +72,13 @@ class LuongAttention(AttentionLayer):
 
     def __init__(
         self,
-        score="general",
+        score: str = "general",
         *,
-        units=None,
-        kernel_initializer="glorot_uniform",
-        kernel_regularizer=None,
-        kernel_constraint=None,
-        **kwargs,
+        units: int | None = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        **kwargs: Any,
     ):
         if score not in SCORES:
             raise ValueError(f"`score` must be one of {SCORES}; got {score!r}.")
@@ -91,7 +97,7 @@ class LuongAttention(AttentionLayer):
         self.kernel_regularizer = keras_object("kernel_regularizer", kernel_regularizer)
         self.kernel_constraint = keras_object("kernel_constraint", kernel_constraint)
 
-    def add_score_weights(self):
+    def add_score_weights(self) -> None:
         memory_size = self.memory_size
         units = self.units or self.query_size
         shapes = {
@@ -117,7 +123,7 @@ class LuongAttention(AttentionLayer):
             )
             setattr(self, name, weight)
 
-    def keys_of(self, memory):
+    def keys_of(self, memory: Tensor) -> Tensor:
         """W m, or m itself for "dot", of every place, (B, S, ·)."""
         if self.score_name == "dot":
             return memory
@@ -126,7 +132,7 @@ class LuongAttention(AttentionLayer):
             return ops.matmul(memory, ops.transpose(kernel))  # (B, S, Q)
         return ops.matmul(memory, kernel[self.query_size :])  # (B, S, U)
 
-    def score(self, query, keys):
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """Scores (B, T, S) of queries (B, T, Q) and keys (B, S, ·)."""
         if self.score_name != "concat":
             return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
@@ -142,7 +148,7 @@ class LuongAttention(AttentionLayer):
         query_kernel = self.kernel[: self.query_size]
         return {"query_kernel": query_kernel, "score_kernel": self.score_kernel}
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "score": self.score_name,

@@ -1,6 +1,8 @@
 """What SimpleRNNCell, LSTMCell and GRUCell share."""
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,6 +14,7 @@ from kerasrnn.layers.arguments import (
     Initializer,
     Regularizer,
     Shape,
+    States,
     Tensor,
     flag,
     fraction,
@@ -42,25 +45,25 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
 
     def __init__(
         self,
-        units,
+        units: int,
         *,
-        activation,
-        use_bias,
-        kernel_initializer,
-        recurrent_initializer,
-        bias_initializer,
-        kernel_regularizer,
-        recurrent_regularizer,
-        bias_regularizer,
-        kernel_constraint,
-        recurrent_constraint,
-        bias_constraint,
-        dropout,
-        recurrent_dropout,
-        seed,
-        recurrent_activation="linear",
-        implementation=2,
-        **kwargs,
+        activation: Activation,
+        use_bias: bool,
+        kernel_initializer: Initializer,
+        recurrent_initializer: Initializer,
+        bias_initializer: Initializer,
+        kernel_regularizer: Regularizer,
+        recurrent_regularizer: Regularizer,
+        bias_regularizer: Regularizer,
+        kernel_constraint: Constraint,
+        recurrent_constraint: Constraint,
+        bias_constraint: Constraint,
+        dropout: float,
+        recurrent_dropout: float,
+        seed: int | None,
+        recurrent_activation: Activation = "linear",
+        implementation: int = 2,
+        **kwargs: Any,
     ):
         units = positive_integer("units", units)
         super().__init__(**kwargs)
@@ -98,7 +101,7 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
         self.output_size = self.units
         self._masks = DropoutMasks()
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.kernel = self.add_weight(
             shape=(input_shape[-1], self.gates * self.units),
             name="kernel",
@@ -129,14 +132,14 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
         return self.kernel.shape[0] if self.built else None
 
     @property
-    def bias_shape(self):
+    def bias_shape(self) -> tuple[int, ...]:
         return (self.gates * self.units,)
 
     @property
-    def initialize_bias(self):
+    def initialize_bias(self) -> Callable | None:
         return self.bias_initializer
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size: int | None = None) -> States:
         """Zeros: one (B, U) tensor for each state."""
         sizes = keras.tree.flatten(self.state_size)
         return [ops.zeros((batch_size, n), dtype=self.compute_dtype) for n in sizes]
@@ -156,12 +159,12 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
             "bias": self.bias,
         }
 
-    def project(self, inputs, training):
+    def project(self, inputs: Tensor, training: bool) -> Tensor:
         """x W: (B, gates · U)."""
         masks = self.get_dropout_mask(inputs) if training else None
         return self._masked_product(inputs, self.kernel, masks)
 
-    def recur(self, h, training):
+    def recur(self, h: Tensor, training: bool) -> Tensor:
         """h U: (B, gates · U)."""
         masks = self.get_recurrent_dropout_mask(h) if training else None
         return self._masked_product(h, self.recurrent_kernel, masks)
@@ -186,13 +189,13 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
         ]
         return masks if self.implementation == 1 and self.gates > 1 else masks[0]
 
-    def get_dropout_mask(self, step_input):
+    def get_dropout_mask(self, step_input: Tensor) -> Tensor | list | None:
         """The mask or masks of this sequence's inputs, drawn at the first call."""
         if self._masks.of_inputs is None:
             self._masks.of_inputs = self._draw(step_input, self.dropout)
         return self._masks.of_inputs
 
-    def get_recurrent_dropout_mask(self, step_input):
+    def get_recurrent_dropout_mask(self, step_input: Tensor) -> Tensor | list | None:
         """The mask or masks of this sequence's states, drawn at the first call."""
         if self._masks.of_states is None:
             self._masks.of_states = self._draw(step_input, self.recurrent_dropout)
@@ -209,13 +212,13 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
             for name, masks in drawn.items()
         }
 
-    def reset_dropout_mask(self):
+    def reset_dropout_mask(self) -> None:
         self._masks.of_inputs = None
 
-    def reset_recurrent_dropout_mask(self):
+    def reset_recurrent_dropout_mask(self) -> None:
         self._masks.of_states = None
 
-    def get_config(self):
+    def get_config(self) -> dict:
         config = {
             "units": self.units,
             "activation": keras.activations.serialize(self.activation),

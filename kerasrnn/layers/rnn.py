@@ -1,5 +1,7 @@
 """A cell, applied to every step of a sequence."""
 
+from typing import Any
+
 import keras
 from keras import ops, tree
 
@@ -15,7 +17,13 @@ from kerasrnn.layers.any_cell import (
     takes,
     takes_vectors,
 )
-from kerasrnn.layers.arguments import Shape, States, Tensor, flag, is_integer
+from kerasrnn.layers.arguments import (
+    Shape,
+    States,
+    Tensor,
+    flag,
+    is_integer,
+)
 from kerasrnn.layers.attention_cell import AttentionCell
 from kerasrnn.layers.call_checks import (
     check_initial_state,
@@ -97,14 +105,14 @@ class RNN(keras.layers.Layer):
 
     def __init__(
         self,
-        cell,
-        return_sequences=False,
-        return_state=False,
-        go_backwards=False,
-        stateful=False,
-        unroll=False,
-        zero_output_for_mask=False,
-        **kwargs,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        **kwargs: Any,
     ):
         if isinstance(cell, (list, tuple)):
             cell = StackedRNNCells(cell, dtype=kwargs.get("dtype"))
@@ -128,7 +136,12 @@ class RNN(keras.layers.Layer):
         self.state_size = [int(sizes)] if self.single_state else sizes
         self._carried = StateVariables()
 
-    def build(self, sequences_shape, initial_state_shape=None, memory_shape=None):
+    def build(
+        self,
+        sequences_shape: Shape,
+        initial_state_shape: Any = None,
+        memory_shape: Shape | None = None,
+    ) -> None:
         step_shape = (sequences_shape[0], *sequences_shape[2:])
         if isinstance(self.cell, keras.layers.Layer) and not self.cell.built:
             if self.takes_memory:
@@ -149,12 +162,12 @@ class RNN(keras.layers.Layer):
             )
 
     @property
-    def states(self):
+    def states(self) -> States | None:
         """The variables that a stateful layer carries over, or None."""
         return self._carried.variables
 
     @property
-    def variables(self):
+    def variables(self) -> list:
         # Not weights, as in Keras, so that weight files fit both libraries. But a
         # trainer must know them, or JAX forgets their updates.
         return [*super().variables, *tree.flatten(self.states or [])]
@@ -181,15 +194,15 @@ class RNN(keras.layers.Layer):
         return getattr(self.cell, "return_alignments", False)
 
     @property
-    def state_dtype(self):
+    def state_dtype(self) -> str:
         """The dtype in which the cell computes, which may not be the layer's."""
         return getattr(self.cell, "compute_dtype", self.compute_dtype)
 
-    def get_initial_state(self, batch_size):
+    def get_initial_state(self, batch_size: int | Tensor) -> States:
         """The states before the first step of `batch_size` rows: zeros, mostly."""
         return initial_states(self.cell, batch_size, self.compute_dtype)
 
-    def reset_state(self, states=None, rows=None):
+    def reset_state(self, states: States | None = None, rows: Any = None) -> None:
         """Sets what a stateful layer carries over.
 
         Before the first call, when the number of rows is not known yet, they are kept
@@ -214,8 +227,11 @@ class RNN(keras.layers.Layer):
     reset_states = reset_state
 
     def compute_output_shape(
-        self, sequences_shape, initial_state_shape=None, memory_shape=None
-    ):
+        self,
+        sequences_shape: Shape,
+        initial_state_shape: Any = None,
+        memory_shape: Shape | None = None,
+    ) -> Any:
         batch, steps = sequences_shape[:2]
         rows = (batch, steps) if self.return_sequences else (batch,)
         output_shape = (*rows, self.output_size)
@@ -225,14 +241,14 @@ class RNN(keras.layers.Layer):
         states = tree.map_structure(lambda n: (batch, n), list(self.state_size))
         return (output_shape, *alignments, *states)
 
-    def compute_mask(self, _, mask):
+    def compute_mask(self, _: Any, mask: Any) -> Any:
         mask = tree.flatten(mask)[0]
         output_mask = mask if self.return_sequences else None
         others = len(tree.flatten(self.state_size)) if self.return_state else 0
         others += self.returns_alignments
         return [output_mask] + others * [None] if others else output_mask
 
-    def __call__(self, sequences, *args, **kwargs):
+    def __call__(self, sequences: Tensor, *args: Any, **kwargs: Any) -> Any:
         self._check_sequences(sequences)
         if self.return_state:
             check_not_inside_sequential(self)
@@ -240,16 +256,18 @@ class RNN(keras.layers.Layer):
 
     def call(
         self,
-        sequences,
-        initial_state=None,
-        mask=None,
-        training=False,
-        memory=None,
-        memory_mask=None,
-    ):
+        sequences: Tensor,
+        initial_state: States | None = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+        memory: Tensor | dict | None = None,
+        memory_mask: Tensor | None = None,
+    ) -> Any:
         sequences = with_features(sequences, cell_input_size(self.cell))
         mask = standardize_mask(mask, sequences)
         memory = self._prepare_memory(memory, memory_mask)
+        if isinstance(self.cell, AttentionCell):
+            self.cell.check_rows(sequences, memory)
         batch = ops.shape(sequences)[0]
         if initial_state is None:
             if self.stateful:
@@ -273,7 +291,12 @@ class RNN(keras.layers.Layer):
             return (output, *alignments, *(states if self.return_state else []))
         return output
 
-    def step(self, inputs, states=None, memory=None):
+    def step(
+        self,
+        inputs: Tensor,
+        states: States | None = None,
+        memory: Tensor | dict | None = None,
+    ) -> tuple[Tensor | list, States]:
         """One step with the state in the caller's hands.
 
         The same numbers, bit by bit, as the sequence gives at once.
@@ -318,7 +341,7 @@ class RNN(keras.layers.Layer):
             return [output[..., :size], output[..., size:]], states
         return output, states
 
-    def explain(self, training=True) -> str:
+    def explain(self, training: bool = True) -> str:
         """Which kernel runs this layer, and why not a faster one.
 
         Args:
@@ -501,15 +524,15 @@ class RNN(keras.layers.Layer):
             }
         return known
 
-    def save_assets(self, dir_path):
+    def save_assets(self, dir_path: str) -> None:
         if self.states is not None:
             self._carried.save(dir_path)
 
-    def load_assets(self, dir_path):
+    def load_assets(self, dir_path: str) -> None:
         if self.states is not None:
             self._carried.load(dir_path)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         config = {
             "return_sequences": self.return_sequences,
             "return_state": self.return_state,
@@ -522,7 +545,7 @@ class RNN(keras.layers.Layer):
         return {**super().get_config(), **config}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "RNN":
         config = dict(config)
         cell = keras.saving.deserialize_keras_object(
             config.pop("cell"), custom_objects=custom_objects

@@ -1,5 +1,7 @@
 """Cells, one on top of the other."""
 
+from typing import Any
+
 import keras
 from keras import tree
 
@@ -13,7 +15,11 @@ from kerasrnn.layers.any_cell import (
     run_step,
     takes,
 )
-from kerasrnn.layers.arguments import Shape, States, Tensor
+from kerasrnn.layers.arguments import (
+    Shape,
+    States,
+    Tensor,
+)
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -48,7 +54,7 @@ class StackedRNNCells(keras.layers.Layer, keras_dropout_protocol()):
     Reference: `keras.layers.StackedRNNCells`.
     """
 
-    def __init__(self, cells, **kwargs):
+    def __init__(self, cells: list | tuple, **kwargs: Any):
         super().__init__(**kwargs)
         if not isinstance(cells, (list, tuple)) or not cells:
             raise ValueError(
@@ -59,27 +65,29 @@ class StackedRNNCells(keras.layers.Layer, keras_dropout_protocol()):
         self.cells = list(cells)
 
     @property
-    def state_size(self):
+    def state_size(self) -> list:
         return [c.state_size for c in self.cells]
 
     @property
-    def output_size(self):
+    def output_size(self) -> int:
         return cell_output_size(self.cells[-1])
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         for cell in self.cells:
             if isinstance(cell, keras.layers.Layer) and not cell.built:
                 cell.build(input_shape)
                 cell.built = True
             input_shape = (input_shape[0], cell_output_size(cell))
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size: int | None = None) -> States:
         """The initial states of each cell, zeros where it has no say."""
         return [
             initial_states(cell, batch_size, self.compute_dtype) for cell in self.cells
         ]
 
-    def call(self, inputs, states, training=False):
+    def call(
+        self, inputs: Tensor, states: States, training: bool = False
+    ) -> tuple[Tensor, States]:
         new_states = []
         for cell, state in zip(self.cells, states, strict=True):
             arguments = {"training": training} if takes(cell, "training") else {}
@@ -88,26 +96,28 @@ class StackedRNNCells(keras.layers.Layer, keras_dropout_protocol()):
             new_states.append(tree.pack_sequence_as(state, tree.flatten(new)))
         return inputs, new_states
 
-    def get_dropout_mask(self, step_input):
+    def get_dropout_mask(self, step_input: Tensor) -> None:
         """Draws every cell's masks: how `keras.layers.RNN` asks for them."""
         draw_dropout_masks(self, step_input)
 
-    def get_recurrent_dropout_mask(self, step_input):
+    def get_recurrent_dropout_mask(self, step_input: Tensor) -> None:
         """Drawn by `get_dropout_mask`."""
 
-    def reset_dropout_mask(self):
+    def reset_dropout_mask(self) -> None:
         for cell in self.cells:
             reset_dropout_masks(cell)
 
-    def reset_recurrent_dropout_mask(self):
+    def reset_recurrent_dropout_mask(self) -> None:
         """Reset by `reset_dropout_mask`."""
 
-    def get_config(self):
+    def get_config(self) -> dict:
         cells = [keras.saving.serialize_keras_object(c) for c in self.cells]
         return {**super().get_config(), "cells": cells}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict, custom_objects: dict | None = None
+    ) -> "StackedRNNCells":
         config = dict(config)
         cells = [
             keras.saving.deserialize_keras_object(c, custom_objects=custom_objects)
