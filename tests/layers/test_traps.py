@@ -274,7 +274,7 @@ def test_what_is_wrong_is_named(arguments, message):
 
 def test_units_must_be_a_positive_integer():
     for units in (0, -1, 2.5, True):
-        with pytest.raises(ValueError, match="expected a positive integer, got"):
+        with pytest.raises(ValueError, match="`units` must be a positive integer; got"):
             GRU(units)
 
 
