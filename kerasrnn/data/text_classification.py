@@ -176,15 +176,19 @@ def _check_reachable(builder):
     import requests
 
     for url in list(builder.url_infos or ())[:1]:
+        reason = None
         try:
             requests.get(url, stream=True, timeout=(5, 15)).close()
         except requests.RequestException as error:
+            reason = type(error).__name__
+        # Not while the other error is handled, which may repeat a proxy's password.
+        if reason:
             raise FetchError(
                 f"{builder.name} is not on this machine (looked in "
-                f"{builder.data_dir}) and its source does not answer "
-                f"({type(error).__name__}). Check the network, or copy the prepared "
-                "data set there from a machine that has it (TFDS_DATA_DIR says where)."
-            ) from error
+                f"{builder.data_dir}) and its source does not answer ({reason}). "
+                "Check the network, or copy the prepared data set there from a machine "
+                "that has it (TFDS_DATA_DIR says where)."
+            )
 
 
 def read_tsv(path) -> dict[str, Examples]:
