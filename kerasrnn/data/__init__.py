@@ -20,6 +20,7 @@ from kerasrnn.data.text_classification import (
 )
 from kerasrnn.data.text_file import open_text_file
 from kerasrnn.data.translation import TextPairs, load_translation, read_pairs
+from kerasrnn.data.user_file import fingerprint, read_lines
 from kerasrnn.fetching import FetchError
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "StampsAndEmoji",
     "TextPairs",
     "batches_by_length",
+    "fingerprint",
     "load_captions",
     "load_documents",
     "load_glove",
@@ -40,6 +42,7 @@ __all__ = [
     "load_translation",
     "open_text_file",
     "read_captions",
+    "read_lines",
     "read_pairs",
     "read_tsv",
 ]

@@ -168,7 +168,7 @@ def test_npms_registry(refusing, tmp_path, monkeypatch):
 def test_what_is_no_credential_stays():
     for text in (
         "run `npm pack some@1.0.0` on another machine",
-        "https://registry.npmjs.org/@types/node",
+        "https://registry.example.org/@types/node",
         "http://127.0.0.1:8080/@scope/name: no connection",
         "some-text=1.0-1 in /home/me/cache: a colon, and me@example.org",
         "E: Unable to locate package",
