@@ -57,7 +57,7 @@ def confusion_matrix_figure(
         every = int(np.ceil(LABEL / cell))
         shown = range(0, classes, every)
         widest = max(text_width(figure, labels[n], fontsize) for n in shown)
-        if widest > 0.95 * cell:
+        if widest > 0.95 * max(cell, (size - 1) / classes):
             # Side by side they would run into each other.
             figure.set_size_inches(size + widest, size + widest)
             across, down = {"rotation": 90}, {}
