@@ -3,8 +3,8 @@
 Nothing of TensorFlow is needed to build it: the sources declare what they use of its
 C API, and the symbols are found in the process that loads the library. Without a
 compiler, or if the build fails, the package installs without the library and runs on
-its other kernels. KERASRNN_NATIVE=0 leaves the library out; KERASRNN_NATIVE=1 makes a
-failing build an error.
+its other kernels. KERASRNN_NATIVE=0 leaves the library out; KERASRNN_NATIVE=1, which is
+for whoever works on it, makes a failing build an error, and each warning too.
 """
 
 import os
@@ -27,6 +27,9 @@ FLAGS = [
     # a * b + c in one instruction where there is one; nothing else is reordered.
     "-ffp-contract=fast",
 ]
+# Not where a newer compiler, which warns of more, would leave a user without it.
+if WANTED == "1":
+    FLAGS += ["-Wall", "-Wextra", "-Werror"]
 # Symbols of TensorFlow are found when the library is loaded; a tenth of the file is
 # names that nobody reads.
 LINK_FLAGS = (

@@ -16,7 +16,10 @@ import numpy as np
 from timing import Report, number
 
 from kerasrnn.metrics import caption_scores
-from kerasrnn.training import nearest_neighbour_captions, pooled
+from kerasrnn.training.captioning.nearest_captions import (
+    nearest_neighbour_captions,
+    pooled,
+)
 
 DATA, SPLIT = "stamps_and_emoji", "test"
 PRESETS = ("caption-stamps", "caption-stamps-attention")

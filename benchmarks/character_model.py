@@ -48,7 +48,7 @@ from worker import Worker
 from kerasrnn.metrics import BitsPerCharacter
 from kerasrnn.text import CharacterStreams, CharacterText, CharacterTokenizer
 from kerasrnn.zoo import CharLanguageModel
-from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
+from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 
 CHARACTERS = (
     string.digits + string.ascii_letters + string.punctuation + " \n\u2014\u00e9"

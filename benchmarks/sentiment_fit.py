@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 from timing import Report, judged, medians, milliseconds, number, parser, take_turns
 
-from kerasrnn.training import batch_order, load_splits
-from kerasrnn.training.text_classification import build_model
+from kerasrnn.training.batch_order import batch_order
+from kerasrnn.training.sentiment.text_classification import build_model, load_splits
 from kerasrnn.zoo import SentimentClassifier, load_recipe
 
 RECIPE = "sentiment-movies"

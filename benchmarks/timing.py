@@ -135,7 +135,7 @@ class Report:
 
     def machine(self, peers=()):
         """Where the numbers come from, with the versions of other processes."""
-        from kerasrnn.training import provenance  # It imports Keras.
+        from kerasrnn.training.provenance import provenance  # It imports Keras.
 
         source = provenance()
         versions = [f"{name} {number}" for name, number in source["versions"].items()]

@@ -49,7 +49,7 @@ from kerasrnn.data import batches_by_length, load_translation
 from kerasrnn.metrics import MaskedAccuracy, Perplexity
 from kerasrnn.text import PairTokenizer, SubwordTokenizer
 from kerasrnn.zoo import Seq2SeqAttention
-from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
+from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 
 DATA, MAX_WORDS, UNITS, VOCABULARY, DROPOUT = "bible_en_es", 40, 256, 4000, 0.2
 BEAMS, PENALTY, BATCH, LONGEST, GREEDY_STEPS = 5, 1.0, 32, 64, 50

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 from kerasrnn.version import __version__
 
 if TYPE_CHECKING:
-    from kerasrnn import data, decoding, export, layers, metrics, text, training, zoo
+    from kerasrnn import (
+        data,
+        decoding,
+        export,
+        layers,
+        metrics,
+        text,
+        training,
+        vision,
+        zoo,
+    )
 
 __all__ = [
     "__version__",
@@ -22,6 +32,7 @@ __all__ = [
     "metrics",
     "text",
     "training",
+    "vision",
     "zoo",
 ]
 

@@ -2,8 +2,6 @@
 
 import argparse
 import contextlib
-import functools
-import importlib.util
 import itertools
 import logging
 import os
@@ -11,8 +9,10 @@ import pathlib
 import sys
 import tempfile
 import textwrap
+import unicodedata
 import warnings
 
+from kerasrnn import catalogue
 from kerasrnn.version import __version__
 
 DESCRIPTION = """\
@@ -39,6 +39,7 @@ class UsageError(Exception):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 done, 1 failed, 2 wrong usage."""
+    _open_streams()
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and (not hasattr(options, "text") or any(a[:1] == "-" for a in rest)):
@@ -48,8 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 2
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(line_buffering=True)  # A log file can be followed.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A log file can be followed; what an encoding lacks is written out.
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
     if not options.debug:
         # A warning of a library is for those who write code with it.
         warnings.simplefilter("ignore")
@@ -60,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # The reader of our output, such as `head`, has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         return 0
     except UsageError as error:
         print(f"kerasrnn {options.command}: {error}", file=sys.stderr)
@@ -132,7 +135,8 @@ def _parser():
         A part of it is kept back to validate and to test.
 
         If it is stopped, by Ctrl-C or a power cut, the same command goes on where it
-        was and ends in the very same weights.
+        was and ends in the very same weights. A finished run is only replaced with
+        --restart, and stays until the new one is there.
         """,
         """
         kerasrnn train sentiment-movies
@@ -155,11 +159,13 @@ def _parser():
         "--output", metavar="FOLDER", help="where to put it all (runs/RECIPE)"
     )
     train.add_argument(
-        "--seed", type=int, nargs="+", metavar="N", help="train once for each seed"
+        "--seed", type=_seed, nargs="+", metavar="N", help="train once for each seed"
     )
     train.add_argument("--epochs", type=_positive, metavar="N", help="at most N epochs")
     train.add_argument(
-        "--restart", action="store_true", help="throw away an unfinished run"
+        "--restart",
+        action="store_true",
+        help="begin anew, and replace a run that is there",
     )
     train.add_argument(
         "--tensorboard", action="store_true", help="write OUTPUT/logs for TensorBoard"
@@ -220,7 +226,7 @@ def _parser():
         nargs="*",
         help="texts, or picture files; none: lines of standard input",
     )
-    search = predict.add_argument_group("translators and captioners")
+    search = predict.add_argument_group("search")
     search.add_argument(
         "--beam",
         type=_positive,
@@ -238,14 +244,14 @@ def _parser():
         action="store_true",
         help="the search's score and a tab before each translation or caption",
     )
-    looks = predict.add_argument_group("captioners that attend")
+    looks = predict.add_argument_group("pictures")
     looks.add_argument(
         "--attention",
         metavar="FILE",
         help="draw where it looked for each word of the first picture's caption, by "
         "greedy search, as a PNG file",
     )
-    writing = predict.add_argument_group("character language models")
+    writing = predict.add_argument_group("writing")
     for name, kind, metavar, about in (
         ("--length", _positive, "N", "how many characters to write (500)"),
         (
@@ -258,7 +264,7 @@ def _parser():
         ("--top-k", _positive, "K", "draw from the K likeliest characters only"),
         (
             "--seed",
-            int,
+            _seed,
             "S",
             "an integer from 0 on: the same text every time; without it another one "
             "each time",
@@ -303,15 +309,49 @@ def _add_model(parser):
     )
 
 
-def _positive(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more; got {number}")
-    return number
+def _whole_number(least, most=None):
+    """What makes an integer of an argument, or says what was expected."""
+
+    def parse(text):
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or number < least or (most is not None and number > most):
+            limits = (
+                f"of at least {least}" if most is None else f"from {least} to {most}"
+            )
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number {limits}; got {text!r}"
+            )
+        return number
+
+    return parse
+
+
+_positive = _whole_number(1)
+_seed = _whole_number(0, 2**32 - 1)
+
+
+def printable(text: str) -> str:
+    r"""A text whose control characters, but tabs and line feeds, are written out.
+
+    A terminal would obey them.
+
+    Example:
+
+    >>> printable("red: \x1b[31m")
+    'red: \\x1b[31m'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        repr(c)[1:-1] if unicodedata.category(c) == "Cc" and c not in "\t\n" else c
+        for c in text
+    )
 
 
 def _list(options):
-    catalogue = _catalogue()
     recipes = [catalogue.load_recipe(name) for name in catalogue.list_recipes()]
     width = max((len(recipe.name) for recipe in recipes), default=0)
     for recipe in recipes:
@@ -327,15 +367,16 @@ def _list(options):
 
 
 def _show(options):
-    print(_catalogue().load_recipe(options.recipe).describe())
+    print(catalogue.load_recipe(options.recipe).describe())
 
 
 def _train(options):
     # A wrong name is told before TensorFlow is loaded.
-    _catalogue().load_recipe(options.recipe)
+    catalogue.load_recipe(options.recipe)
     _require_file(options.data)
     with quiet_tensorflow(options.debug):
         from kerasrnn.training import train
+    sys.stdout = _Patient(sys.stdout)
     train(
         options.recipe,
         output=options.output,
@@ -345,7 +386,54 @@ def _train(options):
         restart=options.restart,
         tensorboard=options.tensorboard,
         command=_command_line(),
+        log=_log,
     )
+
+
+def _log(text):
+    print(printable(text))
+
+
+class _Patient:
+    """Standard output that outlives its reader: `train | head` goes on to its end."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def write(self, text):
+        return self._or_nowhere(self.stream.write, text)
+
+    def flush(self):
+        self._or_nowhere(self.stream.flush)
+
+    def _or_nowhere(self, act, *arguments):
+        try:
+            return act(*arguments)
+        except BrokenPipeError:
+            _discard(self.stream)
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+
+def _discard(stream):
+    """Let what is written from now on, and what waits to be, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _open_streams():
+    """Give a process that was started with closed standard streams empty ones.
+
+    Otherwise the next files that are opened would take their numbers, and what
+    libraries write to the screen would end in those files.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number, which is this one.
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))
 
 
 def _command_line():
@@ -357,181 +445,82 @@ def _command_line():
 def _evaluate(options):
     _require_file(options.data)
     # A wrong name is told before TensorFlow is loaded.
-    _catalogue().find_preset(options.model)
+    catalogue.find_preset(options.model)
     with quiet_tensorflow(options.debug):
         from kerasrnn.training import evaluate
-    evaluate(options.model, options.data)
+    evaluate(options.model, options.data, log=_log)
 
 
 def _predict(options):
     if not options.text and sys.stdin.isatty():
         print("Type one a line; Ctrl-D ends.", file=sys.stderr)
     model = _load(options)
-    from kerasrnn.zoo import CharLanguageModel
+    from kerasrnn.training.task_kind import Unreadable
 
-    if isinstance(model, CharLanguageModel):
-        return _write_on(model, options)
-    _refuse(model, options, WRITING, "character language models")
-    lines = _lines_of(model, options)
-    if options.text:
-        _print_lines(lines(options.text))
-    else:
-        # Bytes, since a line that is not UTF-8 is no reason to stop.
-        texts = (text.rstrip(b"\r\n") for text in sys.stdin.buffer)
-        while batch := list(itertools.islice(texts, 256)):
-            _print_lines(lines(batch))
-    return getattr(lines, "exit_code", 0)
-
-
-# Options of `predict` for models of one kind.
-SEARCHING = ("beam", "n_best", "scores")
-WRITING = ("length", "temperature", "top_k", "seed")
-
-
-def _refuse(model, options, names, kind):
-    """Options of another kind of models than this one are wrong usage."""
-    for name in names:
-        given = getattr(options, name)
-        if given is not None and given is not False:  # `--seed 0` is given.
-            raise UsageError(
-                f"--{name.replace('_', '-')} is for {kind}; {options.model} is a "
-                f"{type(model).__name__}."
-            )
-
-
-def _write_on(model, options):
-    """Go on with every text, and show each character as soon as it is there."""
-    _refuse(model, options, SEARCHING, "translators and captioners")
-    _refuse(model, options, ["attention"], "captioners that attend")
-    given = {name: getattr(options, name) for name in WRITING}
-    given = {"length": 500, "temperature": 0.7} | {
-        name: value for name, value in given.items() if value is not None
-    }
-    prompts = options.text or (
-        line.rstrip(b"\r\n").decode("utf-8", "replace") for line in sys.stdin.buffer
-    )
-    for prompt in prompts:
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always", UserWarning)
-            characters = model.stream(prompt, **given)
-        for warning in told:  # Such as characters that it does not know.
-            print(f"note: {warning.message}", file=sys.stderr)
-        print(prompt, end="", flush=True)
-        for character in characters:
-            print(character, end="", flush=character.isspace())
-        print()
-
-
-def _lines_of(model, options):
-    """A function from texts to the lines that say what the model makes of them."""
-    from kerasrnn.zoo import ImageCaptioner, Seq2Seq
-
-    sees = isinstance(model, ImageCaptioner)
-    if not (sees and model.attends):
-        _refuse(model, options, ["attention"], "captioners that attend")
-    if sees or isinstance(model, Seq2Seq):
-        n_best = options.n_best or 1
-        beam_width = options.beam or max(5, n_best)
-        if n_best > beam_width:
-            raise UsageError(
-                f"--n-best must be at most --beam, {beam_width}; got {n_best}."
-            )
-        search = {"beam_width": beam_width, "n_best": n_best, "length_penalty": 1.0}
-        if sees:
-            return _Captions(model, search, options)
-        return functools.partial(_translations, model, search, options.scores)
-    _refuse(model, options, SEARCHING, "translators and captioners")
-    return functools.partial(_classes, model)
-
-
-def _translations(model, search, with_scores, texts):
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", UserWarning)
-        found, scores = model.generate(
-            texts, search="beam", return_scores=True, verbose=0, **search
-        )
-    for warning in told:  # Such as what was cut off.
-        print(f"note: {warning.message}", file=sys.stderr)
-    for best, of_best in zip(found, scores, strict=True):
-        yield from _best_lines(best, of_best, with_scores)
-
-
-def _best_lines(best, scores, with_scores, before=""):
-    for text, score in zip(best, scores, strict=True):
-        # A translation is one line, whatever the model writes.
-        text = " ".join(text.splitlines())
-        yield f"{before}{score:.3f}\t{text}" if with_scores else f"{before}{text}"
-
-
-class _Captions:
-    """From the names of picture files to their captions, line by line."""
-
+    kind = _kind_of(model)
+    given = _given_options(model, kind, options)
     exit_code = 0
-
-    def __init__(self, model, search, options):
-        self.model, self.search, self.options = model, search, options
-        self.figure = options.attention
-
-    def __call__(self, files):
-        for start in range(0, len(files), 32):
-            yield from self.of_batch(files[start : start + 32])
-
-    def of_batch(self, files):
-        import numpy as np
-
-        encoder = self.model.build_encoder()
-        names = [os.fsdecode(file) for file in files]
-        images = {at: self.read(name) for at, name in enumerate(names)}
-        images = {at: image for at, image in images.items() if image is not None}
-        if not images:
-            return
-        if self.figure:
-            self.draw(names[min(images)])
-        found, scores = self.model.generate(
-            encoder.predict_on_batch(np.concatenate([*images.values()])),
-            search="beam",
-            return_scores=True,
-            verbose=0,
-            **self.search,
+    with warnings.catch_warnings():
+        # Such as characters that a model does not know, and what was cut off.
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = _show_note
+        pieces = kind.predict(
+            model, _batches(options.text), alone=len(options.text) == 1, **given
         )
-        for at, best, of_best in zip(images, found, scores, strict=True):
-            before = "" if len(self.options.text) == 1 else f"{names[at]}\t"
-            yield from _best_lines(best, of_best, self.options.scores, before)
+        for piece in pieces:
+            if isinstance(piece, Unreadable):
+                print(f"kerasrnn predict: {printable(piece)}", file=sys.stderr)
+                exit_code = 1
+            else:
+                sys.stdout.write(printable(piece))
+                if piece.endswith(("\n", " ")):
+                    sys.stdout.flush()
+    sys.stdout.flush()
+    return exit_code
 
-    def read(self, name):
-        """The picture as the encoder sees it; None, and a line of error, if broken."""
-        from kerasrnn.vision import read_images
 
-        size = self.model.build_encoder().image_size
-        try:
-            return read_images(pathlib.Path(name).read_bytes(), size, names=[name])
-        except (OSError, ValueError) as error:
-            reason = (
-                f"{name}: {error.strerror}" if hasattr(error, "strerror") else error
+def _batches(texts):
+    """The texts of the command line at once, or the lines of standard input."""
+    if texts:
+        yield texts
+        return
+    # Bytes, since a line that is not UTF-8 is no reason to stop.
+    lines = (line.rstrip(b"\r\n") for line in sys.stdin.buffer)
+    while batch := list(itertools.islice(lines, 256)):
+        yield batch
+
+
+def _show_note(message, category, filename, lineno, file=None, line=None):
+    print(f"note: {printable(str(message))}", file=sys.stderr)
+
+
+def _given_options(model, kind, options):
+    """The options of `predict` that were given; those of other kinds are wrong."""
+    from kerasrnn.training.kinds import KINDS
+
+    given = {}
+    for name in dict.fromkeys(name for kind in KINDS for name in kind.options):
+        value = getattr(options, name)
+        if value is None or value is False:  # `--seed 0` is given.
+            continue
+        if name not in kind.options:
+            kinds = [other.plural for other in KINDS if name in other.options]
+            raise UsageError(
+                f"--{name.replace('_', '-')} is for {' and '.join(kinds)}; "
+                f"{options.model} is a {type(model).__name__}."
             )
-            print(f"kerasrnn predict: {reason}", file=sys.stderr)
-            self.exit_code = 1
-
-    def draw(self, name):
-        """The contact sheet of the first picture that could be read."""
-        from kerasrnn.inspection import caption_attention, caption_attention_figure
-
-        caption_attention_figure(*caption_attention(self.model, name), self.figure)
-        self.figure = None
+        given[name] = value
+    try:
+        kind.check_options(model, **given)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return given
 
 
-def _classes(model, texts):
-    rows = model.predict(texts, batch_size=256, verbose=0)
-    for text, row in zip(texts, rows, strict=True):
-        if isinstance(text, bytes):
-            text = text.decode("utf-8", errors="replace")
-        best = int(row.argmax())
-        yield f"{model.labels[best]}\t{row[best]:.3f}\t{text}"
+def _kind_of(model):
+    from kerasrnn.training.kinds import kind_of
 
-
-def _print_lines(lines):
-    for line in lines:
-        print(line, flush=True)
+    return kind_of(type(model).__name__)
 
 
 def _export(options):
@@ -549,42 +538,12 @@ def _export(options):
 
 
 def _served_example(model, folder):
-    example = (
+    return (
         "import tensorflow as tf\n"
         f'model = tf.saved_model.load("{folder}")\n'
         'answer = model.signatures["serving_default"]\n'
+        f"{_kind_of(model).served_example}"
     )
-    if hasattr(model, "build_encoder"):
-        return (
-            f'{example}picture = tf.io.read_file("photo.png")\n'
-            'print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())'
-        )
-    if hasattr(model, "stream"):
-        return (
-            f"{example}written = answer(\n"
-            '    text=tf.constant(["The "]),\n'
-            "    length=tf.constant(200),\n"
-            "    temperature=tf.constant(0.7),\n"
-            "    seed=tf.constant(1),\n"
-            ")\n"
-            'print("The " + written["text"].numpy()[0].decode())'
-        )
-    call = 'answer(text=tf.constant(["a text of your own"]))'
-    if hasattr(model, "generate"):
-        return f'{example}print({call}["text"].numpy()[0].decode())'
-    return f"{example}print({call})"
-
-
-def _catalogue():
-    """The module `kerasrnn.zoo.catalogue`, without the TensorFlow of its package."""
-    name = "kerasrnn.zoo.catalogue"
-    if name not in sys.modules:
-        path = pathlib.Path(__file__).with_name("zoo") / "catalogue.py"
-        specification = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(specification)
-        sys.modules[name] = module
-        specification.loader.exec_module(module)
-    return sys.modules[name]
 
 
 def _require_file(path):
@@ -596,7 +555,7 @@ def _require_file(path):
 def _load(options):
     """The trained model, loaded without a word from TensorFlow."""
     # A wrong name is told before TensorFlow is loaded.
-    _catalogue().find_preset(options.model)
+    catalogue.find_preset(options.model)
     with quiet_tensorflow(options.debug):
         from kerasrnn.zoo import Task
 

@@ -14,9 +14,9 @@ from tiny_captioner import captioner, picture, see_with_tiny_encoder
 from tiny_run import write_recipe, write_tsv
 from tiny_translator import ENGLISH, translator
 
-from kerasrnn.cli import main
+from kerasrnn import catalogue
+from kerasrnn.cli import main, printable
 from kerasrnn.inspection import caption_attention, caption_attention_figure
-from kerasrnn.zoo import catalogue
 
 
 def run(*arguments, stdin=b""):
@@ -146,7 +146,8 @@ def test_predict_prints_translations(translating, capsys):
 
 
 def one_line_each(texts):
-    return [" ".join(text.splitlines()) for text in texts]
+    # What a terminal would obey is written out.
+    return [printable(" ".join(text.splitlines())) for text in texts]
 
 
 def test_predict_translates_standard_input_line_by_line(translating):
@@ -255,7 +256,7 @@ def test_predict_draws_where_a_captioner_looked(
     np.testing.assert_array_equal(imread(figure), imread(tmp_path / "expected.png"))
     arguments = ["predict", str(translating[1]), "one", "--attention", "a.png"]
     assert main(arguments) == 2
-    assert "--attention is for captioners that attend" in capsys.readouterr().err
+    assert "--attention is for captioners; " in capsys.readouterr().err
 
 
 def test_a_captioner_is_evaluated_on_a_folder(captioning, tmp_path, capsys):
@@ -291,6 +292,7 @@ def test_results_of_translators_are_listed(tmp_path, monkeypatch, capsys):
     folder = write_recipe(tmp_path / "tiny", summary="Translates.")
     metrics = {"test_bleu": 31.26, "test_bleu_std": 0.4, "test_accuracy": 0.6}
     results = {
+        "headline": "test_bleu",
         "metrics": metrics,
         "runs": [{"wall_time_s": 1.0}],
         "parameters": 1,
@@ -359,7 +361,7 @@ def test_an_unfinished_run_with_other_settings_is_not_overwritten(tmp_path, caps
     recipe = write_recipe(tmp_path / "tiny")
     output = tmp_path / "out"
     (output / "seed-3").mkdir(parents=True)
-    (output / "run.json").write_text("{}")
+    (output / "run.json").write_text('{"format": "kerasrnn run"}')
     data = write_tsv(tmp_path / "my.tsv")
     arguments = ["train", str(recipe), "--data", str(data), "--output", str(output)]
     assert main(arguments) == 1

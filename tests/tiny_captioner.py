@@ -37,7 +37,9 @@ class TinyEncoder(ImageEncoder):
 
 def see_with_tiny_encoder(monkeypatch):
     """From now on captioners look at pictures with a `TinyEncoder`."""
-    monkeypatch.setattr("kerasrnn.zoo.image_captioner.ImageEncoder", TinyEncoder)
+    monkeypatch.setattr(
+        "kerasrnn.zoo.captioning.image_captioner.ImageEncoder", TinyEncoder
+    )
 
 
 def picture(colour, size=(20, 12), kind="PNG", seed=0):

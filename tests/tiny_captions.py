@@ -131,8 +131,8 @@ def write_caption_recipe(folder, **changes):
 
 def see_with_grid_encoder(monkeypatch=None):
     """From now on, pictures are looked at by a `GridEncoder`."""
-    from kerasrnn.training import captioning
-    from kerasrnn.zoo import image_captioner
+    from kerasrnn.training.captioning import captioning
+    from kerasrnn.zoo.captioning import image_captioner
 
     for module in (captioning, image_captioner):
         if monkeypatch is None:

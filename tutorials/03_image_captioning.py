@@ -508,7 +508,10 @@ for caption in tried:
 # to beat it to have learned anything worth a decoder.
 
 # %%
-from kerasrnn.training import nearest_neighbour_captions, pooled
+from kerasrnn.training.captioning.nearest_captions import (
+    nearest_neighbour_captions,
+    pooled,
+)
 
 written[f"nearest of {len(train)} pictures"] = nearest_neighbour_captions(
     pooled(train_features), train.captions, pooled(test_features)

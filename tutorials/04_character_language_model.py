@@ -43,7 +43,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from kerasrnn.text import CharacterStreams, CharacterText, CharacterTokenizer
-from kerasrnn.training import TextSamples, every_number
+from kerasrnn.training import TextSamples
+from kerasrnn.training.language_model.every_number import every_number
 from kerasrnn.zoo import CharLanguageModel
 
 SMALL = os.environ.get("KERASRNN_TUTORIAL_SIZE") == "small"  # for a quick look

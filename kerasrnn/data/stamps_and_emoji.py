@@ -8,6 +8,7 @@ import pathlib
 import re
 import tarfile
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
@@ -202,9 +203,32 @@ def groups_of(pictures: list[Picture]) -> dict[str, str]:
     return join_groups(reasons)
 
 
+def rgba_of(png: bytes) -> np.ndarray:
+    """The pixels and their opacity, (H, W, 4), 0 to 255."""
+    pixels = tf.io.decode_png(png, channels=4).numpy()
+    if has_filled_opacity(png):
+        pixels[..., 3] = 255
+    return pixels
+
+
+def with_opacity(png: bytes) -> bytes:
+    """The picture; written anew where who decodes it with opacity gets a wrong one."""
+    return tf.io.encode_png(rgba_of(png)).numpy() if has_filled_opacity(png) else png
+
+
+def has_filled_opacity(png: bytes) -> bool:
+    """Whether a PNG is opaque and of less than 8 bits.
+
+    TensorFlow fills the opacity of such a one with the largest number of so many bits,
+    15 for 4 bits, which means that it is hardly there.
+    """
+    header = png[: png.index(b"IDAT")]
+    return png[24] < 8 and b"tRNS" not in header
+
+
 def pixels_of(png: bytes) -> bytes:
     """Height and width, and the pixels."""
-    image = tf.io.decode_png(png, channels=4).numpy()
+    image = rgba_of(png)
     return repr(image.shape).encode() + image.tobytes()
 
 
@@ -240,7 +264,7 @@ def read_stamps(path) -> list[Picture]:
     for stem in sorted({name[:-4] for name in files if not name.endswith(".txt")}):
         captions = stamp_captions(files.get(f"{stem}.txt", b""))
         if f"{stem}.png" in files:
-            png = files[f"{stem}.png"]
+            png = with_opacity(files[f"{stem}.png"])
         else:
             png = render_svg(files[f"{stem}.svg"])
         drawn = f"{stem}.svg" in files or "cartoon" in pathlib.PurePath(stem).parts
@@ -291,7 +315,7 @@ def render_svg(svg: bytes) -> bytes:
 
 def is_photograph(png: bytes) -> bool:
     """Whether few of the pixels equal their neighbour: no plane of one colour."""
-    image = tf.io.decode_png(png, channels=4).numpy()
+    image = rgba_of(png)
     left, right = image[:, :-1], image[:, 1:]
     opaque = (left[..., 3] > 250) & (right[..., 3] > 250)
     same = (left == right).all(-1) & opaque
@@ -305,7 +329,8 @@ def read_emoji(pictures_path, labels_path) -> list[Picture]:
         for member in archive:
             path = pathlib.PurePath(member.name)
             if path.match("img/google/64/*.png"):
-                png[plain_code(path.stem)] = archive.extractfile(member).read()
+                contents = archive.extractfile(member).read()
+                png[plain_code(path.stem)] = with_opacity(contents)
             elif path.match("package/emoji.json"):
                 for entry in json.load(archive.extractfile(member)):
                     names[plain_code(entry["unified"])] = entry["name"].lower()

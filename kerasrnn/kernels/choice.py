@@ -3,23 +3,31 @@
 import contextlib
 import contextvars
 import types
+from collections.abc import Iterator
 
 import keras
 
 from kerasrnn.kernels import reference
+from kerasrnn.kernels.recurrence import Recurrence
 
-# From the fastest to the slowest; the last one runs everything.
+# From the fastest to the slowest; the last one runs everything. Each has `declines`,
+# `describe` and `run`.
 KERNELS = {"reference": reference}
 if keras.backend.backend() == "tensorflow":
-    from kerasrnn.kernels import native, tensorflow
+    from kerasrnn.kernels import fed_decoder, native, tensorflow
 
-    KERNELS = {"native": native, "tensorflow": tensorflow, **KERNELS}
+    KERNELS = {
+        "native": native,
+        "fed_decoder": fed_decoder,
+        "tensorflow": tensorflow,
+        **KERNELS,
+    }
 
 _forced = contextvars.ContextVar("kerasrnn_kernel", default="auto")
 
 
 @contextlib.contextmanager
-def use_kernel(name: str):
+def use_kernel(name: str) -> Iterator[None]:
     """Runs every layer called inside the `with` block on one kernel.
 
     For debugging and for comparisons; what has been traced before keeps its kernel.
@@ -49,7 +57,7 @@ def use_kernel(name: str):
 
 
 def choose_kernel(
-    recurrence, sequences, mask
+    recurrence: Recurrence, sequences, mask
 ) -> tuple[types.ModuleType, dict[str, str]]:
     """The first kernel that accepts, and why each one before it declined.
 

@@ -17,8 +17,8 @@ import dataclasses
 import tensorflow as tf
 
 from kerasrnn.kernels.recurrence import Recurrence
-from kerasrnn.kernels.tensorflow import (
-    cell_class_of,
+from kerasrnn.kernels.tensorflow_cells import cell_class_of, reason_for_no_cell
+from kerasrnn.kernels.tensorflow_loop import (
     join,
     loop,
     number_of_chains,
@@ -27,12 +27,16 @@ from kerasrnn.kernels.tensorflow import (
 )
 
 
-def declines(recurrence: Recurrence, sequences=None, mask=None) -> str | None:
-    """Why a fed decoder is left to TensorFlow's differentiation, or None."""
+def declines(recurrence: Recurrence, sequences, mask) -> str | None:
+    """Why this kernel cannot run `recurrence`, or None if it can."""
+    attention = recurrence.attention
+    if attention is None:
+        return "the cell is not fed with what an attention saw"
+    if recurrence.unroll:
+        return "unroll=True lays the steps out one by one"
     if not recurrence.training:
         return "nothing is trained"
-    memory = recurrence.attention.memory
-    if sequences is not None and sequences.shape[0] != memory.shape[0]:
+    if sequences is not None and sequences.shape[0] != attention.memory.shape[0]:
         return "several rows look at one of the memory"
     if mask is not None:
         return "there is a mask of the targets"
@@ -40,11 +44,16 @@ def declines(recurrence: Recurrence, sequences=None, mask=None) -> str | None:
         return "the cell has dropout"
     if recurrence.dtype not in ("float32", "float64"):
         return f"it is for float32 and float64, not {recurrence.dtype}"
-    return None
+    return reason_for_no_cell(recurrence)
 
 
-def run(recurrence: Recurrence, sequences, initial_state):
-    """Runs `recurrence`; see `Recurrence` for arguments and results."""
+def describe(recurrence: Recurrence) -> str:
+    """How this kernel runs `recurrence`."""
+    return "a TensorFlow loop of cell and attention with a backward pass of its own"
+
+
+def run(recurrence: Recurrence, sequences, initial_state, mask):
+    """Runs `recurrence`: the last output, all outputs or None, the final states."""
     x = tf.transpose(sequences, (1, 0, 2))  # (T, B, D)
     if recurrence.go_backwards:
         x = tf.reverse(x, (0,))
@@ -136,7 +145,7 @@ def flat_product(a, b):
 
 
 class FedDecoder:
-    """The loop, two halves of the batch side by side as in `OwnBackward`."""
+    """The loop over time, two halves of the batch side by side."""
 
     def __init__(self, recurrence, batch):
         attention = recurrence.attention

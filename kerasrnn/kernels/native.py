@@ -5,16 +5,18 @@ enters TensorFlow as operations. Every core takes its share of the batch
 through the whole sequence; masked steps are never computed.
 
 The operations exist only where this package is loaded, so they must never get
-into a SavedModel. `declines` refuses while TensorFlow saves one (it traces
-functions anew then). A function traced before that and handed over as such
-(`signatures=f.get_concrete_function()`) cannot be traced anew: the operations
-take the input `guard`, a captured tensor of a kind that TensorFlow refuses to
-save, so that this fails with an error at export and not in production.
+into an exported model. `declines` refuses while TensorFlow saves one (it traces
+functions anew then), and while a user asks for a concrete function, which is what
+converters are given. A function traced by a call before that, and exported as it is
+(`tf.lite`, freezing, `keras.export.ExportArchive`), cannot be traced anew: the
+operations take the input `guard`, a captured tensor that can be neither saved nor
+frozen, and whose error tells the layer and the remedy.
 """
 
 import ctypes
 import dataclasses
 import functools
+import inspect
 import os
 import pathlib
 
@@ -51,10 +53,35 @@ class _Library:
         self.backward = operations.kerasrnn_backward
         self.input_gradient = operations.kerasrnn_input_gradient
         with tf.init_scope(), tf.device("CPU:0"):
-            self.guard = tf.raw_ops.OptionalNone()
             self.no_floats = tf.zeros((0,))
             self.no_state = tf.zeros((0, 0))
             self.no_mask = tf.zeros((0,), "bool")
+
+
+@functools.lru_cache(maxsize=256)
+def _guard(layer: str):
+    """A tensor that every trace of the layer's operations holds, and no export can.
+
+    TensorFlow shows its value where it refuses to save it, and calls its `numpy` to
+    freeze it.
+    """
+    import tensorflow as tf
+
+    message = (
+        f"layer `{layer}` was traced with the compiled kernel of kerasrnn, which "
+        "cannot be exported. Export a new `tf.function` that was not called yet: its "
+        "`get_concrete_function(...)`, or what is traced inside "
+        "`with kerasrnn.kernels.use_kernel('tensorflow'):`"
+    )
+
+    def refuse():
+        raise ValueError(f"{message[:1].upper()}{message[1:]}.")
+
+    with tf.init_scope(), tf.device("CPU:0"):
+        # Of a dtype that no SavedModel holds.
+        guard = tf.raw_ops.OptionalFromValue(components=[tf.constant(message)])
+    guard.numpy = refuse
+    return guard
 
 
 @functools.cache
@@ -125,6 +152,11 @@ def _place_declines(sequences) -> str | None:
         return "XLA (jit_compile=True) cannot contain it"
     if _saving():
         return "a SavedModel must not contain it"
+    if _is_handed_out():
+        return (
+            "a function from `get_concrete_function` may be exported, unless it was "
+            "called before"
+        )
     return None
 
 
@@ -146,12 +178,28 @@ def _saving() -> bool:
     return save_context.in_save_context()
 
 
+def _is_handed_out() -> bool:
+    """Whether TensorFlow traces because a user asked for a concrete function.
+
+    That is what converters and exporters are given. TensorFlow has no hook for it, so
+    the call stack is asked. A data set's function stays in this process.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code.co_name == "get_concrete_function" and frame.f_back:
+            caller = frame.f_back.f_globals.get("__name__", "")
+            if not caller.startswith("tensorflow.python."):
+                return True
+        frame = frame.f_back
+    return False
+
+
 def _threads() -> int:
     """The threads that a call may use: TensorFlow's setting, else all cores."""
     import tensorflow as tf
 
     configured = tf.config.threading.get_intra_op_parallelism_threads()
-    return configured or _cores()
+    return configured if configured > 0 else _cores()
 
 
 @functools.cache
@@ -163,7 +211,7 @@ def _cores() -> int:
 
 
 def run(recurrence: Recurrence, sequences, initial_state, mask):
-    """Runs `recurrence`; see `Recurrence` for arguments and results."""
+    """Runs `recurrence`: the last output, all outputs or None, the final states."""
     import tensorflow as tf
 
     library, _ = _load()
@@ -175,7 +223,7 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
         "threads": _threads(),
     }
     return_sequences = recurrence.return_sequences
-    others = (library.no_mask if mask is None else mask, library.guard)
+    others = (library.no_mask if mask is None else mask, _guard(recurrence.layer))
 
     def forward(arrays, keep_residuals):
         return library.forward(

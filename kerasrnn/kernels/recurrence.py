@@ -67,6 +67,7 @@ class Recurrence:
         zero_output_for_mask: Whether a masked step gives zeros.
         training: Whether gradients are likely to be asked for.
         dtype: What `sequences`, the states and the weights are computed in.
+        layer: Name of the layer, for errors.
     """
 
     step: Callable
@@ -88,3 +89,4 @@ class Recurrence:
     zero_output_for_mask: bool = False
     training: bool = False
     dtype: str = "float32"
+    layer: str = ""

@@ -28,8 +28,19 @@ def select(mask, new, old):
     return ops.where(mask, new, old)
 
 
+def hide(mask, sequences):
+    """Zeros in place of the masked steps of `sequences` (B, T, …).
+
+    Nobody looks at their outputs, but a gradient of 0 times NaN would be NaN.
+    """
+    mask = mask[(..., *[None] * (len(sequences.shape) - 2))]
+    return ops.where(mask, sequences, ops.zeros_like(sequences))
+
+
 def run(recurrence: Recurrence, sequences, initial_state, mask):
-    """Runs `recurrence` step by step; see `Recurrence` for arguments and results."""
+    """Runs `recurrence`: the last output, all outputs or None, the final states."""
+    if mask is not None:
+        sequences = hide(mask, sequences)
     x = ops.moveaxis(sequences, 1, 0)  # (T, B, D)
     m = None if mask is None else ops.moveaxis(mask, 1, 0)  # (T, B)
     if recurrence.go_backwards:

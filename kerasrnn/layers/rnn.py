@@ -468,6 +468,7 @@ class RNN(keras.layers.Layer):
             output_size=output_size,
             training=bool(training),
             dtype=self.compute_dtype,
+            layer=self.name,
             **{**options, **changes},
             **known,
         )

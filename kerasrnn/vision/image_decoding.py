@@ -6,32 +6,46 @@ a Python program has, checks it, and gives the very same pixels.
 
 import os
 import pathlib
+import re
+from collections.abc import Iterable, Sequence
 from concurrent import futures
 
 import numpy as np
 import tensorflow as tf
 
-from kerasrnn.vision.image_header import (
-    exif_orientation,
-    gif_first_frame,
-    image_size,
-    is_kind,
-)
+from kerasrnn.vision.bmp import BmpHeader, decode_bmp, is_bmp
+from kerasrnn.vision.gif import decode_gif, gif_header, is_gif
+from kerasrnn.vision.image_bytes import checked
+from kerasrnn.vision.jpeg import decode_jpeg, is_jpeg, jpeg_header
+from kerasrnn.vision.png import decode_png, is_png, png_header
+from kerasrnn.vision.webp import decode_webp, is_webp, webp_header
+from kerasrnn.vision.white_canvas import WHITE, on_white
 
 # A picture of more pixels is refused before it is decoded: a file of a few kilobytes
 # can hold gigabytes.
 MAX_PIXELS = 64 * 2**20
-TOO_LARGE = "a picture must have at most"
-WHITE = 255.0
+# A path, the bytes of a file, or pixels.
+Picture = str | os.PathLike | bytes | np.ndarray
 FORMATS = "PNG, JPEG, GIF, BMP or WebP"
+# What tells a file of each kind, what reads its header, and what decodes the rest.
+KINDS = {
+    "png": (is_png, png_header, decode_png),
+    "jpeg": (is_jpeg, jpeg_header, decode_jpeg),
+    "gif": (is_gif, gif_header, decode_gif),
+    "bmp": (is_bmp, BmpHeader, decode_bmp),
+    "webp": (is_webp, webp_header, decode_webp),
+}
 
 
-def decode_image(contents):
+# There is nothing to convert, and to look for it takes most of the time of a trace.
+@tf.autograph.experimental.do_not_convert
+def decode_image(contents: tf.Tensor) -> tf.Tensor:
     """The pixels of an encoded picture: PNG, JPEG, GIF, BMP or WebP.
 
     What is transparent becomes white, grey becomes three equal channels, 16 bits
     become 8 and a fraction, of an animation the first frame counts, and a photograph
-    of a camera that was turned stands upright (where Exif says so, in JPEG).
+    of a camera that was turned stands upright (where Exif says so, in JPEG). A BMP
+    must not be compressed.
 
     Args:
         contents: a scalar string tensor, the bytes of the file.
@@ -44,50 +58,25 @@ def decode_image(contents):
             of more than `MAX_PIXELS`.
     """
     contents = tf.convert_to_tensor(contents)
-    height, width = image_size(contents)
-    fits = tf.debugging.assert_less_equal(
-        height * width,
-        tf.constant(MAX_PIXELS, tf.int64),
-        f"{TOO_LARGE} {MAX_PIXELS} pixels",
-    )
+    kinds = {kind: is_kind(contents) for kind, (is_kind, _, _) in KINDS.items()}
+    is_known = tf.reduce_any([*kinds.values()])
+    contents = checked(contents, is_known, f"a picture must be {FORMATS}")
 
-    def png():
-        # 16 bits a channel hold 8 bits without loss: 257 times as much.
-        pixels = tf.io.decode_png(contents, channels=4, dtype=tf.uint16)
-        return _on_white(tf.cast(pixels, tf.float32) / 257)
+    def decoder(kind):
+        _, read_header, decode = KINDS[kind]
 
-    def jpeg():
-        pixels = tf.io.decode_jpeg(contents, channels=3)
-        return tf.cast(_upright(pixels, exif_orientation(contents)), tf.float32)
+        def read():
+            header = read_header(contents)
+            return decode(_limited(contents, header), header)
 
-    def gif():
-        frame, _, _ = gif_first_frame(contents)
-        pixels = tf.io.decode_image(frame, channels=3, expand_animations=False)
-        return tf.cast(pixels, tf.float32)
+        return read
 
-    def webp():
-        pixels = tf.io.decode_image(contents, expand_animations=False)
-        pixels = tf.cast(pixels, tf.float32)
-        return tf.cond(
-            tf.shape(pixels)[-1] == 4,
-            lambda: _on_white(pixels),
-            lambda: pixels[..., :3],
-        )
-
-    def other():
-        pixels = tf.io.decode_image(contents, channels=3, expand_animations=False)
-        return tf.cast(pixels, tf.float32)
-
-    with tf.control_dependencies([fits] if fits is not None else []):
-        decoders = {"png": png, "jpeg": jpeg, "gif": gif, "webp": webp}
-        pixels = tf.case(
-            [(is_kind(contents, kind), decode) for kind, decode in decoders.items()],
-            default=other,
-        )
+    cases = [(found, decoder(kind)) for kind, found in kinds.items()]
+    pixels = tf.case(cases[:-1], default=cases[-1][1])
     return tf.ensure_shape(pixels, (None, None, 3))
 
 
-def fit_to_square(image, size):
+def fit_to_square(image: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
     """The whole picture in the middle of a white square.
 
     The longer side becomes `size`; the proportions stay.
@@ -116,7 +105,12 @@ def fit_to_square(image, size):
     return tf.ensure_shape(image, (side, side, 3))
 
 
-def read_images(inputs, size: int, *, names=None) -> np.ndarray:
+def read_images(
+    inputs: Picture | Iterable[Picture],
+    size: int,
+    *,
+    names: Sequence[str] | None = None,
+) -> np.ndarray:
     """Pictures of any kind and size as one array, each as `fit_to_square` fits it.
 
     Args:
@@ -171,19 +165,27 @@ def _read_image(item, size, name):
         raise TypeError(
             f"{name} must be a path, bytes or an array; got {type(item).__name__}."
         )
-    contents = tf.constant(item)
     try:
-        return _decode_and_fit(contents, tf.constant(size)).numpy()
+        return _decode_and_fit(tf.constant(item), tf.constant(size)).numpy()
     except tf.errors.InvalidArgumentError as error:
-        if TOO_LARGE in str(error):
-            height, width = (int(side) for side in _size(contents))
-            problem = f"have at most {MAX_PIXELS} pixels; got {height} x {width}."
-        else:
-            problem = (
-                f"be a picture ({FORMATS}); got {len(item)} bytes that are none, or a "
-                f"damaged one, {item[:16]!r}: {_reason(error)}"
-            )
-        raise ValueError(f"{name} must {problem}") from error
+        raise ValueError(
+            f"{name} must be a picture ({FORMATS}); got {len(item)} bytes that are "
+            f"none, or a damaged one, {item[:16]!r}: {_reason(error)}"
+        ) from error
+
+
+def _limited(contents, header):
+    """The bytes, of a picture that is not too large by its header."""
+    height, width = header.height, header.width
+    return checked(
+        contents,
+        (height > 0) & (width > 0) & (height <= MAX_PIXELS // tf.maximum(width, 1)),
+        tf.strings.format(
+            f"a picture must have at least 1 and at most {MAX_PIXELS} pixels; got "
+            "{} x {}",
+            (height, width),
+        ),
+    )
 
 
 def _array_pixels(array, name):
@@ -204,30 +206,14 @@ def _array_pixels(array, name):
     if array.dtype.kind == "f" and high <= 1:
         image = image * 255
     if image.shape[-1] == 4:
-        return _on_white(image)
+        return on_white(image)
     return np.broadcast_to(image, (*image.shape[:2], 3))
 
 
-def _on_white(pixels):
-    opacity = pixels[..., 3:] / 255
-    return pixels[..., :3] * opacity + WHITE * (1 - opacity)
-
-
-def _upright(image, orientation):
-    """Undo a camera's turn: transpose, then mirror, as Exif's eight cases ask."""
-
-    def is_one_of(*cases):
-        return tf.reduce_any(orientation == tf.constant(cases, tf.int64))
-
-    def if_so(condition, change, image):
-        return tf.cond(condition, lambda: change(image), lambda: image)
-
-    image = if_so(orientation >= 5, lambda x: tf.transpose(x, (1, 0, 2)), image)
-    image = if_so(is_one_of(2, 3, 6, 7), lambda x: x[:, ::-1], image)
-    return if_so(is_one_of(3, 4, 7, 8), lambda x: x[::-1], image)
-
-
-@tf.function(input_signature=[tf.TensorSpec((), tf.string), tf.TensorSpec((), "int32")])
+@tf.function(
+    autograph=False,
+    input_signature=[tf.TensorSpec((), tf.string), tf.TensorSpec((), "int32")],
+)
 def _decode_and_fit(contents, size):
     return fit_to_square(decode_image(contents), size)
 
@@ -239,12 +225,9 @@ def _fit(image, size):
     return fit_to_square(image, size)
 
 
-@tf.function(input_signature=[tf.TensorSpec((), tf.string)])
-def _size(contents):
-    return image_size(contents)
-
-
 def _reason(error):
     """What TensorFlow says, without where in the graph."""
-    lines = [line.strip() for line in str(error.message).splitlines()]
+    if ours := re.search(r"assertion failed: \[(.*?)\]", error.message):
+        return ours[1] + "."
+    lines = [line.strip() for line in error.message.splitlines()]
     return [line for line in lines if line and not line.startswith("[[")][-1][:200]

@@ -1,7 +1,9 @@
 """An image to a grid of features, by a network that was trained on ImageNet."""
 
+import contextlib
 import dataclasses
 import functools
+from concurrent import futures
 
 import keras
 import numpy as np
@@ -9,7 +11,6 @@ from keras import ops
 
 from kerasrnn.fetching import FetchError
 from kerasrnn.vision.efficientnet_lite import GRID, IMAGE_SIZE, load_efficientnet_lite0
-from kerasrnn.vision.untraced import untraced
 
 EFFICIENTNET_LITE0 = "efficientnet_lite0"
 
@@ -108,7 +109,7 @@ class ImageEncoder(keras.layers.Layer):
         *,
         name: str | None = None,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(name=name, **kwargs)
         if model != EFFICIENTNET_LITE0 and model not in MODULE_OF:
             raise ValueError(
@@ -137,7 +138,7 @@ class ImageEncoder(keras.layers.Layer):
         """D, the number of features at a place."""
         return _grid(self.model).dim
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         expected = (self.image_size, self.image_size, 3)
         if tuple(input_shape[1:]) != expected:
             raise ValueError(
@@ -145,10 +146,10 @@ class ImageEncoder(keras.layers.Layer):
                 f"{self.model}; got {tuple(input_shape)}."
             )
         weights = self.initial_weights
-        self.backbone = untraced(lambda: _backbone(self.model, weights))
+        self.backbone = _untraced(lambda: _backbone(self.model, weights))
         self.backbone.trainable = self.trainable
 
-    def call(self, images, training=False):
+    def call(self, images, training: bool = False):
         x = ops.cast(images, "float32")
         if self.model != EFFICIENTNET_LITE0:
             # On PyTorch, Keras's own function writes into what it is given.
@@ -158,7 +159,7 @@ class ImageEncoder(keras.layers.Layer):
         grid = ops.reshape(grid, (-1, self.locations, self.dim))
         return ops.cast(grid, "float32")  # (B, L, D)
 
-    def predict_on_batch(self, images) -> np.ndarray:
+    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
         """What a call gives outside of training, compiled and kept for the next one.
 
         Args:
@@ -170,14 +171,14 @@ class ImageEncoder(keras.layers.Layer):
             self._predict_on_batch = keras.Model(inputs, self(inputs)).predict_on_batch
         return np.asarray(self._predict_on_batch(images))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], self.locations, self.dim)
 
     def compute_output_spec(self, images, training=False):
         shape = self.compute_output_shape(images.shape)
         return keras.KerasTensor(shape, dtype="float32")
 
-    def get_config(self):
+    def get_config(self) -> dict:
         config = super().get_config()
         return {**config, "model": self.model, "weights": self.initial_weights}
 
@@ -200,7 +201,7 @@ def _grid(model):
         rows, columns, dim = GRID
     else:
         # Keras says it in no table, so that the layers have to be put together.
-        backbone = untraced(lambda: _backbone(model, None))
+        backbone = _untraced(lambda: _backbone(model, None))
         rows, columns, dim = backbone.output_shape[1:]
     return Grid(locations=rows * columns, dim=dim)
 
@@ -221,3 +222,31 @@ def _backbone(model, weights):
             "put the file into ~/.keras/models yourself, or use the encoder "
             f'"{EFFICIENTNET_LITE0}".'
         ) from error
+
+
+def _untraced(function):
+    """The function's result, computed outside of any trace that is under way.
+
+    `fit` builds a model that is not built yet inside a trace. There, variables have
+    no values yet, and trained weights that are loaded into them are lost without a
+    word. A trace belongs to its thread, so that a thread of its own has none; what
+    else belongs to the thread and decides how variables are made goes along.
+    """
+    policy = keras.config.dtype_policy()
+    distribution = keras.distribution.distribution()
+    scope = contextlib.nullcontext()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if tf.distribute.has_strategy():
+            scope = tf.distribute.get_strategy().scope()
+
+    def run():
+        keras.config.set_dtype_policy(policy)
+        if distribution is not None:
+            keras.distribution.set_distribution(distribution)
+        with scope:
+            return function()
+
+    with futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(run).result()

@@ -7,12 +7,12 @@ from kerasrnn.text import (
     TargetTokenizer,
     WordTokenizer,
 )
-from kerasrnn.zoo.attention_captioner import AttentionCaptioner
-from kerasrnn.zoo.char_language_model import CharLanguageModel
-from kerasrnn.zoo.image_captioner import ImageCaptioner
-from kerasrnn.zoo.sentiment_classifier import SentimentClassifier
-from kerasrnn.zoo.seq2seq import Seq2Seq
-from kerasrnn.zoo.seq2seq_attention import Seq2SeqAttention
+from kerasrnn.zoo.captioning.attention_captioner import AttentionCaptioner
+from kerasrnn.zoo.captioning.image_captioner import ImageCaptioner
+from kerasrnn.zoo.language_model.char_language_model import CharLanguageModel
+from kerasrnn.zoo.sentiment.sentiment_classifier import SentimentClassifier
+from kerasrnn.zoo.translation.seq2seq import Seq2Seq
+from kerasrnn.zoo.translation.seq2seq_attention import Seq2SeqAttention
 
 MODELS = {
     "SentimentClassifier": SentimentClassifier,

@@ -15,9 +15,9 @@ import h5py
 import keras
 import numpy as np
 
+from kerasrnn.catalogue import PRESET_FILE as CONFIG_FILE
+from kerasrnn.catalogue import find_preset, unknown_name
 from kerasrnn.version import __version__
-from kerasrnn.zoo.catalogue import PRESET_FILE as CONFIG_FILE
-from kerasrnn.zoo.catalogue import find_preset, unknown_name
 
 VOCABULARY_FILE = "vocabulary.txt"
 WEIGHTS_FILE = "model.weights.h5"

@@ -1,7 +1,8 @@
 import keras
 
+from kerasrnn import catalogue
 from kerasrnn.export import saved_model
-from kerasrnn.zoo import catalogue, preset
+from kerasrnn.zoo import preset
 from kerasrnn.zoo.model_inputs import (
     as_array,
     as_column,

@@ -1,15 +1,24 @@
 import collections
 import hashlib
+import io
 import json
 
+import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from PIL import Image
 from written_packages import deb, npm_archive
 
 from kerasrnn.data import stamps_and_emoji
 from kerasrnn.data.caption_groups import caption_key, join_groups
-from kerasrnn.data.stamps_and_emoji import base_code, is_photograph, render_svg
+from kerasrnn.data.stamps_and_emoji import (
+    base_code,
+    is_photograph,
+    render_svg,
+    rgba_of,
+    with_opacity,
+)
 from kerasrnn.data.tfds_builder import prepared_builder
 
 SVG = b"""<svg xmlns="http://www.w3.org/2000/svg" width="40pt" height="20pt">
@@ -241,6 +250,28 @@ def test_groups_join_over_any_chain():
 
 def test_a_photograph_has_no_plane_of_one_colour():
     assert is_photograph(noise()) and not is_photograph(png(5))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("transparent", [False, True])
+def test_a_picture_of_few_bits_is_as_opaque_as_it_says(bits, transparent):
+    # The operation that decodes gives 4 bits without opacity one of 15 in 255.
+    palette = np.random.default_rng(bits).integers(0, 256, (2**bits, 3), dtype="uint8")
+    indices = (np.arange(48).reshape(6, 8) % 2**bits).astype("uint8")
+    image = Image.fromarray(indices, "P")
+    image.putpalette(palette.tobytes())
+    options = {"transparency": 1} if transparent else {}
+    file = io.BytesIO()
+    image.save(file, "PNG", bits=bits, **options)
+    contents = file.getvalue()
+    assert contents[24] == bits
+    opacity = np.where(transparent & (indices == 1), 0, 255)[..., None]
+    expected = np.concatenate([palette[indices], opacity], -1)
+    np.testing.assert_array_equal(rgba_of(contents), expected)
+    # As the data set is decoded, and its users do.
+    found = tf.io.decode_png(with_opacity(contents), channels=4)
+    np.testing.assert_array_equal(found, expected)
+    assert (with_opacity(contents) == contents) == (transparent or bits == 8)
 
 
 def test_without_resvg_it_says_what_to_install(monkeypatch):

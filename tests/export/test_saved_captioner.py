@@ -1,9 +1,12 @@
 """A captioner as a SavedModel: the bytes of pictures in, captions out."""
 
+import io
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
+from PIL import Image
 from tiny_captioner import (
     LOCATIONS,
     captioner,
@@ -16,11 +19,20 @@ from without_keras import run_without_keras
 from kerasrnn.vision import features_of
 from kerasrnn.zoo import ImageCaptioner
 
+
+def animated_webp():
+    frames = [Image.new("RGB", (40, 30), (shade, 20, 200)) for shade in (10, 200)]
+    file = io.BytesIO()
+    frames[0].save(file, "WEBP", save_all=True, append_images=frames[1:])
+    return file.getvalue()
+
+
 PICTURES = [
     picture((1, 0, 0)),
     picture((0, 0, 1), (300, 5), "JPEG"),
     picture((0, 1, 0), (1, 1), "BMP"),
     picture((1, 1, 0), (7, 90), "GIF"),
+    animated_webp(),
 ]
 
 # It captions the files of a folder, alone and together, and is shown a broken one.

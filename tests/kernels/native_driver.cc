@@ -1,8 +1,8 @@
 // Runs the compiled kernel without TensorFlow, for the sanitizers: random
 // configurations, every array allocated at its exact size and full of NaN where
-// the kernel is to write, every instruction set that the machine has, one thread
-// and several, and calls from several threads at once. All must give the same
-// numbers.
+// the kernel is to write, every instruction set that the machine has, one
+// thread and several, and calls from several threads at once. All must give the
+// same numbers.
 
 #include <algorithm>
 #include <cmath>
@@ -38,10 +38,13 @@ constexpr unsigned kFamilies = 5;
 
 struct Case {
   explicit Case(unsigned seed) : random(seed) {
-    auto up_to = [&](int most) { return 1 + static_cast<int>(random() % most); };
+    auto up_to = [&](int most) {
+      return 1 + static_cast<int>(random() % most);
+    };
     family = static_cast<Family>(seed % kFamilies);
     const unsigned kind = seed / kFamilies % kKinds;
-    batch = up_to(20), steps = up_to(9), features = up_to(40), units = up_to(80);
+    batch = up_to(20), steps = up_to(9), features = up_to(40),
+    units = up_to(80);
     if (kind == kLarge) {
       batch = 15 + up_to(8), steps = 15 + up_to(5);
       features = 30 + up_to(40), units = 125 + up_to(25);
@@ -53,7 +56,7 @@ struct Case {
     if (kind == kNoFeatures) features = 0;
     if (kind == kMoreTasksThanRows) batch = up_to(3);
     if (kind == kWholeBlocks) features = 16 * up_to(3), units = 16 * up_to(5);
-    const int64_t gates = family == Family::kLstm ? 4
+    const int64_t gates = family == Family::kLstm  ? 4
                           : family < Family::kLstm ? 1
                                                    : 3;
     const int64_t biases = family == Family::kGruResetAfter ? 2 : 1;
@@ -138,7 +141,8 @@ struct Case {
     done = done && kernels.backward(p, g) &&
            kernels.input_gradient(p, records.data(), d_x.data());
     if (!done) {
-      std::fprintf(stderr, "a call failed, or training differs from inference\n");
+      std::fprintf(stderr,
+                   "a call failed, or training differs from inference\n");
       std::exit(1);
     }
     Floats all;
@@ -167,8 +171,8 @@ std::vector<const kerasrnn::Kernels*> kernels_here() {
 #ifdef __x86_64__
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
     all.push_back(&kerasrnn::kAvx2);
-  if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw"))
+  if (__builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
     all.push_back(&kerasrnn::kAvx512);
 #endif
   return all;
@@ -210,7 +214,8 @@ int main(int, char** arguments) {
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < 4; ++i)
     threads.emplace_back([=] {
-      for (unsigned seed = i; seed < cases; seed += 4) check_beside_others(seed);
+      for (unsigned seed = i; seed < cases; seed += 4)
+        check_beside_others(seed);
     });
   for (std::thread& thread : threads) thread.join();
   std::printf("no difference in %u cases\n", cases);

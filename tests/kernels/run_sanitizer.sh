@@ -1,20 +1,30 @@
 #!/usr/bin/env bash
 # The compiled kernel under a sanitizer: run_sanitizer.sh address,undefined|thread FOLDER [CASES]
+# First its arithmetic with right arrays, then its operations with wrong ones.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 native=$here/../../kerasrnn/kernels/native
+folder=$2
 flags=(-std=c++17 -O1 -g -ffp-contract=fast -fsanitize="$1" -fno-sanitize-recover=all)
-objects=()
-sources=("$here/native_driver.cc" "$native/threads.cc" "$native/isa_baseline.cc")
-[[ $(uname -m) == x86_64 ]] && sources+=("$native/isa_avx2.cc" "$native/isa_avx512.cc")
-for source in "${sources[@]}"; do
-    object=$2/$(basename "$source" .cc).o
+flags+=(-Wall -Wextra -Werror)
+kernel=(threads isa_baseline)
+[[ $(uname -m) == x86_64 ]] && kernel+=(isa_avx2 isa_avx512)
+running=()
+for name in "${kernel[@]}" ops native_driver inputs_driver fake_tensorflow; do
+    source=$native/$name.cc
+    [[ -e $source ]] || source=$here/$name.cc
     machine=()
-    [[ $source == *isa_avx* ]] && machine=(-mavx2 -mfma)
-    [[ $source == *isa_avx512* ]] && machine+=(-mavx512f -mavx512dq -mavx512vl -mavx512bw)
-    "${CXX:-g++}" "${flags[@]}" "${machine[@]}" -c "$source" -o "$object" &
-    objects+=("$object")
+    [[ $name == isa_avx* ]] && machine=(-mavx2 -mfma)
+    [[ $name == isa_avx512 ]] && machine+=(-mavx512f -mavx512dq -mavx512vl -mavx512bw)
+    "${CXX:-g++}" "${flags[@]}" "${machine[@]}" -c "$source" -o "$folder/$name.o" &
+    running+=($!)
 done
-wait
-"${CXX:-g++}" "${flags[@]}" "${objects[@]}" -pthread -o "$2/driver"
-UBSAN_OPTIONS=print_stacktrace=1 "$2/driver" "${3:-100}"
+for one in "${running[@]}"; do wait "$one"; done
+link() {
+    local objects=("${@/#/$folder/}")
+    "${CXX:-g++}" "${flags[@]}" "${objects[@]/%/.o}" -pthread -o "$folder/$1.run"
+    UBSAN_OPTIONS=print_stacktrace=1 "$folder/$1.run" "${cases:-100}"
+}
+cases=${3:-}
+link native_driver "${kernel[@]}"
+link inputs_driver fake_tensorflow ops "${kernel[@]}"

@@ -88,7 +88,7 @@ def assert_same(found, expected):
 @pytest.mark.parametrize("attention", ATTENTIONS)
 def test_it_equals_the_differentiated_loop(cell, attention):
     layer, mask = decoder(cell, attention), tf.constant(MASK)
-    found = numbers(layer, X, MEMORY, mask, "tensorflow")
+    found = numbers(layer, X, MEMORY, mask, "fed_decoder")
     assert_same(found, numbers(layer, X, MEMORY, mask, "reference"))
     assert all(np.isfinite(a).all() for a in found)
 
@@ -99,17 +99,17 @@ def test_two_halves_of_a_batch_equal_the_whole(options):
     layer = decoder("lstm", **options)
     x, memory = tf.tile(X, (141, 1, 1)), tf.tile(MEMORY, (141, 1, 1))
     mask = tf.constant(np.tile(MASK, (141, 1)))
-    found = numbers(layer, x, memory, mask, "tensorflow")
+    found = numbers(layer, x, memory, mask, "fed_decoder")
     assert_same(found, numbers(layer, x, memory, mask, "reference"))
 
 
 def test_eagerly_and_of_the_last_step_only():
     layer = decoder()
     mask = tf.constant(MASK)
-    found = numbers(layer, X, MEMORY, mask, "tensorflow", compiled=False)
+    found = numbers(layer, X, MEMORY, mask, "fed_decoder", compiled=False)
     assert_same(found, numbers(layer, X, MEMORY, mask, "reference"))
     last = RNN(layer.cell)
-    with use_kernel("tensorflow"):
+    with use_kernel("fed_decoder"):
         y, alignments = last(X, memory=MEMORY, memory_mask=mask, training=True)
     np.testing.assert_allclose(y, found[0][:, -1], atol=1e-6)
     np.testing.assert_allclose(alignments, found[1][:, -1], atol=1e-6)
@@ -118,8 +118,11 @@ def test_eagerly_and_of_the_last_step_only():
 def test_it_says_what_it_leaves_to_others():
     layer = decoder()
     layer(X, memory=MEMORY)
+    assert layer.explain().startswith("kernel: fed_decoder\n")
     assert "with a backward pass of its own" in layer.explain()
-    assert "differentiated by TensorFlow, since nothing is" in layer.explain(False)
+    left = layer.explain(training=False)
+    assert "kernel: tensorflow\nhow: a TensorFlow loop differentiated by" in left
+    assert "not fed_decoder: nothing is trained" in left
     dropping = RNN(
         AttentionCell(
             GRUCell(U, dropout=0.5),
@@ -129,6 +132,31 @@ def test_it_says_what_it_leaves_to_others():
         )
     )
     dropping(X, memory=MEMORY)
-    assert "since the cell has dropout" in dropping.explain()
+    assert "not fed_decoder: the cell has dropout" in dropping.explain()
     mixed = RNN(layer.cell, dtype="mixed_bfloat16")
     assert "for float32 and float64, not bfloat16" in mixed.explain()
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments", "reason"),
+    [
+        ({"unroll": True}, {}, "unroll=True"),
+        ({}, {"mask": tf.ones((B, T), "bool")}, "a mask of the targets"),
+        ({}, {"memory": MEMORY[:1]}, "several rows look at one"),
+        ({}, {"training": False}, "nothing is trained"),
+    ],
+)
+def test_what_it_cannot_run_is_refused_by_name(options, arguments, reason):
+    layer = decoder(**options)
+    layer(X, memory=MEMORY)
+    arguments = {"memory": MEMORY, "training": True, **arguments}
+    with (
+        use_kernel("fed_decoder"),
+        pytest.raises(ValueError, match=f"kernel .fed_decoder. cannot run.*{reason}"),
+    ):
+        layer(X, **arguments)
+
+
+def test_a_cell_that_is_not_fed_is_left_to_others():
+    with use_kernel("fed_decoder"), pytest.raises(ValueError, match="is not fed with"):
+        RNN(GRUCell(U))(X)

@@ -7,8 +7,10 @@ import pytest
 from kerasrnn.kernels import KERNELS, use_kernel
 from kerasrnn.layers import GRU, LSTM, SimpleRNN
 
-# The compiled kernel computes in float32 only: tests/kernels/test_native.py.
-FAST = [name for name in KERNELS if name not in ("native", "reference")]
+# The compiled kernel computes in float32 only: tests/kernels/test_native.py. What is
+# fed with what it saw: tests/kernels/test_fed_decoder.py.
+ELSEWHERE = ("native", "fed_decoder", "reference")
+FAST = [name for name in KERNELS if name not in ELSEWHERE]
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((4, 13, 3))
 MASK = RNG.random((4, 13)) < 0.6

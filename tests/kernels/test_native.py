@@ -18,6 +18,9 @@ pytestmark = pytest.mark.skipif(
 )
 if native.available():
     import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
 
 FAMILIES = {
     "simple_rnn_tanh": ("SimpleRNN", {}),
@@ -398,14 +401,68 @@ def test_a_function_traced_before_saving_does_not_contain_it(model_and_input, tm
     assert_exported(tmp_path / "model", x, expected)
 
 
-def test_a_concrete_function_with_it_cannot_be_saved(model_and_input, tmp_path):
-    model, x = model_and_input
+# What an export says where there is nothing left to trace anew.
+NAMED = "ayer `layer_to_export` was traced with the compiled kernel.*use_kernel"
+
+
+@pytest.fixture
+def traced(request):
+    """A model, its input, a function, and the concrete one: of a call, or asked for."""
+    model = keras.Sequential(
+        [keras.Input((4, 3)), layers.GRU(2, name="layer_to_export")]
+    )
+    x = tf.constant(np.random.default_rng(0).normal(size=(2, 4, 3)), "float32")
+    function, called = tf.function(lambda x: model(x)), request.param == "called"
+    if called:
+        function(x)
+    concrete = function.get_concrete_function(tf.TensorSpec(x.shape))
+    assert ("KerasrnnForward" in str(concrete.graph.as_graph_def())) == called
     module = tf.Module()
     module.model = model
-    module.serve = tf.function(lambda x: model(x))
-    concrete = module.serve.get_concrete_function(tf.TensorSpec(x.shape))
-    with pytest.raises(AssertionError, match="untracked"):
+    return module, x, function, concrete
+
+
+asked_for = pytest.mark.parametrize("traced", ["asked for"], indirect=True)
+called = pytest.mark.parametrize("traced", ["called"], indirect=True)
+
+
+@asked_for
+def test_a_concrete_function_can_be_exported(traced, tmp_path):
+    module, x, _, concrete = traced
+    tf.saved_model.save(module, tmp_path / "model", signatures=concrete)
+    assert_exported(tmp_path / "model", x, module.model(x))
+    frozen = convert_variables_to_constants_v2(concrete)
+    np.testing.assert_allclose(frozen(x)[0], module.model(x), atol=1e-5)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS,
+        tf.lite.OpsSet.SELECT_TF_OPS,
+    ]
+    assert b"Kerasrnn" not in converter.convert()
+
+
+@called
+def test_an_export_of_a_called_function_names_layer_and_remedy(traced, tmp_path):
+    module, _, function, concrete = traced
+    with pytest.raises(AssertionError, match=f"untracked(.|\n)*{NAMED}"):
         tf.saved_model.save(module, tmp_path / "model", signatures=concrete)
+    with pytest.raises(ValueError, match=NAMED):
+        convert_variables_to_constants_v2(concrete)
+    with pytest.raises(ValueError, match=NAMED):
+        tf.lite.TFLiteConverter.from_concrete_functions([concrete], module).convert()
+    archive = keras.export.ExportArchive()
+    archive.track(module.model)
+    archive.add_endpoint("serve", function)
+    with pytest.raises(AssertionError, match=NAMED):
+        archive.write_out(tmp_path / "archive")
+
+
+def test_the_compiled_kernel_forced_into_a_concrete_function_is_refused():
+    layer = layers.LSTM(4)
+    layer.build((2, 3, 4))
+    spec = tf.TensorSpec((2, 3, 4))
+    with use_kernel("native"), pytest.raises(ValueError, match="may be exported"):
+        tf.function(lambda x: layer(x)).get_concrete_function(spec)
 
 
 def test_xla_does_not_contain_it(model_and_input):
@@ -425,7 +482,8 @@ def test_runs_inside_datasets_and_vectorized_maps():
     layer = layers.GRU(5)
     x = np.random.default_rng(0).normal(size=(6, 2, 7, 3)).astype("float32")
     expected = np.stack([layer(one) for one in x])
-    mapped = tf.data.Dataset.from_tensor_slices(x).map(layer)
+    with use_kernel("native"):
+        mapped = tf.data.Dataset.from_tensor_slices(x).map(layer)
     np.testing.assert_allclose(np.stack(list(mapped)), expected, atol=1e-6)
     np.testing.assert_allclose(tf.map_fn(layer, x), expected, atol=1e-6)
 
@@ -469,4 +527,4 @@ def test_sanitizers_find_nothing(sanitizer, tmp_path):
 
 
 def test_every_kernel_is_listed_from_the_fastest():
-    assert list(KERNELS) == ["native", "tensorflow", "reference"]
+    assert list(KERNELS) == ["native", "fed_decoder", "tensorflow", "reference"]

@@ -1,6 +1,6 @@
 import numpy as np
 
-from kerasrnn.training import batch_order
+from kerasrnn.training.batch_order import batch_order
 
 LENGTHS = np.random.default_rng(0).integers(1, 60, 1003)
 

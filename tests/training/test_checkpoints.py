@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kerasrnn.training import Checkpoints
+from kerasrnn.training.checkpoints import Checkpoints
 
 
 @pytest.fixture
@@ -39,6 +39,23 @@ def test_a_damaged_one_is_skipped_for_the_one_before(folder, damage):
     np.testing.assert_array_equal(arrays["w"], np.arange(500.0) + 20)
     assert len(checkpoints.skipped) == 1
     assert checkpoints.skipped[0].startswith("step-00000030.npz: ")
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"checkpoints": [7]}'])
+def test_without_its_list_the_checkpoints_are_known_by_name(folder, text):
+    state_file = folder / "state.json"
+    if text is None:
+        state_file.unlink()
+    else:
+        state_file.write_text(text)
+    (folder / "step-00000030.npz").write_bytes(b"cut off")
+    checkpoints = Checkpoints(folder)
+    arrays, state = checkpoints.load()
+    assert state == {"step": 20}
+    np.testing.assert_array_equal(arrays["w"], np.arange(500.0) + 20)
+    assert checkpoints.skipped[0].startswith("step-00000030.npz: ")
+    checkpoints.save(40, {"w": np.zeros(1)}, {"step": 40})
+    assert Checkpoints(folder).load()[1] == {"step": 40}
 
 
 def test_with_none_that_is_sound_it_starts_anew(folder):

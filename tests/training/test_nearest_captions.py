@@ -1,14 +1,17 @@
 import numpy as np
 import pytest
 
-from kerasrnn.training import nearest_neighbour_captions, pooled
+from kerasrnn.training.captioning.nearest_captions import (
+    nearest_neighbour_captions,
+    pooled,
+)
 
 pytest.importorskip("sacrebleu")
 
 
 def test_the_nearest_is_by_angle_and_not_by_length(monkeypatch):
     monkeypatch.setattr(
-        "kerasrnn.training.nearest_captions.BLOCK", 2
+        "kerasrnn.training.captioning.nearest_captions.BLOCK", 2
     )  # three test pictures are two blocks
     train = np.array([[10.0, 0], [0, 0.1], [3, 3], [0, 0]])
     captions = [["east", "right"], ["north"], ["north east"], ["nowhere"]]

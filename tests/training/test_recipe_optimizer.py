@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from kerasrnn.training import WarmUp, recipe_optimizer
+from kerasrnn.training import WarmUp
+from kerasrnn.training.recipe_optimizer import recipe_optimizer
 
 
 def rates(steps=100, **training):

@@ -4,11 +4,14 @@ import json
 import pytest
 from tiny_run import CONFIG, write_recipe
 
+from kerasrnn import catalogue
 from kerasrnn.training import report
-from kerasrnn.zoo import catalogue, load_recipe
+from kerasrnn.training.run_folder import FORMAT
+from kerasrnn.zoo import load_recipe
 
 RESULTS = {
     "recipe": "tiny",
+    "headline": "test_accuracy",
     "data": {
         "name": "movie_snippets",
         "examples": {"train": 8214, "validation": 1034, "test": 1001},
@@ -92,7 +95,7 @@ def test_only_a_better_run_is_published(folder):
     for name in ("preset", "figures"):
         (run / name).mkdir(parents=True)
         (run / name / "new").write_text("")
-    settings = {"model": CONFIG["model"], "data": CONFIG["data"]}
+    settings = {"format": FORMAT, "model": CONFIG["model"], "data": CONFIG["data"]}
     (run / "run.json").write_text(json.dumps(settings))
     worse = RESULTS | {"metrics": {"test_accuracy": 0.79}}
     (run / "results.json").write_text(json.dumps(worse))
@@ -114,6 +117,7 @@ def test_only_a_better_run_is_published(folder):
 TRANSLATING = {
     **RESULTS,
     "recipe": "translating",
+    "headline": "test_bleu",
     "task": "Seq2SeqAttention",
     "data": {
         "name": "bible_en_es",

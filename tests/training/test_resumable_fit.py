@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasrnn.training import Checkpoints, resumable_fit
+from kerasrnn.training.checkpoints import Checkpoints
+from kerasrnn.training.resumable_fit import resumable_fit
 
 
 class Data:

@@ -17,8 +17,8 @@ from tiny_captions import (
 
 from kerasrnn.data import CaptionedImages
 from kerasrnn.training import CaptionSamples, CaptionScores
-from kerasrnn.training.caption_data import CaptionData, caption_ids
-from kerasrnn.training.captioning import Captioning
+from kerasrnn.training.captioning.caption_data import CaptionData, caption_ids
+from kerasrnn.training.captioning.captioning import Captioning
 from kerasrnn.zoo import Task
 
 pytest.importorskip("sacrebleu")

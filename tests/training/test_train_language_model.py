@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from kerasrnn.text import CharacterStreams, CharacterText
-from kerasrnn.training import evaluate, every_number, train
-from kerasrnn.training.language_modelling import LanguageData
+from kerasrnn.training import evaluate, train
+from kerasrnn.training.language_model.every_number import every_number
+from kerasrnn.training.language_model.language_modelling import LanguageData
 from kerasrnn.zoo import CharLanguageModel, Recipe, Task, load_recipe
 
 BOOK = "".join(f"{n} bottles of beer on the wall, {n} bottles.\n" for n in range(400))
@@ -123,7 +124,7 @@ def test_a_run_that_was_stopped_ends_in_the_same_weights(run, book, tmp_path):
     # In the middle of an epoch, between two checkpoints.
     out = tmp_path / "out"
     with pytest.MonkeyPatch.context() as patch:
-        from kerasrnn.training.text_samples import TextSamples
+        from kerasrnn.training.language_model.text_samples import TextSamples
 
         def stop(self, batch, logs=None):
             self.step += 1

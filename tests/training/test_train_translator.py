@@ -9,8 +9,8 @@ from tiny_translation import pairs, write_pairs, write_translation_recipe
 
 from kerasrnn.data import TextPairs
 from kerasrnn.training import evaluate
-from kerasrnn.training.bleu_by_length import bleu_by_length
-from kerasrnn.training.translation_data import TranslationData, pair_ids
+from kerasrnn.training.translation.translation import bleu_by_length
+from kerasrnn.training.translation.translation_data import TranslationData, pair_ids
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,9 @@ from tiny_translation import ENGLISH, SPANISH
 
 from kerasrnn.metrics import translation_scores
 from kerasrnn.text import PairTokenizer, WordTokenizer
-from kerasrnn.training import TranslationSamples, TranslationScores, translate_texts
+from kerasrnn.training import TranslationSamples, TranslationScores
 from kerasrnn.training.progress import CountLine
+from kerasrnn.training.translation.translation_scores import translate_texts
 from kerasrnn.zoo import Seq2Seq
 
 

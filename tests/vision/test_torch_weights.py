@@ -171,7 +171,7 @@ def test_a_tensor_outside_its_storage_is_refused(write, shape, strides, offset):
 @pytest.mark.parametrize(
     ("content", "match"),
     [
-        (b"", "EOFError"),
+        (b"", "exhausted before seeing STOP"),
         (b"not a pickle", "must hold a dictionary of tensors"),
         (pickle.dumps(3, 2) * 3, "must hold a dictionary of tensors"),
         (legacy(b"\x80\x02J\x01\x00\x00\x00.", {}), "it holds a int"),
@@ -189,6 +189,140 @@ def test_a_broken_file_is_a_clear_error(tmp_path, content, match):
     with pytest.raises(ValueError, match=match) as raised:
         read_torch_weights(path)
     assert "weights.pth" in str(raised.value)
+
+
+def nested(depth):
+    """A tuple of a tuple of ... twice each: 2 ** depth of them, in a few bytes."""
+    return (
+        b")"
+        + b"q\x00"
+        + b"".join(
+            b"h" + bytes([i]) + b"\x86" + b"q" + bytes([i + 1]) for i in range(depth)
+        )
+    )
+
+
+def in_a_pickle(code):
+    return b"\x80\x02" + code + b"."
+
+
+@pytest.mark.parametrize(
+    ("code", "match"),
+    [
+        (b"}" + nested(200) + b"J\1\0\0\0s", "a name in it is no text"),
+        (b"}" + text("x") + nested(200) + b"s", "'x' is a tuple"),
+        (nested(200), "it holds a tuple"),
+        (nested(200) + b"Q", "BINPERSID|storage|argument"),
+        # Python's own reader reserves 64 GB for it.
+        (b"}r\xff\xff\xff\xfe", "its memo must go on with 0"),
+        (b"}" + b"0" * 5 + b"}", "POP, which no tensor needs"),
+        (b"\x8d" + struct.pack("<Q", 2**62), "BINUNICODE8|expected|bytes"),
+        (b"}" * (2**20 + 1), "it has more than 1048576 operations"),
+        (b"}" + (text("x") + number(1) + b"s") * 2, "or stands twice"),
+        (dictionary(x=tensor("a", 9, (3,), (1,)), y=tensor("a", 8, (3,), (1,)))[2:-1],
+         "storage a is of two kinds or sizes"),
+        (dictionary(x=tensor("a", 24, (3,), (1,), kind="CharStorage"),
+                    y=tensor("a", 24, (3,), (1,)))[2:-1],
+         "storage a is of two kinds or sizes"),
+        (dictionary(x=tensor("a", 2**31 - 1, (3,), (1,)))[2:-1], "of 2147483647|anoth"),
+        (dictionary(x=called("torch._utils", "_rebuild_tensor_v2", number(1), number(0),
+                             row(), row()))[2:-1], "a tensor without a storage"),
+        (dictionary(x=called("collections", "OrderedDict", row(row())))[2:-1],
+         "a dictionary that is made of something"),
+    ],
+)  # fmt: skip
+def test_a_pickle_that_is_made_to_take_long_is_refused(write, code, match):
+    path = write(in_a_pickle(code), {"a": STORAGE})
+    with pytest.raises(ValueError, match=match):
+        read_torch_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides"),
+    [
+        ((2**31 - 1,), (0,)),
+        ((2**20, 2**20), (0, 0)),
+        ((2**31 - 1,) * 20, (0,) * 20),
+        ((0, 2**31 - 1), (1, 1)),
+        ((0, -1), (1, 1)),
+    ],
+)
+def test_a_tensor_that_unpacks_to_more_than_its_file_is_refused(write, shape, strides):
+    path = write(dictionary(x=tensor("a", 24, shape, strides)), {"a": STORAGE})
+    with pytest.raises(ValueError, match="more numbers than the file has bytes"):
+        read_torch_weights(path)
+
+
+def zipped(*entries, **options):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", **options) as archive:
+        for name, content in entries:
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def zip_bomb():
+    pickled = dictionary(x=tensor("a", 10**7, (10**7,), (1,)))
+    entries = ("m/data.pkl", pickled), ("m/data/a", bytes(4 * 10**7))
+    return zipped(*entries, compression=zipfile.ZIP_DEFLATED)
+
+
+def with_shared_bytes():
+    """Four entries whose contents are the same bytes of the file."""
+    pickled = dictionary(**{k: tensor(k, 10**4, (10**4,), (1,)) for k in "abcd"})
+    entries = [(f"m/data/{key}", bytes(4 * 10**4)) for key in "a"]
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("m/data.pkl", pickled)
+        archive.writestr(*entries[0])
+        (first,) = (e for e in archive.filelist if e.filename == "m/data/a")
+        for key in "bcd":
+            other = zipfile.ZipInfo(f"m/data/{key}")
+            for name in ("header_offset", "CRC", "compress_size", "file_size"):
+                setattr(other, name, getattr(first, name))
+            archive.filelist.append(other)
+            archive.NameToInfo[other.filename] = other
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (zip_bomb(), "its entry m/data.pkl is compressed"),
+        (with_shared_bytes(), r"its \d+ bytes cannot hold"),
+        (
+            archive(dictionary(x=tensor("a", 24, (24,), (1,))), {"a": STORAGE[:23]}),
+            "a storage of 24 numbers has 92 bytes",
+        ),
+        (
+            archive(dictionary(x=tensor("b", 24, (24,), (1,))), {"a": STORAGE}),
+            "no item named",
+        ),
+    ],
+)
+def test_an_archive_that_unpacks_to_more_than_it_is_refused(tmp_path, content, match):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=match):
+        read_torch_weights(path)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_archive_with_an_entry_twice_is_refused(tmp_path):
+    path = tmp_path / "weights.pth"
+    entries = [("m/data.pkl", dictionary()), ("m/data.pkl", dictionary())]
+    path.write_bytes(zipped(*entries))
+    with pytest.raises(ValueError, match=r"its entry m/data.pkl stands twice"):
+        read_torch_weights(path)
+
+
+def test_a_storage_of_a_negative_size_is_refused(tmp_path):
+    path = tmp_path / "weights.pth"
+    content = legacy(dictionary(x=tensor("a", 24, (24,), (1,))), {"a": STORAGE})
+    at = content.rindex(struct.pack("<q", 24))
+    path.write_bytes(content[:at] + struct.pack("<q", -1) + content[at + 8 :])
+    with pytest.raises(ValueError, match=r"its storage a .* has another size"):
+        read_torch_weights(path)
 
 
 @pytest.mark.parametrize("zipped", [False, True])

@@ -59,7 +59,7 @@ def test_long_texts_are_scored_in_pieces_with_the_state_carried(monkeypatch):
     model = new_model(num_layers=1)
     texts = [TEXT, TEXT[5:40], TEXT[:130]]
     whole = model.score(texts)
-    monkeypatch.setattr("kerasrnn.zoo.character_texts.AT_ONCE", 64)
+    monkeypatch.setattr("kerasrnn.zoo.language_model.character_texts.AT_ONCE", 64)
     for expected, found in zip(whole, model.score(texts), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-5)
 

@@ -6,7 +6,7 @@ from keras import ops
 from kerasrnn.fetching import FetchError
 from kerasrnn.text import TargetTokenizer, WordTokenizer
 from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner, class_copying
-from kerasrnn.zoo.class_copying import ClassCopying
+from kerasrnn.zoo.captioning.class_copying import ClassCopying
 
 WORDS = ["a", "red", "cat", "sumatran", "zebra"]
 NAMES = ["sumatran cat", "zebra", "[nothing known]"]

@@ -6,8 +6,10 @@ import pytest
 from keras import ops
 from tiny_captioner import LOCATIONS, captioner, features
 
-from kerasrnn.training import CaptionScores, Checkpoints, resumable_fit
-from kerasrnn.training.caption_data import CaptionData, caption_ids
+from kerasrnn.training import CaptionScores
+from kerasrnn.training.captioning.caption_data import CaptionData, caption_ids
+from kerasrnn.training.checkpoints import Checkpoints
+from kerasrnn.training.resumable_fit import resumable_fit
 from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner, Seq2SeqAttention, Task
 
 BOTH = pytest.mark.parametrize("model_class", [ImageCaptioner, AttentionCaptioner])

@@ -10,7 +10,7 @@ from translators import make, pairs, talkative, word_tokenizers
 from kerasrnn.decoding import greedy_search
 from kerasrnn.text import PairTokenizer, WordTokenizer
 from kerasrnn.zoo import Seq2Seq
-from kerasrnn.zoo.text_generation import default_max_length
+from kerasrnn.zoo.decoder.text_generation import default_max_length
 
 BACKEND = keras.backend.backend()
 TEXTS = pairs(40, longest=30)[0]

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
+from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.standard_normal((3, 4, 5)).astype("float32")

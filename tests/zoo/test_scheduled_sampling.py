@@ -7,7 +7,7 @@ from keras import ops
 from translators import make, pairs
 
 from kerasrnn.zoo import ScheduledSampling, Seq2Seq, Seq2SeqAttention
-from kerasrnn.zoo.scheduled_sampling import mix_in_predictions
+from kerasrnn.zoo.decoder.scheduled_sampling import mix_in_predictions
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 SOURCE = np.array([[2, 3, 4, 5], [6, 7, 0, 0], [3, 0, 0, 0]])

@@ -42,8 +42,8 @@ inline __attribute__((always_inline)) void multiply(Vec (&acc)[R][N],
 // N vectors from `vector` on.
 template <int R, int N, class Start, class Finish>
 void multiply_block(const float* const* a, int64_t offset, int64_t row,
-                    int64_t vector, int64_t depth, const float* panel, const Start& start,
-                    const Finish& finish) {
+                    int64_t vector, int64_t depth, const float* panel,
+                    const Start& start, const Finish& finish) {
   Vec sums[R][N];
   {
     Vec acc[R][N];
@@ -92,9 +92,9 @@ void multiply_panel(const float* const* a, int64_t offset, int64_t rows,
 // rows from the cache. `vectors` is a multiple of Unit, which spares the blocks
 // for other tails.
 template <int Group, int Unit, class Start, class Finish>
-void multiply_rows(const float* const* a, int64_t offset, int64_t rows, int64_t depth,
-                   const float* panels, int64_t vectors, const Start& start,
-                   const Finish& finish) {
+void multiply_rows(const float* const* a, int64_t offset, int64_t rows,
+                   int64_t depth, const float* panels, int64_t vectors,
+                   const Start& start, const Finish& finish) {
   int64_t vector = 0;
   for (; vector + Group <= vectors; vector += Group)
     multiply_panel<Group>(a, offset, rows, vector, depth,
@@ -103,16 +103,13 @@ void multiply_rows(const float* const* a, int64_t offset, int64_t rows, int64_t 
   const int64_t left = vectors - vector;
   if constexpr (Unit == 1) {
     if (left == 1)
-      multiply_panel<1>(a, offset, rows, vector, depth, panel, start,
-                        finish);
+      multiply_panel<1>(a, offset, rows, vector, depth, panel, start, finish);
     if (left == 3)
-      multiply_panel<3>(a, offset, rows, vector, depth, panel, start,
-                        finish);
+      multiply_panel<3>(a, offset, rows, vector, depth, panel, start, finish);
   }
   if constexpr (Unit <= 2) {
     if (left == 2)
-      multiply_panel<2>(a, offset, rows, vector, depth, panel, start,
-                        finish);
+      multiply_panel<2>(a, offset, rows, vector, depth, panel, start, finish);
   }
 }
 
@@ -145,10 +142,9 @@ void pack_panel(const float* weights, int64_t depth, int64_t width,
 // panels <- transpose of weights (columns, width): inner index i is lane
 // i % lanes of vector i / lanes of order, outer index a row of weights.
 template <class Order>
-void pack_transposed_panel(const float* weights, int64_t columns,
-                           int64_t width, int64_t units, int64_t inner_vectors,
-                           int64_t vector, int64_t count, Order order,
-                           float* panels) {
+void pack_transposed_panel(const float* weights, int64_t columns, int64_t width,
+                           int64_t units, int64_t inner_vectors, int64_t vector,
+                           int64_t count, Order order, float* panels) {
   int64_t depth = inner_vectors * kLanes;
   float* panel = panels + vector * kLanes * depth;
   for (int64_t inner = 0; inner < inner_vectors; ++inner) {
@@ -167,8 +163,8 @@ void pack_transposed_panel(const float* weights, int64_t columns,
 }
 
 // Sums over pairs p of outer products: kDepth pairs at a time, of the left side
-// (m floats) whole, of the right side kSlab vectors, are copied into panels that
-// stay in the second cache.
+// (m floats) whole, of the right side kSlab vectors, are copied into panels
+// that stay in the second cache.
 constexpr int64_t kDepth = 128, kSlab = 32;
 
 template <int R, int N>
@@ -233,7 +229,8 @@ inline void pack_left(const float* const* a, int64_t m, int64_t depth,
 inline void pack_right(const float* const* b, int64_t offset, int64_t count,
                        int64_t depth, float* to, Vec* totals) {
   for (int64_t v = 0; v < count; ++v) totals[v] = Vec{};
-  for (int64_t group = 0; group < count; group += 4, to += 4 * kDepth * kLanes) {
+  for (int64_t group = 0; group < count;
+       group += 4, to += 4 * kDepth * kLanes) {
     const int64_t wide = min(4, count - group);
     const float* const* from = b;
     float* next = to;

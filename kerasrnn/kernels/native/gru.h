@@ -1,7 +1,7 @@
 // GRU: z, r = sigmoid(x W + h U + b)
-//   reset_after:  g = tanh(x W_h + b_h + r (h U_h + b'_h))
-//   otherwise:    g = tanh(x W_h + (r h) U_h + b_h)
-// h' = z h + (1 - z) g
+//   reset_after:  g = tanh(x W_g + b_g + r (h U_g + b'_g))
+//   otherwise:    g = tanh(x W_g + (r h) U_g + b_g)
+// h' = z h + (1 - z) g; g is the candidate, h~ in many texts.
 
 #pragma once
 
@@ -11,7 +11,7 @@ namespace kerasrnn {
 namespace KERASRNN_ISA {
 
 struct GruResetAfter {
-  // A record: h U_h + b'_h; then z r of block 0, of block 1, ...; then g.
+  // A record: h U_g + b'_g; then z r of block 0, of block 1, ...; then g.
   static constexpr int64_t kGates = 3, kWidth = 4;
   static Range input_range(int64_t blocks) { return {blocks, 3 * blocks}; }
   static Range recurrent_range(int64_t blocks) { return {0, 3 * blocks}; }
@@ -130,7 +130,7 @@ struct Gru {
         });
   }
 
-  // panels: transposes of [U_z U_r] in record order, then of U_h.
+  // panels: transposes of [U_z U_r] in record order, then of U_g.
   static void backward(const BackwardStep& s) {
     for (int64_t row = 0; row < s.rows; ++row)
       for (int64_t block = 0; block < s.blocks; ++block) {
@@ -141,8 +141,7 @@ struct Gru {
         Vec h_prev = load(s.h_prev[row] + unit, left);
         Vec d_h = load(s.d_h[row] + unit);
         store(gates, keep(d_h * (h_prev - g) * z * (1.0f - z), left));
-        store(candidate,
-              keep(d_h * (1.0f - z) * (1.0f - g * g), left));
+        store(candidate, keep(d_h * (1.0f - z) * (1.0f - g * g), left));
         store(s.d_h[row] + unit, keep(d_h * z, left));
       }
     multiply_rows<4, 1>(

@@ -6,6 +6,6 @@
 namespace kerasrnn {
 
 const Kernels kAvx2 = {"AVX2", avx2::any_record_floats, avx2::any_forward,
-                         avx2::any_backward, avx2::any_input_gradient};
+                       avx2::any_backward, avx2::any_input_gradient};
 
 }  // namespace kerasrnn

@@ -5,7 +5,8 @@
 
 namespace kerasrnn {
 
-const Kernels kAvx512 = {"AVX-512", avx512::any_record_floats, avx512::any_forward,
-                         avx512::any_backward, avx512::any_input_gradient};
+const Kernels kAvx512 = {"AVX-512", avx512::any_record_floats,
+                         avx512::any_forward, avx512::any_backward,
+                         avx512::any_input_gradient};
 
 }  // namespace kerasrnn

@@ -5,7 +5,8 @@
 
 namespace kerasrnn {
 
-const Kernels kBaseline = {"any CPU", baseline::any_record_floats, baseline::any_forward,
-                         baseline::any_backward, baseline::any_input_gradient};
+const Kernels kBaseline = {"any CPU", baseline::any_record_floats,
+                           baseline::any_forward, baseline::any_backward,
+                           baseline::any_input_gradient};
 
 }  // namespace kerasrnn

@@ -1,5 +1,5 @@
-// LSTM: i, f, o = sigmoid(x W + h U + b), g = tanh(x W_c + h U_c + b_c),
-// c' = f c + i g, h' = o tanh(c')
+// LSTM: i, f, o = sigmoid(x W + h U + b), g = tanh(x W_g + h U_g + b_g),
+// c' = f c + i g, h' = o tanh(c'); g is the candidate, c~ in many texts.
 
 #pragma once
 
@@ -56,7 +56,8 @@ struct Lstm {
         float* gates = s.record[row] + 4 * unit;
         Vec i = load(gates), f = load(gates + kLanes);
         Vec g = load(gates + 2 * kLanes), o = load(gates + 3 * kLanes);
-        Vec tanh_c = tanh(load(s.record[row] + (4 * s.blocks + block) * kLanes));
+        Vec tanh_c =
+            tanh(load(s.record[row] + (4 * s.blocks + block) * kLanes));
         Vec d_h = load(s.d_h[row] + unit);
         Vec d_c = load(s.d_c[row] + unit) + d_h * o * (1.0f - tanh_c * tanh_c);
         Vec d_i = d_c * g * i * (1.0f - i);

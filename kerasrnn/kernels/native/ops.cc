@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <initializer_list>
 #include <new>
 #include <string>
@@ -76,6 +77,7 @@ class Status {
 std::string string_attribute(TF_OpKernelConstruction* construction,
                              const char* name, TF_Status* status) {
   char value[32] = {};
+  if (TF_GetCode(status) != TF_OK) return value;
   TF_OpKernelConstruction_GetAttrString(construction, name, value,
                                         sizeof value - 1, status);
   return value;
@@ -84,6 +86,7 @@ std::string string_attribute(TF_OpKernelConstruction* construction,
 bool bool_attribute(TF_OpKernelConstruction* construction, const char* name,
                     TF_Status* status) {
   unsigned char value = 0;
+  if (TF_GetCode(status) != TF_OK) return false;
   TF_OpKernelConstruction_GetAttrBool(construction, name, &value, status);
   return value != 0;
 }
@@ -92,8 +95,7 @@ template <bool kForward>
 void* create(TF_OpKernelConstruction* construction) {
   Status status;
   auto attributes = new Attributes;
-  const std::string family =
-      string_attribute(construction, "family", status);
+  const std::string family = string_attribute(construction, "family", status);
   for (const Named& named : kFamilies)
     if (family == named.name) attributes->family = named.family;
   attributes->go_backwards =
@@ -107,8 +109,9 @@ void* create(TF_OpKernelConstruction* construction) {
         bool_attribute(construction, "keep_residuals", status);
   }
   int32_t threads = 1;
-  TF_OpKernelConstruction_GetAttrInt32(construction, "threads", &threads,
-                                       status);
+  if (status.ok())
+    TF_OpKernelConstruction_GetAttrInt32(construction, "threads", &threads,
+                                         status);
   attributes->threads = std::max(1, threads);
   attributes->kernels = &kernels();
   const std::string instructions =
@@ -126,7 +129,22 @@ void destroy(void* attributes) { delete static_cast<Attributes*>(attributes); }
 
 // ----------------------------------------------------------------- tensors
 
-// The inputs and outputs of one call. The first failure is kept.
+// More than any memory holds, few enough that their bytes can be counted.
+constexpr int64_t kMostFloats = INT64_MAX / 1024;
+
+using Shape = std::initializer_list<int64_t>;
+
+// As Python writes a shape.
+template <class Sizes>
+std::string to_string(const Sizes& sizes) {
+  std::string text;
+  for (int64_t size : sizes)
+    text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "(" + text + (sizes.size() == 1 ? ",)" : ")");
+}
+
+// The inputs and outputs of one call. The first failure is kept: nothing is
+// read or written after it.
 class Call {
  public:
   explicit Call(TF_OpKernelContext* context) : context_(context) {}
@@ -134,42 +152,66 @@ class Call {
     for (TF_Tensor* tensor : tensors_) TF_DeleteTensor(tensor);
     if (!status_.ok()) TF_OpKernelContext_Failure(context_, status_);
   }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
 
-  TF_Tensor* input(int index) {
-    TF_Tensor* tensor = nullptr;
-    TF_GetInput(context_, index, &tensor, status_);
-    if (tensor != nullptr) tensors_.push_back(tensor);
-    return tensor;
+  // The size of dimension 0 of an input of rank 2, or -1.
+  int64_t rows(int index, const char* name) {
+    const TF_Tensor* tensor = get(index);
+    if (tensor == nullptr) return -1;
+    if (TF_NumDims(tensor) == 2) return TF_Dim(tensor, 0);
+    fail(TF_INVALID_ARGUMENT, std::string("`") + name +
+                                  "` must have rank 2; got the shape " +
+                                  to_string(shape_of(tensor)) + ".");
+    return -1;
   }
 
-  // The data of an input of the given shape.
-  template <class T = float>
-  const T* input(int index, const char* name,
-                 std::initializer_list<int64_t> shape) {
-    TF_Tensor* tensor = input(index);
-    if (!ok()) return nullptr;
-    bool equal = TF_NumDims(tensor) == static_cast<int>(shape.size());
-    for (int i = 0; equal && i < TF_NumDims(tensor); ++i)
-      equal = TF_Dim(tensor, i) == shape.begin()[i];
-    if (!equal) {
-      std::string message = std::string("`") + name + "` must have shape (";
-      for (int64_t size : shape) message += std::to_string(size) + ", ";
-      message += "); got (";
-      for (int i = 0; i < TF_NumDims(tensor); ++i)
-        message += std::to_string(TF_Dim(tensor, i)) + ", ";
-      fail(TF_INVALID_ARGUMENT, message + ").");
-      return nullptr;
+  // The sizes of the first two dimensions of an input of rank 3.
+  bool rows_and_steps(int index, const char* name, int64_t* rows,
+                      int64_t* steps) {
+    const TF_Tensor* tensor = get(index);
+    if (tensor == nullptr) return false;
+    if (TF_NumDims(tensor) != 3) {
+      fail(TF_INVALID_ARGUMENT, std::string("`") + name +
+                                    "` must have rank 3; got the shape " +
+                                    to_string(shape_of(tensor)) + ".");
+      return false;
     }
-    return static_cast<const T*>(TF_TensorData(tensor));
+    *rows = TF_Dim(tensor, 0);
+    *steps = TF_Dim(tensor, 1);
+    return true;
   }
 
-  float* output(int index, std::initializer_list<int64_t> shape) {
+  // The data of an input of the given shape, or null after a failure.
+  template <class T = float>
+  const T* input(int index, const char* name, Shape shape) {
+    return static_cast<const T*>(data(index, name, shape, false));
+  }
+
+  // The same of an input that may be left out, in shape (0,): null if it is.
+  template <class T = float>
+  const T* optional_input(int index, const char* name, Shape shape) {
+    return static_cast<const T*>(data(index, name, shape, true));
+  }
+
+  // An input that this family of cells has not: without elements.
+  void no_input(int index, const char* name) {
+    const TF_Tensor* tensor = get(index);
+    if (tensor == nullptr) return;
+    const std::vector<int64_t> shape = shape_of(tensor);
+    if (std::count(shape.begin(), shape.end(), 0) > 0) return;
+    fail(TF_INVALID_ARGUMENT, std::string("`") + name +
+                                  "` must be empty for this cell; got the "
+                                  "shape " +
+                                  to_string(shape) + ".");
+  }
+
+  float* output(int index, Shape shape) {
     if (!ok()) return nullptr;
     int64_t count = 1;
     for (int64_t size : shape)
-      if (__builtin_mul_overflow(count, size, &count) ||
-          count > INT64_MAX / 8) {
-        fail(TF_INVALID_ARGUMENT, "an output has more than 2^60 elements.");
+      if (__builtin_mul_overflow(count, size, &count) || count > kMostFloats) {
+        fail(TF_INVALID_ARGUMENT, "an output would have too many elements.");
         return nullptr;
       }
     return keep(TF_AllocateOutput(context_, index, TF_FLOAT, shape.begin(),
@@ -177,21 +219,30 @@ class Call {
                                   count * sizeof(float), status_));
   }
 
+  // An output that this call has not, without elements.
+  float* no_output(int index, Shape shape) {
+    output(index, shape);
+    return nullptr;
+  }
+
   // An output of `count` elements that begins as a copy of an input, or takes
   // over its memory if nobody else needs it. Nothing may hold the input before.
-  float* output_in_place(int index, int input, const char* name, int64_t count) {
+  float* output_in_place(int index, int input, const char* name,
+                         int64_t count) {
+    check(input, name, {count}, false);
     if (!ok()) return nullptr;
     int forwarded = -1;
-    float* data = keep(TF_ForwardInputOrAllocateOutput(
+    float* to = keep(TF_ForwardInputOrAllocateOutput(
         context_, &input, 1, index, &count, 1, &forwarded, status_));
-    if (!ok() || forwarded == input) return data;
+    if (!ok() || forwarded == input) return to;
     const float* from = this->input(input, name, {count});
-    if (ok() && count > 0) memcpy(data, from, count * sizeof(float));
-    return data;
+    if (ok() && count > 0) memcpy(to, from, count * sizeof(float));
+    return to;
   }
 
   bool ok() const { return status_.ok(); }
   void fail(TF_Code code, const std::string& message) {
+    if (!ok()) return;
     TF_SetStatus(status_, code, ("kerasrnn: " + message).c_str());
   }
   void out_of_memory() {
@@ -199,8 +250,60 @@ class Call {
   }
 
  private:
-  float* keep(TF_Tensor* tensor) {
+  static std::vector<int64_t> shape_of(const TF_Tensor* tensor) {
+    std::vector<int64_t> shape(TF_NumDims(tensor));
+    for (size_t i = 0; i < shape.size(); ++i) shape[i] = TF_Dim(tensor, i);
+    return shape;
+  }
+
+  // TF_GetInput sets the status anew, so that it would forget a failure.
+  TF_Tensor* get(int index) {
+    if (!ok()) return nullptr;
+    TF_Tensor* tensor = nullptr;
+    TF_GetInput(context_, index, &tensor, status_);
+    if (tensor == nullptr) {
+      fail(TF_INVALID_ARGUMENT, "an input is missing.");
+    } else {
+      tensors_.push_back(tensor);
+    }
+    return tensor;
+  }
+
+  const void* data(int index, const char* name, Shape shape, bool optional) {
+    const TF_Tensor* tensor = get(index);
     if (tensor == nullptr) return nullptr;
+    return fits(tensor, name, shape, optional) ? TF_TensorData(tensor)
+                                               : nullptr;
+  }
+
+  // Looks at the shape of an input and lets go of it.
+  void check(int index, const char* name, Shape shape, bool optional) {
+    const TF_Tensor* tensor = get(index);
+    if (tensor == nullptr) return;
+    fits(tensor, name, shape, optional);
+    TF_DeleteTensor(tensors_.back());
+    tensors_.pop_back();
+  }
+
+  // Whether there is an array of that shape. An optional one may have none.
+  bool fits(const TF_Tensor* tensor, const char* name, Shape shape,
+            bool optional) {
+    const std::vector<int64_t> found = shape_of(tensor);
+    if (found.size() == shape.size() &&
+        std::equal(found.begin(), found.end(), shape.begin()))
+      return true;
+    if (optional && found == std::vector<int64_t>{0}) return false;
+    fail(TF_INVALID_ARGUMENT, std::string("`") + name +
+                                  "` must have the shape " + to_string(shape) +
+                                  "; got " + to_string(found) + ".");
+    return false;
+  }
+
+  float* keep(TF_Tensor* tensor) {
+    if (tensor == nullptr) {
+      out_of_memory();
+      return nullptr;
+    }
     tensors_.push_back(tensor);
     return static_cast<float*>(TF_TensorData(tensor));
   }
@@ -222,11 +325,28 @@ int64_t gates_of(Family family) {
   }
 }
 
+int64_t record_floats(const Attributes& attributes, const Problem& p) {
+  return attributes.kernels->record_floats(p);
+}
+
 // Rows of one task: enough to reuse a panel of weights, few enough that their
 // states stay in the cache.
 constexpr int64_t kTaskRows = 96;
+// No machine gains by more, and each has memory of its own.
+constexpr int kMostThreads = 256;
 // Below this many floating-point operations a helping thread wakes too late.
 constexpr int64_t kWorthThreads = 4000000;
+
+// Whether some product of sizes may not fit into 64 bits. What has memory is
+// far smaller; but arrays without elements may be of any size in the other
+// directions.
+bool is_too_large(const Problem& p) {
+  const double pairs = (p.batch + 1.0) * (p.steps + 1.0);
+  const double widest = p.features + 8.0 * (p.units + 64.0);
+  // Packed whole, and 128 rows of them for each thread.
+  const double weights = widest * (p.units + 128.0 * kMostThreads);
+  return pairs * widest > kMostFloats || weights > kMostFloats;
+}
 
 // A problem with its rows dealt to tasks: longest first, to and fro, so that
 // tasks of a masked batch are of one size.
@@ -236,45 +356,44 @@ class Work {
     problem.family = attributes.family;
     problem.go_backwards = attributes.go_backwards;
     problem.zero_output_for_mask = attributes.zero_output_for_mask;
-    problem.threads = attributes.threads;
+    problem.threads = std::min(attributes.threads, kMostThreads);
   }
 
-  // Inputs 0 to 6 of every operation.
+  // Inputs 0 to 6 of every operation. The weights say what size the others
+  // must have.
   bool read(Call& call) {
-    TF_Tensor* x = call.input(0);
-    TF_Tensor* h0 = call.input(1);
-    TF_Tensor* bias = call.input(5);
-    TF_Tensor* mask = call.input(6);
+    Problem& p = problem;
+    const bool lstm = p.family == Family::kLstm;
+    if (!call.rows_and_steps(0, "sequences", &p.batch, &p.steps)) return false;
+    p.features = call.rows(3, "kernel");
+    p.units = call.rows(4, "recurrent_kernel");
     if (!call.ok()) return false;
-    if (TF_NumDims(x) != 3 || TF_NumDims(h0) != 2) {
+    if (p.units == 0) {
       call.fail(TF_INVALID_ARGUMENT,
-                "`sequences` must have rank 3 and `initial_state` rank 2.");
+                "`recurrent_kernel` must have at least one row; got none.");
       return false;
     }
-    Problem& p = problem;
-    p.batch = TF_Dim(x, 0);
-    p.steps = TF_Dim(x, 1);
-    p.features = TF_Dim(x, 2);
-    p.units = TF_Dim(h0, 1);
+    if (is_too_large(p)) {
+      call.fail(TF_INVALID_ARGUMENT,
+                "`sequences` of the shape " +
+                    to_string(Shape{p.batch, p.steps, p.features}) + " and " +
+                    std::to_string(p.units) + " units are too large.");
+      return false;
+    }
     const int64_t width = gates_of(p.family) * p.units;
-    p.x = static_cast<const float*>(TF_TensorData(x));
-    p.h0 = call.input(1, "initial_state", {p.batch, p.units});
-    p.c0 = nullptr;
-    if (p.family == Family::kLstm)
-      p.c0 = call.input(2, "initial_state", {p.batch, p.units});
     p.kernel = call.input(3, "kernel", {p.features, width});
     p.recurrent = call.input(4, "recurrent_kernel", {p.units, width});
-    p.bias = nullptr;
-    if (TF_NumDims(bias) > 0 && TF_Dim(bias, 0) > 0) {
-      if (p.family == Family::kGruResetAfter) {
-        p.bias = call.input(5, "bias", {2, width});
-      } else {
-        p.bias = call.input(5, "bias", {width});
-      }
+    p.bias = p.family == Family::kGruResetAfter
+                 ? call.optional_input(5, "bias", {2, width})
+                 : call.optional_input(5, "bias", {width});
+    p.x = call.input(0, "sequences", {p.batch, p.steps, p.features});
+    p.h0 = call.input(1, "initial_state[0]", {p.batch, p.units});
+    if (lstm) {
+      p.c0 = call.input(2, "initial_state[1]", {p.batch, p.units});
+    } else {
+      call.no_input(2, "initial_state[1]");
     }
-    p.mask = nullptr;
-    if (TF_NumDims(mask) == 2)
-      p.mask = call.input<uint8_t>(6, "mask", {p.batch, p.steps});
+    p.mask = call.optional_input<uint8_t>(6, "mask", {p.batch, p.steps});
     if (call.ok()) deal();
     return call.ok();
   }
@@ -304,13 +423,13 @@ class Work {
     const Problem& p = problem;
     std::vector<int64_t> length(p.batch);
     for (int64_t b = 0; b < p.batch; ++b)
-      length[b] = std::count_if(p.mask + b * p.steps,
-                                p.mask + (b + 1) * p.steps,
-                                [](uint8_t valid) { return valid != 0; });
+      length[b] =
+          std::count_if(p.mask + b * p.steps, p.mask + (b + 1) * p.steps,
+                        [](uint8_t valid) { return valid != 0; });
     std::vector<int64_t> longest = rows_;
-    std::stable_sort(
-        longest.begin(), longest.end(),
-        [&](int64_t a, int64_t b) { return length[a] > length[b]; });
+    std::stable_sort(longest.begin(), longest.end(), [&](int64_t a, int64_t b) {
+      return length[a] > length[b];
+    });
     std::vector<std::vector<int64_t>> dealt(p.tasks);
     for (int64_t i = 0; i < p.batch; ++i) {
       const int64_t round = i / p.tasks, place = i % p.tasks;
@@ -329,78 +448,78 @@ class Work {
 
 // --------------------------------------------------------------- operations
 
-void compute_forward(void* kernel, TF_OpKernelContext* context) {
-  const auto& attributes = *static_cast<Attributes*>(kernel);
-  Call call(context);
+void forward(const Attributes& attributes, Call& call) {
   Work work(attributes);
   if (!work.read(call)) return;
   const Problem& p = work.problem;
   const bool lstm = p.family == Family::kLstm;
+  const bool outputs = attributes.return_sequences || attributes.keep_residuals;
+  const int64_t residuals = p.batch * p.steps * record_floats(attributes, p);
   Forward f{};
   f.last_output = call.output(0, {p.batch, p.units});
-  const bool outputs = attributes.return_sequences || attributes.keep_residuals;
   f.outputs = outputs ? call.output(1, {p.batch, p.steps, p.units})
-                      : call.output(1, {0});
-  if (!outputs) f.outputs = nullptr;
+                      : call.no_output(1, {0});
   f.h = call.output(2, {p.batch, p.units});
-  f.c = lstm ? call.output(3, {p.batch, p.units}) : call.output(3, {0, 0});
-  if (!lstm) f.c = nullptr;
-  int64_t residuals = 0;
-  if (attributes.keep_residuals &&
-      __builtin_mul_overflow(p.batch * p.steps,
-                             attributes.kernels->record_floats(p), &residuals))
-    residuals = INT64_MAX;
-  f.residuals = call.output(4, {residuals});
-  if (!attributes.keep_residuals) f.residuals = nullptr;
+  f.c = lstm ? call.output(3, {p.batch, p.units}) : call.no_output(3, {0, 0});
+  f.residuals = attributes.keep_residuals ? call.output(4, {residuals})
+                                          : call.no_output(4, {0});
   if (call.ok() && !attributes.kernels->forward(p, f)) call.out_of_memory();
 }
 
-void compute_backward(void* kernel, TF_OpKernelContext* context) {
-  const auto& attributes = *static_cast<Attributes*>(kernel);
-  Call call(context);
+void backward(const Attributes& attributes, Call& call) {
   Work work(attributes);
   if (!work.read(call)) return;
   const Problem& p = work.problem;
   const bool lstm = p.family == Family::kLstm;
   const int64_t width = gates_of(p.family) * p.units;
-  const int64_t count =
-      p.batch * p.steps * attributes.kernels->record_floats(p);
+  const int64_t residuals = p.batch * p.steps * record_floats(attributes, p);
   Backward g{};
   g.outputs = call.input(8, "outputs", {p.batch, p.steps, p.units});
   g.d_last = call.input(10, "d_last_output", {p.batch, p.units});
-  TF_Tensor* d_outputs = call.input(11);
-  if (d_outputs != nullptr && TF_NumDims(d_outputs) == 3)
-    g.d_outputs = call.input(11, "d_outputs", {p.batch, p.steps, p.units});
+  g.d_outputs =
+      call.optional_input(11, "d_outputs", {p.batch, p.steps, p.units});
   g.d_h = call.input(12, "d_h", {p.batch, p.units});
-  if (lstm) g.d_c = call.input(13, "d_c", {p.batch, p.units});
+  if (lstm) {
+    g.d_c = call.input(13, "d_c", {p.batch, p.units});
+  } else {
+    call.no_input(13, "d_c");
+  }
   g.d_h0 = call.output(0, {p.batch, p.units});
-  g.d_c0 = lstm ? call.output(1, {p.batch, p.units}) : call.output(1, {0, 0});
+  g.d_c0 =
+      lstm ? call.output(1, {p.batch, p.units}) : call.no_output(1, {0, 0});
   g.d_kernel = call.output(2, {p.features, width});
   g.d_recurrent = call.output(3, {p.units, width});
   if (p.bias == nullptr) {
-    call.output(4, {0});
+    call.no_output(4, {0});
   } else if (p.family == Family::kGruResetAfter) {
     g.d_bias = call.output(4, {2, width});
   } else {
     g.d_bias = call.output(4, {width});
   }
-  g.records = call.output_in_place(5, 9, "residuals", count);
-  if (!call.ok()) return;
-  if (!attributes.kernels->backward(p, g)) call.out_of_memory();
+  g.records = call.output_in_place(5, 9, "residuals", residuals);
+  if (call.ok() && !attributes.kernels->backward(p, g)) call.out_of_memory();
 }
 
-void compute_input_gradient(void* kernel, TF_OpKernelContext* context) {
-  const auto& attributes = *static_cast<Attributes*>(kernel);
-  Call call(context);
+void input_gradient(const Attributes& attributes, Call& call) {
   Work work(attributes);
   if (!work.read(call)) return;
   const Problem& p = work.problem;
-  const float* records =
-      call.input(8, "records",
-                 {p.batch * p.steps * attributes.kernels->record_floats(p)});
+  const float* records = call.input(
+      8, "records", {p.batch * p.steps * record_floats(attributes, p)});
   float* d_x = call.output(0, {p.batch, p.steps, p.features});
   if (call.ok() && !attributes.kernels->input_gradient(p, records, d_x))
     call.out_of_memory();
+}
+
+// What TensorFlow calls: C, through which no exception may pass.
+template <void (*operation)(const Attributes&, Call&)>
+void compute(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  try {
+    operation(*static_cast<const Attributes*>(kernel), call);
+  } catch (const std::exception&) {  // lists of rows that nothing can hold
+    call.out_of_memory();
+  }
 }
 
 // ------------------------------------------------------------------- shapes
@@ -454,10 +573,9 @@ void add(const Operation& operation) {
     TF_OpDefinitionBuilderAddAttr(builder, spec);
   for (const char* spec : operation.attributes)
     TF_OpDefinitionBuilderAddAttr(builder, spec);
-  for (const char* spec :
-       {"x: float", "h0: float", "c0: float", "kernel: float",
-        "recurrent_kernel: float", "bias: float", "mask: bool",
-        "guard: variant"})
+  for (const char* spec : {"x: float", "h0: float", "c0: float",
+                           "kernel: float", "recurrent_kernel: float",
+                           "bias: float", "mask: bool", "guard: variant"})
     TF_OpDefinitionBuilderAddInput(builder, spec);
   for (const char* spec : operation.inputs)
     TF_OpDefinitionBuilderAddInput(builder, spec);
@@ -479,7 +597,7 @@ bool register_all() {
         "residuals: float"},
        forward_shapes,
        create<true>,
-       compute_forward});
+       compute<forward>});
   add({"KerasrnnBackward",
        {},
        {"outputs: float", "residuals: float", "d_last_output: float",
@@ -488,14 +606,14 @@ bool register_all() {
         "d_recurrent_kernel: float", "d_bias: float", "records: float"},
        backward_shapes,
        create<false>,
-       compute_backward});
+       compute<backward>});
   add({"KerasrnnInputGradient",
        {},
        {"records: float"},
        {"d_x: float"},
        input_gradient_shapes,
        create<false>,
-       compute_input_gradient});
+       compute<input_gradient>});
   return true;
 }
 

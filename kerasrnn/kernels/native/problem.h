@@ -23,7 +23,8 @@ struct Problem {
   const float* recurrent;  // (U, G U)
   const float* bias;       // (G U), GRU reset_after (2, 3 U), or null
   const uint8_t* mask;     // (B, T), or null
-  bool go_backwards;       // step s reads x[:, T - 1 - s]; outputs stay in step order
+  bool
+      go_backwards;  // step s reads x[:, T - 1 - s]; outputs stay in step order
   bool zero_output_for_mask;
   int threads;
 
@@ -54,17 +55,17 @@ struct Forward {
 };
 
 struct Backward {
-  const float* outputs;       // (B, T, U), as the forward pass wrote them
-  const float* d_last;        // (B, U)
-  const float* d_outputs;     // (B, T, U), or null
-  const float* d_h;           // (B, U)
-  const float* d_c;           // (B, U), LSTM only
-  float* records;             // (B, T, record_floats): residuals in, d_gates out
-  float* d_h0;                // (B, U)
-  float* d_c0;                // (B, U), LSTM only
-  float* d_kernel;            // (D, G U)
-  float* d_recurrent;         // (U, G U)
-  float* d_bias;              // as bias, or null
+  const float* outputs;    // (B, T, U), as the forward pass wrote them
+  const float* d_last;     // (B, U)
+  const float* d_outputs;  // (B, T, U), or null
+  const float* d_h;        // (B, U)
+  const float* d_c;        // (B, U), LSTM only
+  float* records;          // (B, T, record_floats): residuals in, d_gates out
+  float* d_h0;             // (B, U)
+  float* d_c0;             // (B, U), LSTM only
+  float* d_kernel;         // (D, G U)
+  float* d_recurrent;      // (U, G U)
+  float* d_bias;           // as bias, or null
 };
 
 // The entry points that each instruction set fills in. Those that compute

@@ -153,8 +153,8 @@ void pack_bias(ForwardJob<Cell>& job) {
     Column column{2, block};
     Vec bias{};
     if (p.bias != nullptr)
-      bias = load(second + offset_of(column, p.units),
-                  lanes_of(column, p.units));
+      bias =
+          load(second + offset_of(column, p.units), lanes_of(column, p.units));
     store(job.recurrent_bias + block * kLanes, bias);
   }
 }
@@ -239,11 +239,10 @@ void forward_task(void* context, int64_t task) {
 
   for (int64_t j = 0; j < count; ++j) {
     int64_t b = rows[j];
-    bool shown = own.started[j] &&
-                 (p.valid(b, p.steps - 1) || !p.zero_output_for_mask);
+    bool shown =
+        own.started[j] && (p.valid(b, p.steps - 1) || !p.zero_output_for_mask);
     copy(f.h + b * p.units, own.h_now[j], p.units);
-    if (f.c != nullptr)
-      copy(f.c + b * p.units, own.c + j * s.padded, p.units);
+    if (f.c != nullptr) copy(f.c + b * p.units, own.c + j * s.padded, p.units);
     if (shown) {
       copy(f.last_output + b * p.units, own.h_now[j], p.units);
     } else {
@@ -302,8 +301,8 @@ struct BackwardScratch {
   float **record, **d_h_in, **d_c_in;
 };
 
-// A weight gradient: over all valid pairs, the sum of left (m) x some vectors of
-// the record.
+// A weight gradient: over all valid pairs, the sum of left (m) x some vectors
+// of the record.
 struct Product {
   const float* const* left;
   int64_t m;
@@ -401,8 +400,8 @@ void backward_task(void* context, int64_t task) {
         if (g.d_outputs != nullptr)
           for (int64_t unit = 0; unit < p.units; unit += kLanes)
             store(d_h + unit,
-                  load(d_h + unit) + load(g.d_outputs + at * p.units + unit,
-                                          p.units - unit));
+                  load(d_h + unit) +
+                      load(g.d_outputs + at * p.units + unit, p.units - unit));
         if (step == p.steps - 1)
           for (int64_t unit = 0; unit < p.units; ++unit)
             d_h[unit] += g.d_last[b * p.units + unit];
@@ -413,8 +412,8 @@ void backward_task(void* context, int64_t task) {
       own.record[active] = record;
       own.d_h_in[active] = d_h;
       own.d_c_in[active] = own.d_c + j * s.padded;
-      own.h_prev[active] = previous < 0 ? p.h0 + b * p.units
-                                        : g.outputs + before * p.units;
+      own.h_prev[active] =
+          previous < 0 ? p.h0 + b * p.units : g.outputs + before * p.units;
       if (g.d_c != nullptr)
         own.c_prev[active] = previous < 0
                                  ? p.c0 + b * p.units
@@ -460,9 +459,8 @@ void weights_task(void* context, int64_t task) {
       for (int64_t vector = begin; vector < end; vector += kSlab) {
         const int64_t count = min(kSlab, end - vector);
         Vec totals[kSlab];
-        pack_right(job.record + start,
-                   (slice.vectors.first + vector) * kLanes, count, depth, right,
-                   totals);
+        pack_right(job.record + start, (slice.vectors.first + vector) * kLanes,
+                   count, depth, right, totals);
         for (int i = 0; i < 2; ++i) {
           const Product& product = slice.products[i];
           if (product.left != nullptr)
@@ -582,9 +580,8 @@ struct InputGradientJob {
 template <class Cell>
 void pack_input_task(void* context, int64_t task) {
   auto& job = *static_cast<InputGradientJob<Cell>*>(context);
-  pack_transposed<Cell>(job.p, job.sizes, task, 0, job.p.kernel,
-                        job.p.features, Cell::input_range(job.sizes.blocks),
-                        job.panels);
+  pack_transposed<Cell>(job.p, job.sizes, task, 0, job.p.kernel, job.p.features,
+                        Cell::input_range(job.sizes.blocks), job.panels);
 }
 
 template <class Cell>
@@ -665,19 +662,16 @@ auto for_family(const Problem& p, const Call& call) {
 }
 
 inline int64_t any_record_floats(const Problem& p) {
-  return for_family(p, [&](auto cell) {
-    return record_floats<decltype(cell)>(p);
-  });
+  return for_family(
+      p, [&](auto cell) { return record_floats<decltype(cell)>(p); });
 }
 inline bool any_forward(const Problem& p, const Forward& f) {
-  return for_family(p, [&](auto cell) {
-    return forward<decltype(cell)>(p, f);
-  });
+  return for_family(p,
+                    [&](auto cell) { return forward<decltype(cell)>(p, f); });
 }
 inline bool any_backward(const Problem& p, const Backward& g) {
-  return for_family(p, [&](auto cell) {
-    return backward<decltype(cell)>(p, g);
-  });
+  return for_family(p,
+                    [&](auto cell) { return backward<decltype(cell)>(p, g); });
 }
 inline bool any_input_gradient(const Problem& p, const float* records,
                                float* d_x) {

@@ -90,9 +90,10 @@ void TF_GetInput(TF_OpKernelContext*, int index, TF_Tensor**, TF_Status*);
 TF_Tensor* TF_AllocateOutput(TF_OpKernelContext*, int index, TF_DataType,
                              const int64_t* dims, int num_dims, size_t bytes,
                              TF_Status*);
-TF_Tensor* TF_ForwardInputOrAllocateOutput(
-    TF_OpKernelContext*, const int* candidate_inputs, int num_candidates,
-    int output_index, const int64_t* dims, int num_dims, int* forwarded_input,
-    TF_Status*);
+TF_Tensor* TF_ForwardInputOrAllocateOutput(TF_OpKernelContext*,
+                                           const int* candidate_inputs,
+                                           int num_candidates, int output_index,
+                                           const int64_t* dims, int num_dims,
+                                           int* forwarded_input, TF_Status*);
 
 }  // extern "C"

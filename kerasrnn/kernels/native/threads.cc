@@ -5,8 +5,8 @@
 
 #include <condition_variable>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 #ifdef __SSE2__
@@ -106,13 +106,14 @@ class Pool {
         threads_.emplace_back([this] { help(); });
         core_ = -1;
       }
-    } catch (const std::system_error&) {
-      // No more threads to be had: the caller does the work.
+    } catch (const std::exception&) {
+      // No more threads or memory to be had: the caller does the work.
     }
   }
 
   // A thread that wakes is often put on the core that woke it, and waits there
-  // for milliseconds while another core idles. So helpers keep off the caller's.
+  // for milliseconds while another core idles. So helpers keep off the
+  // caller's.
   void keep_off_this_core() {
 #ifdef __linux__
     const int core = sched_getcpu();

@@ -1,0 +1,333 @@
+"""How recipes of `SentimentClassifier` are trained and judged."""
+
+import dataclasses
+import sys
+
+import keras
+import numpy as np
+
+from kerasrnn.inspection import confusion_matrix_figure
+from kerasrnn.metrics import classification_scores
+from kerasrnn.training.batch_order import batch_order
+from kerasrnn.training.recipe_optimizer import recipe_optimizer
+from kerasrnn.training.task_kind import (
+    PARTS,
+    TaskKind,
+    metric_names,
+)
+from kerasrnn.zoo import PREPROCESSORS, SentimentClassifier
+
+
+class TextClassification(TaskKind):
+    """Telling classes of texts apart.
+
+    Args:
+        config: The recipe.
+        path: A file of label<tab>text in place of the recipe's data, or None.
+        log: Called with every line for the user.
+    """
+
+    models = (SentimentClassifier,)
+    monitor = "val_accuracy"
+    selected_by = "validation_accuracy"
+    headline = "test_accuracy"
+    plural = "classifiers"
+    data_format = "label<tab>text"
+    figures = {
+        "confusion_matrix.png": "Confusion matrix",
+        "learning_curve.png": "Learning curve",
+    }
+
+    def __init__(self, config, path=None, log=print):
+        super().__init__(config, log)
+        self.splits = load_splits(config["data"], path)
+        self.labels = list(self.splits["train"].label_names)
+
+    @property
+    def data_results(self) -> dict:
+        """What `results.json` says of the data, beside name and number."""
+        return {"labels": self.labels}
+
+    def build_model(self, seed: int):
+        """The untrained model."""
+        return build_model(self.config, self.splits["train"], seed)
+
+    def fit_data(self, model):
+        """What `resumable_fit` learns from."""
+        return ClassificationData(
+            model,
+            self.splits["train"],
+            self.splits["validation"],
+            batch_size=_batch_size(self.config["training"]),
+        )
+
+    def judge(self, model, fitted, folder) -> dict:
+        """What the results say of a trained model, as it ships."""
+        test = self.splits["test"]
+        scores = classification_scores(
+            test.labels, model.predict(list(test.texts), batch_size=256, verbose=0)
+        )
+        return {
+            "metrics": {
+                "test_accuracy": scores["accuracy"],
+                "test_loss": scores["loss"],
+                "test_macro_f1": scores["macro_f1"],
+                "validation_accuracy": fitted.metrics["val_accuracy"],
+                "validation_loss": fitted.metrics["val_loss"],
+            },
+            "confusion_matrix": scores["confusion_matrix"],
+        }
+
+    def draw(self, model, run, folder):
+        """The figures of the run that is kept."""
+        super().draw(model, run, folder)
+        confusion_matrix_figure(
+            run["confusion_matrix"], self.labels, folder / "confusion_matrix.png"
+        )
+
+    def report(self, model, results, run):
+        """Tell the user how good the model is."""
+        labels, log = self.labels, self.log
+        metrics, test = results["metrics"], self.splits["test"]
+        spread = ""
+        if len(results["runs"]) > 1:
+            spread = (
+                f" ± {metrics['test_accuracy_std']:.1%}, mean of "
+                f"{len(results['runs'])} seeds"
+            )
+        log(
+            f"\nTest accuracy {metrics['test_accuracy']:.1%}{spread}, on "
+            f"{len(test):,} examples that the model has not seen\n"
+        )
+        log(confusion_text(run["confusion_matrix"], labels))
+        reviews = self.config.get("examples") or [str(text) for text in test.texts[:3]]
+        log("\nThree reviews, and what the model makes of them:")
+        scores = model.predict(reviews[:3], verbose=0)
+        for text, row in zip(reviews[:3], scores, strict=True):
+            best = int(row.argmax())
+            log(f"  {labels[best]:>{max(map(len, labels))}} {row[best]:6.1%}  {text}")
+
+    @classmethod
+    def evaluate(cls, model, data, path, settings, log):
+        examples = evaluation_examples(model.labels, data, path)
+        verbose = 1 if sys.stdout.isatty() else 0
+        probabilities = model.predict(
+            list(examples.texts), batch_size=256, verbose=verbose
+        )
+        scores = classification_scores(examples.labels, probabilities)
+        log(f"{len(examples):,} examples")
+        for name in ("accuracy", "macro_f1", "loss"):
+            log(f"  {name.replace('_', ' '):10} {scores[name]:.4f}")
+        log("")
+        log(confusion_text(scores["confusion_matrix"], model.labels))
+        return scores
+
+    @classmethod
+    def predict(cls, model, batches, *, alone):
+        for texts in batches:
+            rows = model.predict(texts, batch_size=256, verbose=0)
+            for text, row in zip(texts, rows, strict=True):
+                if isinstance(text, bytes):
+                    text = text.decode("utf-8", errors="replace")
+                best = int(row.argmax())
+                yield f"{model.labels[best]}\t{row[best]:.3f}\t{text}\n"
+
+    @classmethod
+    def told_of_results(cls, recipe, run, table_of):
+        counts = confusion_text(
+            run["confusion_matrix"], recipe.results["data"]["labels"]
+        )
+        return [table_of(metric_names(recipe)), f"```text\n{counts}\n```"]
+
+
+class ClassificationData:
+    """What a classifier learns from, as `resumable_fit` takes it.
+
+    Args:
+        model: A `kerasrnn.zoo.Task` with a preprocessor.
+        train: `kerasrnn.data.Examples`; their targets and weights are learned from.
+        validation: The same, to decide when to stop.
+        batch_size: Examples in a step.
+    """
+
+    def __init__(self, model, train, validation, *, batch_size: int):
+        self.train, self.batch_size = train, batch_size
+        self.ids = _token_ids(model, train.texts)  # (N, T)
+        self.lengths = np.count_nonzero(self.ids, axis=1)
+        ids = _token_ids(model, validation.texts)
+        everything = np.arange(len(validation))
+        self.validation_set = _dataset(ids, validation, everything, 256)
+
+    def order(self, seed, epoch):
+        return batch_order(
+            self.lengths, batch_size=self.batch_size, seed=seed, epoch=epoch
+        )
+
+    def dataset(self, order):
+        rows = np.concatenate(order)
+        return _dataset(self.ids, self.train, rows, self.batch_size)
+
+    def validate(self, model):
+        scores = model.evaluate(self.validation_set, verbose=0, return_dict=True)
+        return {f"val_{name}": float(value) for name, value in scores.items()}
+
+
+def build_model(config, train_examples, seed):
+    """The untrained model of a recipe, its tokenizer fitted to the training texts."""
+    keras.utils.set_random_seed(seed)
+    options = dict(config["preprocessor"])
+    preprocessor = PREPROCESSORS[options.pop("class", "WordTokenizer")](**options)
+    preprocessor.adapt(list(train_examples.texts))
+    model = TextClassification.model_class(config["task"])(
+        preprocessor=preprocessor,
+        labels=train_examples.label_names,
+        embedding_matrix=_word_vectors(config, preprocessor, seed),
+        **config["model"],
+    )
+    training = config["training"]
+    steps_an_epoch = -(-len(train_examples) // _batch_size(training))
+    model.compile(
+        optimizer=recipe_optimizer(training, steps_an_epoch),
+        loss=keras.losses.CategoricalCrossentropy(
+            from_logits=True,
+            label_smoothing=training.get("label_smoothing", 0.0),
+        ),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+    )
+    return model
+
+
+def _word_vectors(config, preprocessor, seed):
+    from kerasrnn.data import load_glove
+
+    name = config["training"].get("word_vectors")
+    if name is None:
+        return None
+    if name != "glove":
+        raise ValueError(f"`word_vectors` must be 'glove' or absent; got {name!r}.")
+    return load_glove(preprocessor.get_vocabulary(), seed=seed)
+
+
+def _batch_size(training):
+    return int(training.get("batch_size", 32))
+
+
+def _token_ids(model, texts):
+    """All texts as token ids, once: cutting them again in every epoch takes longer."""
+    parts = [
+        np.asarray(model.preprocess(list(texts[start : start + 1024])))
+        for start in range(0, len(texts), 1024)
+    ]
+    width = max(part.shape[1] for part in parts)
+    return np.concatenate(
+        [np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts]
+    )
+
+
+def _dataset(ids, examples, order, batch_size):
+    import tensorflow as tf
+
+    def trim(ids, targets, weights):
+        steps = tf.reduce_max(tf.math.count_nonzero(ids, axis=1))
+        return ids[:, : tf.maximum(steps, 1)], targets, weights
+
+    columns = (ids[order], examples.targets[order], examples.weights[order])
+    dataset = tf.data.Dataset.from_tensor_slices(columns)
+    # Nothing here is to be tuned, and the end of an epoch would wait, for seconds,
+    # for the tuner to wake.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.batch(batch_size).map(trim).prefetch(2).with_options(options)
+
+
+def confusion_text(counts, labels) -> str:
+    """A confusion matrix as lines of text.
+
+    Example:
+
+    >>> print(confusion_text([[12, 3], [4, 11]], ["no", "yes"]))
+    true / predicted   no  yes
+                  no   12    3
+                 yes    4   11
+    """
+    corner = "true / predicted"
+    width = max([len(corner), *map(len, labels)])
+    cell = max([len(str(n)) for row in counts for n in row] + [len(x) for x in labels])
+    rows = [
+        [corner, *labels],
+        *([name, *row] for name, row in zip(labels, counts, strict=True)),
+    ]
+    return "\n".join(
+        f"{row[0]:>{width}}" + "".join(f"  {value:>{cell}}" for value in row[1:])
+        for row in rows
+    )
+
+
+def load_splits(data: dict, path=None) -> dict:
+    """Training, validation and test examples.
+
+    Args:
+        data: The `data` section of a recipe: `name` of a TFDS data set; `splits`, what
+            it calls `train`, `validation` and `test`; `rating_sharpness`, how ratings
+            become probabilities to learn; `extra`, a list of `split` and `weight`, to
+            be learned from as well.
+        path: A file of label<tab>text in place of all that.
+    """
+    from kerasrnn.data import load_text_classification, read_tsv
+
+    if path is not None:
+        return read_tsv(path)
+    names = {part: data.get("splits", {}).get(part, part) for part in PARTS}
+    splits = {
+        part: load_text_classification(data["name"], split)
+        for part, split in names.items()
+        if part != "train"
+    }
+    sharpness = data.get("rating_sharpness")
+    train = load_text_classification(
+        data["name"], names["train"], rating_sharpness=sharpness
+    )
+    for extra in data.get("extra", []):
+        train += load_text_classification(
+            data["name"],
+            extra["split"],
+            rating_sharpness=sharpness,
+            weight=extra.get("weight", 1.0),
+        )
+    return {"train": train, **splits}
+
+
+def evaluation_examples(labels, data: dict | None, path=None):
+    """What to judge a trained model on.
+
+    Args:
+        labels: Names of the model's classes.
+        data: The `data` section that it was trained on, whose test split is taken; or
+            None.
+        path: A file of label<tab>text, all of which is used; its labels are names or
+            numbers of the model's classes. None: `data` says it.
+    """
+    from kerasrnn.data import load_text_classification, read_tsv
+
+    if path is None:
+        return load_text_classification(
+            data["name"], data.get("splits", {}).get("test", "test")
+        )
+    parts = read_tsv(path)
+    examples = parts["train"] + parts["validation"] + parts["test"]
+    numbers = {name: number for number, name in enumerate(labels)}
+    if all(name.isdecimal() for name in examples.label_names):
+        numbers = {str(number): number for number in range(len(labels))} | numbers
+    unknown = [name for name in examples.label_names if name not in numbers]
+    if unknown:
+        raise ValueError(
+            f"{path} has the label {unknown[0]!r}, which the model does not know. It "
+            f"knows {', '.join(labels)}."
+        )
+    of_model = np.array([numbers[name] for name in examples.label_names], "int32")
+    return dataclasses.replace(
+        examples,
+        labels=of_model[examples.labels],
+        label_names=tuple(labels),
+        targets=None,
+    )

@@ -1,0 +1,219 @@
+"""One description of a kind of task: all that the commands know of it."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from kerasrnn.catalogue import Recipe, metric_label, metric_text
+
+PARTS = ("train", "validation", "test")
+
+
+class Unreadable(str):
+    """A line that says which input could not be read, for the screen of errors."""
+
+
+class TaskKind:
+    """How models of one kind are trained, judged, drawn, told, and used by commands.
+
+    A subclass for each kind, and a line in `kerasrnn.training.kinds.KINDS`, is all
+    that `kerasrnn train`, `evaluate`, `predict`, `export`, the model cards and the
+    table of results need. An instance is one training of a recipe; it reads the data
+    when it is made, into `splits`.
+
+    Args:
+        config: The recipe, as its `config.yaml` holds it.
+        path: Data of the user's own in place of the recipe's, or None.
+        log: Called with every line for the user.
+    """
+
+    # The classes of `kerasrnn.zoo.Task` that are of this kind.
+    models: Sequence[type] = ()
+    # The metric of every epoch that says which one is best, and the metric of the
+    # results that says which seed is.
+    monitor = "val_loss"
+    selected_by = "validation_loss"
+    # The metric of the results that models are compared by.
+    headline = "test_loss"
+    unit = "examples"  # what `len` counts of a split
+    data_format = "input<tab>target"  # what data of the user's own looks like
+    # Files that are made beside the preset of a seed, and kept of the best; and those
+    # that `draw` makes beside the folder of figures.
+    files: Sequence[str] = ()
+    pages: Sequence[str] = ()
+    # Metrics that the line of an epoch shows, beside loss and accuracy, by name.
+    progress: dict[str, str] = {}
+    # What a card shows of a recipe's folder `figures`, in this order, by file name.
+    figures: dict[str, str] = {}
+    # What several such models are called.
+    plural = "models of its kind"
+    # What a command line gives the model, and which options of `kerasrnn predict` may
+    # stand beside it.
+    input_example = '"a text of your own"'
+    options: Sequence[str] = ()
+    # Python lines that ask `answer`, the function of an exported model.
+    served_example = 'print(answer(text=tf.constant(["a text of your own"])))'
+
+    def __init__(
+        self, config: dict, path=None, log: Callable[[str], object] = print
+    ) -> None:
+        self.config, self.log = config, log
+        self.splits: dict = {}
+
+    @classmethod
+    def model_class(cls, name: str) -> type:
+        """The class of this kind that a recipe names."""
+        return next(model for model in cls.models if model.__name__ == name)
+
+    @property
+    def examples(self) -> dict[str, int]:
+        """How much each split has."""
+        return {name: len(part) for name, part in self.splits.items()}
+
+    @property
+    def data_results(self) -> dict:
+        """What `results.json` says of the data, beside name and number."""
+        return {}
+
+    def build_model(self, seed: int):
+        """The untrained model, compiled."""
+        raise NotImplementedError
+
+    def fit_data(self, model):
+        """What `resumable_fit` learns from."""
+        raise NotImplementedError
+
+    def after_epoch(self, model) -> list:
+        """Functions of an epoch's number and metrics, to be called after each."""
+        return []
+
+    def callbacks(self, model, folder) -> list:
+        """Keras callbacks of a run that writes to a folder."""
+        return []
+
+    def judge(self, model, fitted, folder) -> dict:
+        """What the results say of a trained model, as it ships: `metrics`, and more."""
+        raise NotImplementedError
+
+    def draw(self, model, run: dict, folder) -> None:
+        """The figures of the run that is kept, into a folder."""
+        from kerasrnn.inspection import learning_curve_figure
+
+        learning_curve_figure(
+            run["history"],
+            folder / "learning_curve.png",
+            kept_epoch=run["kept_epochs"][0],
+        )
+
+    def report(self, model, results: dict, run: dict) -> None:
+        """Tell the user how good the model is."""
+        for name, value in results["metrics"].items():
+            if name.startswith("test_") and not name.endswith("_std"):
+                text = metric_text({name: value}, name)
+                self.log(f"  {metric_label(name)} {text}")
+
+    @classmethod
+    def evaluate(
+        cls, model, data: dict | None, path, settings: dict, log: Callable
+    ) -> dict:
+        """Judge a model, and tell the user.
+
+        Args:
+            model: The model.
+            data: The `data` section that it was trained on, whose test split is meant;
+                None: all of `path` is.
+            path: Data of the user's own, or None.
+            settings: The `evaluation` section that it was judged with.
+            log: Called with every line for the user.
+
+        Returns:
+            The scores, by name.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def check_options(cls, model, **options) -> None:
+        """Raise a ValueError where options of `predict` cannot be meant."""
+
+    @classmethod
+    def predict(
+        cls, model, batches: Iterable[list], *, alone: bool, **options
+    ) -> Iterator[str]:
+        """What `kerasrnn predict` prints, in pieces; a line of it ends in a line feed.
+
+        Args:
+            model: The model.
+            batches: Lists of inputs: text, or bytes where they came by standard input.
+            alone: Whether there is one input only.
+            **options: Those of `options` that were given.
+
+        Yields:
+            Text to print, or an `Unreadable` for an input that could not be read.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def usage(cls, recipe: Recipe) -> str:
+        """Lines of Python for a card, which use `model`."""
+        return f"model.predict([{quoted(example_of(recipe))}])"
+
+    @classmethod
+    def told_of_data(cls, data: dict) -> str | None:
+        """What a card says of the `data` of the results, beside the numbers."""
+        return None
+
+    @classmethod
+    def told_of_results(
+        cls, recipe: Recipe, run: dict, table_of: Callable[[list[str]], str]
+    ) -> list[str]:
+        """The parts of a card's results.
+
+        Args:
+            recipe: The recipe, with its results.
+            run: The run whose preset ships.
+            table_of: Makes the table of the metrics of these names.
+        """
+        return [table_of(metric_names(recipe))]
+
+
+def metric_names(recipe: Recipe) -> list[str]:
+    """Names of the metrics of a recipe's results, without those of their spread."""
+    return [name for name in recipe.results["metrics"] if not name.endswith("_std")]
+
+
+def example_of(recipe: Recipe, default: str = "a text of your own") -> str:
+    """What a card shows the model."""
+    return (recipe.config.get("examples") or [default])[0]
+
+
+def quoted(text: str) -> str:
+    """A text as Python, and as a reader, writes it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def keywords(settings: dict) -> str:
+    """Settings as arguments of a call, by name."""
+    return ", ".join(
+        f"{name}={json.dumps(value) if isinstance(value, str) else value}"
+        for name, value in settings.items()
+    )
+
+
+def with_spread(results: dict, metric: str) -> str:
+    """A metric of the results, and over how many seeds it is a mean."""
+    text = metric_text(results["metrics"], metric)
+    if f"{metric}_std" in results["metrics"]:
+        text += f" ({len(results['runs'])} seeds)"
+    return text
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table with a row of titles, in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines).replace(
+        " --- ", "---"
+    )
+
+
+def paragraph(text: str | None) -> str:
+    """A text without line feeds, as YAML folds them."""
+    return " ".join(str(text or "Not stated.").split())

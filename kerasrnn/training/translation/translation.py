@@ -1,0 +1,435 @@
+"""How recipes of `Seq2Seq` and `Seq2SeqAttention` are trained and judged."""
+
+import functools
+
+import keras
+import numpy as np
+
+from kerasrnn.inspection import (
+    attention_maps_figure,
+    bleu_by_length_figure,
+    translation_attention,
+)
+from kerasrnn.metrics import require_sacrebleu, translation_scores
+from kerasrnn.training.recipe_optimizer import recipe_optimizer
+from kerasrnn.training.search_results import (
+    beam_options,
+    best_lines,
+    spread,
+    write_tsv,
+)
+from kerasrnn.training.task_kind import (
+    PARTS,
+    TaskKind,
+    example_of,
+    keywords,
+    metric_names,
+    quoted,
+    table,
+    with_spread,
+)
+from kerasrnn.training.translation.translation_data import TranslationData, pair_ids
+from kerasrnn.training.translation.translation_samples import (
+    TranslationSamples,
+    sample_lines,
+)
+from kerasrnn.training.translation.translation_scores import (
+    TranslationScores,
+    translate_texts,
+)
+from kerasrnn.zoo import PREPROCESSORS, Seq2Seq, Seq2SeqAttention
+
+TRANSLATIONS_FILE = "translations.tsv"
+SHOWN = 20
+# Sentences by the words of their source: at most so many.
+LENGTHS = (10, 20, 30, 40, 60)
+
+
+class Translation(TaskKind):
+    """Translating sentences.
+
+    Args:
+        config: The recipe.
+        path: A file of source<tab>target in place of the recipe's data, or None.
+        log: Called with every line for the user.
+    """
+
+    models = (Seq2Seq, Seq2SeqAttention)
+    monitor = "val_bleu"
+    selected_by = "validation_bleu"
+    headline = "test_bleu"
+    files = (TRANSLATIONS_FILE,)
+    data_format = "source<tab>target"
+    progress = {"val_bleu": "BLEU {:.1f}", "val_chrf": "chrF {:.1f}"}
+    figures = {
+        "bleu_by_length.png": "BLEU by the length of the source",
+        "attention_maps.png": "Attention maps",
+        "learning_curve.png": "Learning curve",
+    }
+    plural = "translators"
+    options = ("beam", "n_best", "scores")
+    served_example = (
+        'print(answer(text=tf.constant(["a text of your own"]))["text"]'
+        ".numpy()[0].decode())"
+    )
+
+    def __init__(self, config, path=None, log=print):
+        require_sacrebleu()
+        super().__init__(config, log)
+        self.splits = load_pair_splits(config["data"], path)
+        self.search = dict(config.get("evaluation", {}))
+        self.max_length = self.search.setdefault("max_length", 100)
+
+    @property
+    def data_results(self) -> dict:
+        """What `results.json` says of the data, beside name and number."""
+        return {
+            "languages": list(self.splits["train"].languages),
+            "left_out": {name: part.left_out for name, part in self.splits.items()},
+        }
+
+    @functools.cached_property
+    def tokenizer(self):
+        """The recipe's tokenizer, which the training texts have taught."""
+        self.log("Learning the vocabularies")
+        options = dict(self.config["preprocessor"])
+        pair_class = PREPROCESSORS[options.pop("class", "PairTokenizer")]
+        tokenizer_class = PREPROCESSORS[options.pop("tokenizer", "SubwordTokenizer")]
+        shared = options.pop("shared", False)
+        train = self.splits["train"]
+        tokenizers = []
+        for texts in (
+            [[*train.sources, *train.targets]]
+            if shared
+            else [list(train.sources), list(train.targets)]
+        ):
+            tokenizers.append(tokenizer_class(**options))
+            tokenizers[-1].adapt(texts)
+        return pair_class(*tokenizers)
+
+    @functools.cached_property
+    def token_ids(self) -> dict[str, tuple]:
+        """Numbers of sources and targets of all splits, cut into tokens once."""
+        return {
+            name: pair_ids(self.tokenizer, part) for name, part in self.splits.items()
+        }
+
+    @functools.cached_property
+    def cut(self) -> dict[str, int]:
+        """How many texts of each split are longer than the tokenizer's `max_length`."""
+        tokenizer, counts = self.tokenizer, {}
+        for name, part in self.splits.items():
+            sources, targets = self.token_ids[name]
+            counts[f"{name}_sources"] = _count_cut(
+                tokenizer.source, part.sources, sources
+            )
+            counts[f"{name}_targets"] = _count_cut(
+                tokenizer.target, part.targets, targets
+            )
+        return counts
+
+    def build_model(self, seed: int):
+        """The untrained model."""
+        keras.utils.set_random_seed(seed)
+        tokenizer = self.tokenizer
+        model = self.model_class(self.config["task"])(
+            tokenizer.source_vocabulary_size,
+            tokenizer.target_vocabulary_size,
+            start_id=tokenizer.start_id,
+            end_id=tokenizer.end_id,
+            preprocessor=tokenizer,
+            **self.config["model"],
+        )
+        training = self.config["training"]
+        # Other epochs may have a step more or less.
+        steps = len(self.fit_data(model).order(seed, 0))
+        model.compile(recipe_optimizer(training, steps))
+        cut = {name: count for name, count in self.cut.items() if count}
+        if cut:
+            listed = ", ".join(f"{n:,} {name}" for name, n in cut.items())
+            self.log(
+                f"Cut to {self.config['preprocessor']['max_length']} pieces: "
+                f"{listed.replace('_', ' ')}"
+            )
+        return model
+
+    def fit_data(self, model):
+        """What `resumable_fit` learns from."""
+        training = self.config["training"]
+        validation = self.splits["validation"]
+        rows = spread(len(validation), training.get("validation_sentences", 500))
+        return TranslationData(
+            self.token_ids["train"],
+            self.token_ids["validation"],
+            max_tokens=training.get("max_tokens", 2048),
+            scores=TranslationScores(
+                validation.sources[rows],
+                validation.targets[rows],
+                max_length=self.max_length,
+            ),
+        )
+
+    def after_epoch(self, model) -> list:
+        """What else is to be done after every epoch: show a few translations."""
+        validation = self.splits["validation"]
+        rows = spread(len(validation), 3)
+        samples = TranslationSamples(
+            validation.sources[rows],
+            validation.targets[rows],
+            max_length=self.max_length,
+            log=self.log,
+        )
+        samples.set_model(model)
+        return [samples.on_epoch_end]
+
+    def judge(self, model, fitted, folder) -> dict:
+        """What the results say of a trained model, as it ships."""
+        test, validation = self.splits["test"], self.splits["validation"]
+        greedy = {"max_length": self.max_length}
+        found = translate_texts(model, test.sources, label="test", **self.search)
+        scores = translation_scores(found, test.targets)
+        first = translation_scores(found[:500], test.targets[:500])
+        of_greedy = translation_scores(
+            translate_texts(model, test.sources, label="test, greedy", **greedy),
+            test.targets,
+        )
+        # What is left when the model is shown another sentence than the one to
+        # translate: what it knows of the language alone.
+        others = np.random.default_rng(0).permutation(len(test))
+        of_others = translation_scores(
+            translate_texts(
+                model, test.sources[others], label="test, other sources", **greedy
+            ),
+            test.targets,
+        )
+        of_validation = translation_scores(
+            translate_texts(
+                model, validation.sources, label="validation", **self.search
+            ),
+            validation.targets,
+        )
+        forced = TranslationData.evaluate(model, self.token_ids["test"])
+        rows = zip(test.sources, test.targets, found, strict=True)
+        write_tsv(folder / TRANSLATIONS_FILE, rows)
+        tokens = int(self.token_ids["train"][1].row_lengths().numpy().sum())
+        tokens -= len(self.splits["train"])  # The start token is given.
+        return {
+            "metrics": {
+                "test_bleu": scores["bleu"],
+                "test_chrf": scores["chrf"],
+                "test_bleu_500": first["bleu"],
+                "test_bleu_greedy": of_greedy["bleu"],
+                "test_bleu_shuffled_sources": of_others["bleu"],
+                "test_brevity_penalty": scores["brevity_penalty"],
+                "test_length_ratio": scores["length_ratio"],
+                **{f"test_{name}": value for name, value in forced.items()},
+                "validation_bleu": of_validation["bleu"],
+                "validation_chrf": of_validation["chrf"],
+                "train_tokens_per_second": tokens
+                * len(fitted.history)
+                / fitted.seconds,
+            },
+            "bleu_signature": scores["bleu_signature"],
+            "chrf_signature": scores["chrf_signature"],
+            "bleu_by_length": bleu_by_length(test.sources, test.targets, found),
+            "evaluation": self.search,
+            "cut": self.cut,
+            "translations": [
+                {
+                    "source": str(test.sources[row]),
+                    "reference": str(test.targets[row]),
+                    "hypothesis": found[row],
+                }
+                for row in spread(len(test), SHOWN)
+            ],
+        }
+
+    def draw(self, model, run, folder):
+        """The figures of the run that is kept."""
+        super().draw(model, run, folder)
+        bleu_by_length_figure(
+            {self.config["task"]: run["bleu_by_length"]}, folder / "bleu_by_length.png"
+        )
+        if model.attends:
+            texts = self.config.get("examples") or self._shown(run, "source", 3)
+            seen = translation_attention(
+                model, texts[:4], max_length=self.max_length, merge_pieces=True
+            )
+            attention_maps_figure(*seen, folder / "attention_maps.png")
+
+    @staticmethod
+    def _shown(run, column, count):
+        rows = run["translations"]
+        return [rows[row][column] for row in spread(len(rows), count)]
+
+    def report(self, model, results, run):
+        """Tell the user how good the model is."""
+        metrics, log = results["metrics"], self.log
+        of_seeds = ""
+        if len(results["runs"]) > 1:
+            of_seeds = (
+                f" ± {metrics['test_bleu_std']:.1f}, mean of "
+                f"{len(results['runs'])} seeds"
+            )
+        log(
+            f"\nTest BLEU {metrics['test_bleu']:.1f}{of_seeds}, on "
+            f"{len(self.splits['test']):,} sentences that the model has not seen"
+        )
+        log(f"  greedy {metrics['test_bleu_greedy']:.1f}")
+        log(f"  of other sources {metrics['test_bleu_shuffled_sources']:.1f}")
+        log(f"  chrF {metrics['test_chrf']:.1f}")
+        log(f"  {run['bleu_signature']}\n")
+        log(length_table(run["bleu_by_length"]))
+        log("\nThree sentences, and what the model makes of them:")
+        columns = ("source", "reference", "hypothesis")
+        for line in sample_lines(*(self._shown(run, name, 3) for name in columns)):
+            log(line)
+
+    @classmethod
+    def evaluate(cls, model, data, path, settings, log):
+        pairs = _pairs(data, "test") if path is None else all_pairs(path)
+        found = translate_texts(model, pairs.sources, label="translating", **settings)
+        scores = translation_scores(found, pairs.targets)
+        log(f"{len(pairs):,} sentences")
+        log(f"  BLEU {scores['bleu']:.2f}  {scores['bleu_signature']}")
+        log(f"  chrF {scores['chrf']:.2f}  {scores['chrf_signature']}")
+        log(f"  length ratio {scores['length_ratio']:.3f}\n")
+        rows = bleu_by_length(pairs.sources, pairs.targets, found)
+        log(length_table(rows))
+        return scores | {"bleu_by_length": rows}
+
+    @classmethod
+    def check_options(cls, model, **options):
+        beam_options(**options)
+
+    @classmethod
+    def predict(cls, model, batches, *, alone, beam=None, n_best=None, scores=False):
+        search = beam_options(beam, n_best)
+        for texts in batches:
+            found, of_found = model.generate(
+                texts, return_scores=True, verbose=0, **search
+            )
+            for best, of_best in zip(found, of_found, strict=True):
+                yield from best_lines(best, of_best, scores)
+
+    @classmethod
+    def usage(cls, recipe):
+        settings = recipe.config.get("evaluation", {})
+        options = f", {keywords(settings)}" if settings else ""
+        return f"texts = [{quoted(example_of(recipe))}]\nmodel.generate(texts{options})"
+
+    @classmethod
+    def told_of_results(cls, recipe, run, table_of):
+        """How scores were counted, what they are without the source, and by length."""
+        results = recipe.results
+        parts = [
+            table_of(metric_names(recipe)),
+            "BLEU and chrF go from 0 to 100, as sacreBLEU counts them: "
+            f"`{run['bleu_signature']}` and `{run['chrf_signature']}`. Accuracy, loss "
+            "and perplexity are those of single tokens, told the right ones before "
+            "them.",
+        ]
+        names = ("test_bleu_greedy", "test_bleu_shuffled_sources")
+        if all(name in results["metrics"] for name in names):
+            score, control = (with_spread(results, name) for name in names)
+            parts.append(
+                f"By greedy search it has a BLEU of {score}; given the sources of "
+                f"other sentences, {control}: so much comes from what it knows of the "
+                "language alone."
+            )
+        rows = [
+            (
+                f"{row['low']} to {row['high']}",
+                f"{row['sentences']:,}",
+                f"{row['bleu']:.1f}",
+            )
+            for row in run["bleu_by_length"]
+        ]
+        head = ("words of the source", "sentences", "test BLEU")
+        return [*parts, table(head, rows)]
+
+
+def _count_cut(tokenizer, texts, ids):
+    """How many of the texts do not fit into the tokenizer's `max_length`."""
+    if tokenizer.max_length is None:
+        return 0
+    # The others are not full; to cut all texts into tokens again takes long.
+    full = texts[ids.row_lengths().numpy() > tokenizer.max_length]
+    return int(np.count_nonzero(tokenizer.count_cut(list(full)))) if len(full) else 0
+
+
+def bleu_by_length(sources, references, hypotheses) -> list[dict]:
+    """BLEU of sentences of like length, by the words of their sources.
+
+    Returns:
+        For each range of lengths that there is: `low` and `high`, in words, `high`
+        None where there is no limit; how many `sentences`; and their `bleu`.
+    """
+    lengths = np.array([len(str(source).split()) for source in sources])
+    rows, low = [], 1
+    for high in (*LENGTHS, None):
+        places = np.flatnonzero((low <= lengths) & (lengths <= (high or np.inf)))
+        if len(places):
+            scores = translation_scores(
+                [hypotheses[i] for i in places], [references[i] for i in places]
+            )
+            row = {"low": low, "high": high, "sentences": len(places)}
+            rows.append(row | {"bleu": scores["bleu"]})
+        low = (high or 0) + 1
+    return rows
+
+
+def length_table(rows) -> str:
+    """`bleu_by_length` as lines of text.
+
+    Example:
+
+    >>> print(length_table([{"low": 1, "high": 10, "sentences": 1200, "bleu": 31.25}]))
+    source words  sentences  BLEU
+            1-10      1,200  31.2
+    """
+    lines = ["source words  sentences  BLEU"]
+    for row in rows:
+        words = f"{row['low']}-{row['high'] or ''}"
+        lines.append(f"{words:>12}  {row['sentences']:9,}  {row['bleu']:4.1f}")
+    return "\n".join(lines)
+
+
+def load_pair_splits(data: dict, path=None) -> dict:
+    """Training, validation and test pairs of texts.
+
+    Args:
+        data: The `data` section of a recipe: `name` of a TFDS data set; `languages`,
+            from which to which; `splits`, what it calls `train`, `validation` and
+            `test`; `max_words`, longer pairs are left out; and `train_max_words`, in
+            its place for training.
+        path: A file of source<tab>target in place of the data set.
+    """
+    from kerasrnn.data import read_pairs
+
+    if path is not None:
+        return read_pairs(path)
+    return {part: _pairs(data, part) for part in PARTS}
+
+
+def _pairs(data, part):
+    from kerasrnn.data import load_translation
+
+    limit = data.get("max_words")
+    if part == "train":
+        limit = data.get("train_max_words", limit)
+    languages = data.get("languages")
+    return load_translation(
+        data["name"],
+        data.get("splits", {}).get(part, part),
+        languages=None if languages is None else tuple(languages),
+        max_words=limit,
+    )
+
+
+def all_pairs(path):
+    """All pairs of a file of source<tab>target."""
+    from kerasrnn.data import read_pairs
+
+    parts = read_pairs(path)
+    return parts["train"] + parts["validation"] + parts["test"]

@@ -1,0 +1,75 @@
+import keras
+import numpy as np
+
+from kerasrnn.metrics import require_sacrebleu, translation_scores
+from kerasrnn.training.progress import CountLine
+
+# How many texts are translated between two steps of the progress line.
+PIECE = 512
+
+
+class TranslationScores(keras.callbacks.Callback):
+    """BLEU and chrF of what the model itself writes, at the end of every epoch.
+
+    They are in the epoch's logs as `val_bleu` and `val_chrf`, so that `EarlyStopping`
+    and `ModelCheckpoint` can go by them; list it before those. They are better when
+    higher: `mode="max"`.
+
+    Args:
+        sources: Texts to translate.
+        references: Their right translations.
+        max_length: The most tokens of a translation.
+        **search: More options of `model.generate`; by default it is greedy.
+
+    Example:
+
+    >>> from kerasrnn.training import TranslationScores
+    >>> scores = TranslationScores(["two words"], ["dos palabras"])
+    >>> stop = keras.callbacks.EarlyStopping("val_bleu", mode="max", patience=3)
+    >>> callbacks = [scores, stop]  # for `model.fit(..., callbacks=callbacks)`
+    """
+
+    def __init__(self, sources, references, *, max_length: int = 100, **search):
+        super().__init__()
+        require_sacrebleu()
+        self.sources, self.references = list(sources), list(references)
+        self.search = {"max_length": max_length, **search}
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None:
+            logs |= self.measure(self.model)
+
+    def measure(self, model) -> dict[str, float]:
+        """`val_bleu` and `val_chrf` of a model."""
+        found = translate_texts(model, self.sources, **self.search)
+        scores = translation_scores(found, self.references)
+        return {"val_bleu": scores["bleu"], "val_chrf": scores["chrf"]}
+
+
+def translate_texts(model, texts, *, label=None, batch_size: int = 64, **search):
+    """Translations of many texts, those of like length together; in their own order.
+
+    Args:
+        model: A `Seq2Seq` with a preprocessor.
+        texts: (N,) strings.
+        label: What a progress line says; None: there is none.
+        batch_size: How many are translated at a time.
+        **search: Options of `model.generate`.
+
+    Returns:
+        List of N strings.
+    """
+    texts = [str(text) for text in texts]
+    order = np.argsort([len(text) for text in texts], kind="stable")
+    progress = None if label is None else CountLine(label, len(texts))
+    found = [""] * len(texts)
+    for start in range(0, len(texts), PIECE):
+        rows = order[start : start + PIECE]
+        piece = [texts[row] for row in rows]
+        for row, text in zip(
+            rows, model.generate(piece, batch_size=batch_size, **search), strict=True
+        ):
+            found[row] = text
+        if progress is not None:
+            progress.update(start + len(rows))
+    return found

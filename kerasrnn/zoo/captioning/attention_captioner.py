@@ -1,0 +1,111 @@
+import keras
+from keras import ops
+
+from kerasrnn.layers import AttentionCell, BahdanauAttention
+from kerasrnn.zoo.captioning.image_captioner import ImageCaptioner
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class AttentionCaptioner(ImageCaptioner):
+    """Says in words what a picture shows, and looks at a part of it for every word.
+
+    m_l = tanh(W_m (f_l − μ)/σ + b_m)                features of L places, projected
+    d_0 = tanh(W_d 1/L Σ_l (f_l − μ)/σ)              for each layer
+    α_t = softmax_l vᵀ tanh(W_1 d_{t-1} + W_2 m_l)   where it looks
+    c_t = σ(w_g d_{t-1} + b_g) Σ_l α_tl m_l          with `gated`
+    d_t = cell([E y_{t-1}; c_t], d_{t-1})
+    a_t = tanh(W_c [c_t; d_t])
+    p(y_t) = softmax(E a_t + b)                      with `tie_embeddings`
+
+    Doubly stochastic attention adds to the loss λ/L Σ_l (1 − Σ_t α_tl)², so that no
+    place is never looked at.
+
+    Args:
+        target_vocabulary_size: As in `ImageCaptioner`, and so are those that follow.
+        attention_regularization: λ.
+        gated: Whether a gate says how much of c_t each word needs.
+        attention_units: Size of v, in which d_{t-1} and m_l meet. None: `units`.
+        **kwargs: The other arguments of `ImageCaptioner`.
+
+    Call arguments:
+        inputs: As of `ImageCaptioner`.
+
+    Output shape:
+        Logits (B, T, V): at each step of the token that comes next.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasrnn.zoo import AttentionCaptioner
+    >>> model = AttentionCaptioner(
+    ...     30, start_id=1, end_id=2, encoder=None, feature_dim=6, units=8
+    ... )
+    >>> features = np.ones((2, 9, 6), "float32")
+    >>> found = model.generate_ids(features, max_length=5, source_length=9)
+    >>> found.alignments.shape
+    TensorShape([2, 5, 9])
+
+    Reference: Xu et al. 2015, "Show, Attend and Tell: Neural Image Caption Generation
+    with Visual Attention", sections 3.1, 4.2 and 4.2.1 (there the output sees
+    E y_{t-1} too, and the features are not projected).
+    """
+
+    attends = True
+
+    def __init__(
+        self,
+        target_vocabulary_size,
+        *,
+        attention_regularization=1.0,
+        gated=True,
+        attention_units=None,
+        **kwargs,
+    ):
+        # Needed by `make_decoder_cell`, and Keras wants its own first.
+        self._attention_options = {
+            "attention_regularization": attention_regularization,
+            "gated": gated,
+            "attention_units": attention_units,
+        }
+        super().__init__(target_vocabulary_size, **kwargs)
+
+    def make_decoder_cell(self, cell):
+        options = self._attention_options
+        units = options["attention_units"] or self.units
+        return AttentionCell(
+            cell,
+            BahdanauAttention(units, dtype=self.dtype_policy),
+            attend="before",
+            gated=options["gated"],
+            attention_layer_size=self.embedding_dim,
+            return_alignments=True,
+            dtype=self.dtype_policy,
+        )
+
+    def make_encoder(self):
+        super().make_encoder()
+        self.feature_layer = keras.layers.Dense(
+            self.units, activation="tanh", dtype=self.dtype_policy
+        )
+
+    @staticmethod
+    def scaled_part(features):
+        """What of the features (B, L, D) is brought to one scale: all of them."""
+        return features
+
+    def encode(self, source, training=False):
+        """The projected features (B, L, U), and the decoder's first states."""
+        features = self.scaled(source)
+        memory = self.drop(self.feature_layer(features), training=training)
+        return memory, self.first_states(features, training)
+
+    def alignment_penalty(self, alignments, target_ids):
+        weight = self._attention_options["attention_regularization"]
+        # Steps that predict nothing do not count.
+        counts = ops.logical_and(target_ids != 0, target_ids != self.end_id)
+        counts = ops.cast(counts, alignments.dtype)[:, :, None]
+        looked = ops.sum(alignments * counts, axis=1)  # (B, L)
+        return weight * ops.mean(ops.square(1.0 - looked))
+
+    def get_config(self):
+        return {**super().get_config(), **self._attention_options}

@@ -1,0 +1,272 @@
+import keras
+import numpy as np
+from keras import ops
+
+from kerasrnn import layers
+from kerasrnn.zoo.decoder.word_dropout import WordDropout
+from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
+from kerasrnn.zoo.task import Task
+
+CELLS = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class SentimentClassifier(Task):
+    """Many to one: read a text to its end, then say which class it belongs to.
+
+    x_t = E[token_t]                        embedding
+    h_t = RNN(x_t, h_{t-1})                 one or more recurrent layers
+    s   = pool_t(h_t)                       over the valid steps only
+    p   = softmax(W s + b)                  probabilities of the classes
+
+    Args:
+        vocabulary_size: Number of token ids; id 0 is padding. None: taken from the
+            preprocessor.
+        preprocessor: A `kerasrnn.text.WordTokenizer`, or None (ids in, logits out).
+        labels: Names of the classes, in the order of the integer labels.
+        cell: `"simple_rnn"`, `"lstm"` or `"gru"`.
+        num_layers: Recurrent layers on top of each other.
+        units: Size of the state of each, in each direction.
+        bidirectional: Read from both ends.
+        embedding_dim: Size of a word's vector.
+        pooling: How the steps become one vector; one or several of `"max"`, `"mean"`,
+            `"last"`, `"attention"`. See `MaskedPooling`.
+        word_dropout: In training, share of the words taken for unknown.
+        embedding_dropout: Rate on the components of the word vectors; a component is
+            dropped in all words of a text at once.
+        dropout: Rate between recurrent layers, and before the classes.
+        recurrent_dropout: Rate on the state inside the recurrent layers.
+        embedding_matrix: Word vectors (vocabulary_size, embedding_dim) to start from.
+        embedding_trainable: False keeps the word vectors as they are.
+
+    Call arguments:
+        token_ids: (B, T) integers, 0 where there is no token.
+        training: Whether dropout is on.
+
+    Output shape: (B, number of labels), logits.
+
+    Masking: id 0 anywhere in a row is skipped; a row of zeros, which is the empty
+    string, gets the same answer whatever its length.
+
+    Raises:
+        ValueError: An argument is out of its range.
+
+    Example:
+
+    >>> from kerasrnn.text import WordTokenizer
+    >>> tokenizer = WordTokenizer(max_length=8)
+    >>> tokenizer.adapt(["a fine film", "a dull film"])
+    >>> model = SentimentClassifier(preprocessor=tokenizer, units=4, embedding_dim=4)
+    >>> history = model.fit(["a fine film", "a dull film"], [1, 0], verbose=0)
+    >>> model.predict(["fine"], verbose=0).shape
+    (1, 2)
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int | None = None,
+        *,
+        preprocessor=None,
+        labels=("negative", "positive"),
+        cell: str = "lstm",
+        num_layers: int = 1,
+        units: int = 64,
+        bidirectional: bool = True,
+        embedding_dim: int = 64,
+        pooling="max",
+        word_dropout: float = 0.1,
+        embedding_dropout: float = 0.4,
+        dropout: float = 0.5,
+        recurrent_dropout: float = 0.0,
+        embedding_matrix=None,
+        embedding_trainable: bool = True,
+        **kwargs,
+    ):
+        super().__init__(preprocessor=preprocessor, **kwargs)
+        if vocabulary_size is None:
+            if preprocessor is None:
+                raise ValueError(
+                    "`vocabulary_size` must be given where `preprocessor` is None."
+                )
+            vocabulary_size = len(preprocessor.get_vocabulary())
+        if cell not in CELLS:
+            raise ValueError(f"`cell` must be one of {', '.join(CELLS)}; got {cell!r}.")
+        for name, value in (
+            ("vocabulary_size", vocabulary_size),
+            ("num_layers", num_layers),
+            ("units", units),
+            ("embedding_dim", embedding_dim),
+        ):
+            if not isinstance(value, (int, np.integer)) or value < 1:
+                raise ValueError(f"`{name}` must be a positive integer; got {value!r}.")
+        for name, value in (
+            ("word_dropout", word_dropout),
+            ("embedding_dropout", embedding_dropout),
+            ("dropout", dropout),
+            ("recurrent_dropout", recurrent_dropout),
+        ):
+            if not 0 <= value < 1:
+                raise ValueError(
+                    f"`{name}` must be at least 0 and below 1; got {value!r}."
+                )
+        if isinstance(labels, str) or len(labels) < 2:
+            raise ValueError(f"`labels` must name two or more classes; got {labels!r}.")
+
+        self.vocabulary_size = int(vocabulary_size)
+        self.labels = tuple(labels)
+        self.cell = cell
+        self.num_layers = num_layers
+        self.units = units
+        self.bidirectional = bidirectional
+        self.embedding_dim = embedding_dim
+        self.pooling = (pooling,) if isinstance(pooling, str) else tuple(pooling)
+        self.word_dropout = word_dropout
+        self.embedding_dropout = embedding_dropout
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.embedding_trainable = embedding_trainable
+
+        dtype = self.dtype_policy
+        self.embedding = keras.layers.Embedding(
+            self.vocabulary_size,
+            embedding_dim,
+            trainable=embedding_trainable,
+            dtype=dtype,
+            name="embedding",
+        )
+        self.drop_words = WordDropout(word_dropout, name="drop_words")
+        self.drop_components = keras.layers.SpatialDropout1D(
+            embedding_dropout, dtype=dtype, name="drop_components"
+        )
+        self.recurrent_layers = [
+            self._recurrent_layer(f"recurrent_{i}") for i in range(num_layers)
+        ]
+        self.dropouts = [
+            keras.layers.Dropout(dropout, dtype=dtype, name=f"dropout_{i}")
+            for i in range(num_layers)
+        ]
+        self.pool = MaskedPooling(
+            self.pooling, bidirectional=bidirectional, dtype=dtype, name="pool"
+        )
+        # Logits in float32 keep the loss exact under mixed precision.
+        self.classes = keras.layers.Dense(
+            len(self.labels), dtype="float32", name="classes"
+        )
+        self.build((None, None))
+        if embedding_matrix is not None:
+            self._set_embedding(np.asarray(embedding_matrix))
+        self.compile()
+
+    def _recurrent_layer(self, name):
+        layer = CELLS[self.cell](
+            self.units,
+            return_sequences=True,
+            recurrent_dropout=self.recurrent_dropout,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        if not self.bidirectional:
+            return layer
+        return layers.Bidirectional(layer, dtype=self.dtype_policy, name=name)
+
+    def _set_embedding(self, matrix):
+        expected = (self.vocabulary_size, self.embedding_dim)
+        if matrix.shape != expected:
+            raise ValueError(
+                "`embedding_matrix` must have shape (vocabulary_size, embedding_dim)="
+                f"{expected}; got {matrix.shape}."
+            )
+        self.embedding.set_weights([matrix])
+
+    def build(self, input_shape=None):
+        features = self.units * (2 if self.bidirectional else 1)
+        self.embedding.build((None, None))
+        for index, layer in enumerate(self.recurrent_layers):
+            layer.build((None, None, features if index else self.embedding_dim))
+        self.pool.build((None, None, features))
+        self.classes.build((None, features * len(self.pooling)))
+        self.built = True
+
+    def call(self, token_ids, training=False):
+        mask = ops.not_equal(token_ids, 0)  # (B, T)
+        token_ids = self.drop_words(token_ids, training=training)
+        sequences = self.embedding(token_ids)  # (B, T, D)
+        sequences = self.drop_components(sequences, training=training)
+        for index, layer in enumerate(self.recurrent_layers):
+            if index:
+                sequences = self.dropouts[index - 1](sequences, training=training)
+            sequences = layer(sequences, mask=mask, training=training)  # (B, T, U)
+        summary = self.pool(sequences, mask=mask)  # (B, U · poolings)
+        summary = self.dropouts[-1](summary, training=training)
+        return self.classes(summary)  # (B, classes)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], len(self.labels))
+
+    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
+        """Compile; `"auto"` is Adam, cross-entropy on logits, and accuracy."""
+        if isinstance(optimizer, str) and optimizer == "auto":
+            optimizer = keras.optimizers.Adam(1e-3)
+        if isinstance(loss, str) and loss == "auto":
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        if isinstance(metrics, str) and metrics == "auto":
+            metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+
+    def postprocess(self, outputs):
+        return ops.softmax(outputs, axis=-1)
+
+    def check_targets(self, y):
+        if y.ndim == 2 and y.shape[1] == len(self.labels):
+            return  # Probabilities of the classes, for another loss than the default.
+        if y.dtype.kind not in "iub":
+            raise ValueError(
+                f"`y` must hold integer labels 0 to {len(self.labels) - 1} "
+                f"({', '.join(self.labels)}); got {y.dtype} values."
+            )
+        if y.min() < 0 or y.max() >= len(self.labels):
+            raise ValueError(
+                f"`y` must hold labels 0 to {len(self.labels) - 1} "
+                f"({', '.join(self.labels)}); got values {y.min()} to {y.max()}."
+            )
+
+    def serving_signatures(self):
+        """What an exported model offers: name to (function, input specifications)."""
+        import tensorflow as tf
+
+        if self.preprocessor is None:
+            specification = tf.TensorSpec((None, None), tf.int32, name="token_ids")
+            return {"serving_default": (self._serve_ids, [specification])}
+        specification = tf.TensorSpec((None,), tf.string, name="text")
+        return {"serving_default": (self._serve_text, [specification])}
+
+    def _serve_text(self, text):
+        return self._serve_ids(self.preprocessor(text))
+
+    def _serve_ids(self, token_ids):
+        import tensorflow as tf
+
+        probabilities = self.postprocess(self(token_ids, training=False))
+        best = tf.argmax(probabilities, axis=-1)  # (B,)
+        return {
+            "label": tf.gather(tf.constant(self.labels), best),
+            "probabilities": probabilities,
+        }
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "labels": list(self.labels),
+            "cell": self.cell,
+            "num_layers": self.num_layers,
+            "units": self.units,
+            "bidirectional": self.bidirectional,
+            "embedding_dim": self.embedding_dim,
+            "pooling": list(self.pooling),
+            "word_dropout": self.word_dropout,
+            "embedding_dropout": self.embedding_dropout,
+            "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "embedding_trainable": self.embedding_trainable,
+        }

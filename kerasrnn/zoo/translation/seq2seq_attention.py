@@ -1,0 +1,80 @@
+import keras
+
+from kerasrnn.layers import AttentionCell, BahdanauAttention, LuongAttention
+from kerasrnn.zoo.translation.seq2seq import Seq2Seq
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class Seq2SeqAttention(Seq2Seq):
+    """Writes a sequence while it looks at another one: a translator.
+
+    h_s = [h⃗_s; h⃖_s]                       encoder, as in `Seq2Seq`
+    d_t = cell([E y_{t-1}; a_{t-1}], d_{t-1})    decoder, fed with what it saw
+    α_ts = softmax_s score(d_t, h_s)        where it looks
+    a_t = tanh(W_c [Σ_s α_ts h_s; d_t])
+    p(y_t) = softmax(E a_t + b)             with `tie_embeddings`
+
+    Args:
+        source_vocabulary_size: As in `Seq2Seq`, and so are all that follow.
+        target_vocabulary_size: As there.
+        attention: "bahdanau" or "luong".
+        input_feeding: Whether a_{t-1} enters the decoder's cell.
+        **kwargs: The other arguments of `Seq2Seq`.
+
+    Call arguments:
+        inputs: `(source_ids, target_ids)`, (B, S) and (B, T); the target begins with
+            the start token.
+
+    Output shape:
+        Logits (B, T, V): at each step of the token that comes next.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasrnn.zoo import Seq2SeqAttention
+    >>> model = Seq2SeqAttention(20, 30, start_id=1, end_id=2, units=8, embedding_dim=8)
+    >>> found = model.generate_ids(np.ones((2, 5), int), max_length=4, source_length=5)
+    >>> found.token_ids.shape, found.alignments.shape
+    (TensorShape([2, 4]), TensorShape([2, 4, 5]))
+
+    Reference: Bahdanau et al. 2015; Luong et al. 2015.
+    """
+
+    attends = True
+
+    def __init__(
+        self,
+        source_vocabulary_size,
+        target_vocabulary_size,
+        *,
+        attention="bahdanau",
+        input_feeding=True,
+        **kwargs,
+    ):
+        if attention not in ("bahdanau", "luong"):
+            raise ValueError(
+                f"`attention` must be 'bahdanau' or 'luong'; got {attention!r}."
+            )
+        # Needed by `make_decoder_cell`, and Keras wants its own first.
+        self._attention_options = (attention, input_feeding)
+        super().__init__(source_vocabulary_size, target_vocabulary_size, **kwargs)
+
+    def make_decoder_cell(self, cell):
+        attention, input_feeding = self._attention_options
+        if attention == "bahdanau":
+            layer = BahdanauAttention(self.units, dtype=self.dtype_policy)
+        else:
+            layer = LuongAttention("general", dtype=self.dtype_policy)
+        return AttentionCell(
+            cell,
+            layer,
+            input_feeding=input_feeding,
+            attention_layer_size=self.embedding_dim,
+            return_alignments=True,
+            dtype=self.dtype_policy,
+        )
+
+    def get_config(self):
+        attention, input_feeding = self._attention_options
+        config = {"attention": attention, "input_feeding": input_feeding}
+        return {**super().get_config(), **config}
