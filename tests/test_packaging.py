@@ -237,7 +237,12 @@ def test_one_extra_is_defined_by_another(wheel_without):
     parts = {name for part in ("plot", "translate", "caption") for name in extras[part]}
     tools = {"hypothesis", "jupytext", "pytest", "pytest-xdist", "setuptools"}
     assert extras["test"] == parts | tools
-    assert extras["dev"] == extras["test"] | {"ipykernel", "nbclient", "ruff"}
+    assert extras["dev"] == extras["test"] | {
+        "clang-format",
+        "ipykernel",
+        "nbclient",
+        "ruff",
+    }
     config = configparser.ConfigParser(comment_prefixes=("#",))
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     written = "\n".join(config["options.extras_require"].values()).splitlines()

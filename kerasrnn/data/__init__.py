@@ -3,8 +3,13 @@
 Files of the user's own are read without TFDS, which comes with the extra `train`.
 """
 
-from importlib.util import find_spec
-
+from kerasrnn.data.builders import (
+    BibleEnEs,
+    KernelC,
+    MovieSnippets,
+    ShakespearePlays,
+    StampsAndEmoji,
+)
 from kerasrnn.data.captioned_images import (
     CaptionedImages,
     load_captions,
@@ -22,13 +27,6 @@ from kerasrnn.data.text_file import open_text_file
 from kerasrnn.data.translation import TextPairs, load_translation, read_pairs
 from kerasrnn.data.user_file import fingerprint, read_lines
 from kerasrnn.fetching import FetchError
-
-if find_spec("tensorflow_datasets"):
-    from kerasrnn.data.bible_en_es import BibleEnEs
-    from kerasrnn.data.kernel_c import KernelC
-    from kerasrnn.data.movie_snippets import MovieSnippets
-    from kerasrnn.data.shakespeare_plays import ShakespearePlays
-    from kerasrnn.data.stamps_and_emoji import StampsAndEmoji
 
 __all__ = [
     "BibleEnEs",
@@ -53,12 +51,3 @@ __all__ = [
     "read_pairs",
     "read_tsv",
 ]
-
-
-def __getattr__(name: str):
-    # Only what is not there comes here: the builders, where TFDS is not installed.
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from kerasrnn.data.train_extra import tensorflow_datasets
-
-    return tensorflow_datasets()

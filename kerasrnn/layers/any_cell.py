@@ -35,12 +35,6 @@ def check_is_cell(name: str, cell) -> None:
             raise ValueError(f"`{name}` must be a cell, with {what}; got {cell!r}.")
 
 
-def state_sizes(cell) -> list:
-    """The sizes of the states of a cell, as a list even where there is one."""
-    size = cell.state_size
-    return list(size) if isinstance(size, (list, tuple)) else [size]
-
-
 def cell_output_size(cell) -> int:
     """Size of one step's output."""
     size = getattr(cell, "output_size", None)
@@ -63,13 +57,18 @@ def cell_input_size(cell) -> int | None:
     return getattr(cell, "input_size", None)
 
 
-def initial_states(cell, batch_size, dtype) -> list:
+def as_list(states_or_state) -> list:
+    """The states of a cell as a list, even where there is one."""
+    is_one = not tree.is_nested(states_or_state)
+    return [states_or_state] if is_one else list(states_or_state)
+
+
+def initial_states(cell, batch_size, dtype):
     """A cell's states before the first step: its own, or else zeros."""
     if hasattr(cell, "get_initial_state"):
-        states = cell.get_initial_state(batch_size=batch_size)
-        return list(states) if tree.is_nested(states) else [states]
+        return cell.get_initial_state(batch_size=batch_size)
     return tree.map_structure(
-        lambda n: ops.zeros((batch_size, n), dtype=dtype), state_sizes(cell)
+        lambda n: ops.zeros((batch_size, n), dtype=dtype), cell.state_size
     )
 
 

@@ -6,6 +6,7 @@ from keras import ops, tree
 
 from kerasrnn.kernels import Attention
 from kerasrnn.layers.any_cell import (
+    as_list,
     cell_output_size,
     check_is_cell,
     draw_dropout_masks,
@@ -13,7 +14,6 @@ from kerasrnn.layers.any_cell import (
     keras_dropout_protocol,
     reset_dropout_masks,
     run_step,
-    state_sizes,
     takes,
 )
 from kerasrnn.layers.arguments import (
@@ -170,7 +170,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
     @property
     def state_size(self) -> list:
         fed = [self.attention_layer_size] if self.input_feeding else []
-        return [*state_sizes(self.cell), *fed]
+        return [*as_list(self.cell.state_size), *fed]
 
     @property
     def output_size(self) -> int | list:
@@ -221,7 +221,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
 
     def get_initial_state(self, batch_size: int | None = None) -> States:
         """The cell's initial states, and zeros for what is fed back."""
-        states = initial_states(self.cell, batch_size, self.compute_dtype)
+        states = as_list(initial_states(self.cell, batch_size, self.compute_dtype))
         if self.input_feeding:
             shape = (batch_size, self.attention_layer_size)
             states = [*states, ops.zeros(shape, dtype=self.compute_dtype)]

@@ -35,9 +35,9 @@ class DropoutMasks(threading.local):
 class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
     """A cell with a kernel W, a recurrent kernel U, a bias b and dropout.
 
-    The arguments are those of the subclasses. Dropout masks are drawn once a
-    sequence and kept until they are reset. With `implementation=1`, and always with
-    `recurrent_dropout`, each gate has a mask of its own.
+    The arguments are those of `SimpleRNNCell`, `LSTMCell` and `GRUCell`. Dropout masks
+    are drawn once a sequence and kept until they are reset. With `implementation=1`,
+    and always with `recurrent_dropout`, each gate has a mask of its own.
     """
 
     family = "cell"

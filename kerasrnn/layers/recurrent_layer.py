@@ -21,7 +21,7 @@ class RecurrentLayer(RNN):
     Args:
         cell: A `SimpleRNNCell`, `LSTMCell` or `GRUCell`.
         use_cudnn: "auto", True or False; None where cuDNN has no such layer.
-        **kwargs: Those of `RNN`.
+        **kwargs: Arguments of `RNN`, such as `return_sequences`.
     """
 
     def __init__(

@@ -7,6 +7,7 @@ from keras import ops, tree
 
 from kerasrnn.kernels import Recurrence, choose_kernel
 from kerasrnn.layers.any_cell import (
+    as_list,
     cell_input_size,
     cell_output_size,
     check_is_cell,
@@ -200,7 +201,7 @@ class RNN(keras.layers.Layer):
 
     def get_initial_state(self, batch_size: int | Tensor) -> States:
         """The states before the first step of `batch_size` rows: zeros, mostly."""
-        return initial_states(self.cell, batch_size, self.compute_dtype)
+        return as_list(initial_states(self.cell, batch_size, self.compute_dtype))
 
     def reset_state(self, states: States | None = None, rows: Any = None) -> None:
         """Sets what a stateful layer carries over.
@@ -443,9 +444,8 @@ class RNN(keras.layers.Layer):
         new_states = []
         for place, (inner, state) in enumerate(zip(cell.cells, states, strict=True), 1):
             options = changes if place == len(cell.cells) else all_steps
-            state_list = list(state) if tree.is_nested(state) else [state]
             last_output, outputs, new = self._run_cell(
-                inner, sequences, state_list, mask, training, None, **options
+                inner, sequences, as_list(state), mask, training, None, **options
             )
             new_states.append(tree.pack_sequence_as(state, tree.flatten(new)))
             sequences = outputs

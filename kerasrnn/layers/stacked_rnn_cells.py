@@ -6,6 +6,7 @@ import keras
 from keras import tree
 
 from kerasrnn.layers.any_cell import (
+    as_list,
     cell_output_size,
     check_is_cell,
     draw_dropout_masks,
@@ -91,8 +92,7 @@ class StackedRNNCells(keras.layers.Layer, keras_dropout_protocol()):
         new_states = []
         for cell, state in zip(self.cells, states, strict=True):
             arguments = {"training": training} if takes(cell, "training") else {}
-            cell_state = list(state) if tree.is_nested(state) else [state]
-            inputs, new = run_step(cell, inputs, cell_state, **arguments)
+            inputs, new = run_step(cell, inputs, as_list(state), **arguments)
             new_states.append(tree.pack_sequence_as(state, tree.flatten(new)))
         return inputs, new_states
 
