@@ -13,6 +13,7 @@ import textwrap
 from typing import Any
 
 PRESET_FILE = "config.json"
+LARGEST_CONFIG = 1 << 20  # bytes of a `config.yaml`
 
 # What metrics are called and how their values are written, by their names in
 # `results.json` without the split. Those of a part of the examples end in its name.
@@ -286,9 +287,24 @@ def unknown_name(kind: str, name: str, known: list[str]) -> str:
 def _read_config(path: pathlib.Path) -> dict[str, Any]:
     import yaml
 
+    class PlainLoader(yaml.SafeLoader):
+        """Without aliases, with which a few lines stand for more than the memory."""
+
+        def compose_node(self, parent, index):
+            if self.check_event(yaml.AliasEvent):
+                event = self.peek_event()
+                raise yaml.YAMLError(f"aliases are not read{event.start_mark}")
+            return super().compose_node(parent, index)
+
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        size = path.stat().st_size
+        if not path.is_file() or size > LARGEST_CONFIG:
+            raise ValueError(
+                f"{path} must be a file of at most {LARGEST_CONFIG:,} bytes; it has "
+                f"{size:,}."
+            )
+        config = yaml.load(path.read_text(encoding="utf-8"), PlainLoader)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from error
     required = ("task", "model", "preprocessor", "data", "training")
     missing = [

@@ -131,6 +131,7 @@ def expected_contents():
     }
 
 
+@pytest.mark.slow  # It compiles the kernel, which takes a minute.
 @needs_compiler
 def test_the_wheel_holds_the_package_and_the_library(wheel):
     assert contents(wheel) == expected_contents() | {LIBRARY}
@@ -167,6 +168,7 @@ def test_the_sdist_holds_all_that_is_built(sdist):
     assert not any(name.endswith(".so") for name in names)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_the_installed_kernel_is_right(wheel, tmp_path):
     python = install(wheel, tmp_path / "environment")
@@ -200,8 +202,52 @@ def test_the_wheel_describes_itself(wheel_without):
     requires = re.search(r"Requires-Python: (.*)", metadata)[1]
     assert set(requires.split(",")) == {">=3.11", "<3.14"}
     assert b"kerasrnn = kerasrnn.cli:main" in entry_points
-    for extra in ("test", "dev", "jax", "torch", "onnx", "plot", "bench"):
-        assert f"Provides-Extra: {extra}\n" in metadata
+    extras = re.findall(r"^Provides-Extra: (.*)$", metadata, re.MULTILINE)
+    assert sorted(extras) == sorted(extras_of_the_wheel(metadata))
+
+
+def extras_of_the_wheel(metadata):
+    """For each extra all packages that it brings, those of extras it names included."""
+    rows = re.findall(
+        r"^Requires-Dist: (.*?); extra == .(\w+).$", metadata, re.MULTILINE
+    )
+    named = {extra: [r for r, e in rows if e == extra] for _, extra in rows}
+
+    def packages(extra):
+        for requirement in named[extra]:
+            own = re.fullmatch(r"kerasrnn\[(.*)\]", requirement)
+            if own:
+                for other in own[1].split(","):
+                    yield from packages(other)
+            else:
+                yield re.split(r"[<>=!~; \[]", requirement)[0]
+
+    return {extra: set(packages(extra)) for extra in named}
+
+
+def test_one_extra_is_defined_by_another(wheel_without):
+    with zipfile.ZipFile(wheel_without) as archive:
+        (name,) = (n for n in archive.namelist() if n.endswith("dist-info/METADATA"))
+        extras = extras_of_the_wheel(archive.read(name).decode("utf-8"))
+    train = {"importlib_resources", "pyarrow", "tensorflow-datasets"}
+    assert extras["train"] == train and extras["plot"] == {"matplotlib"}
+    assert extras["translate"] == {*train, "pysword", "sacrebleu"}
+    assert extras["caption"] == {*train, "resvg-py", "sacrebleu"}
+    assert extras["bench"] == {*extras["translate"], "scikit-learn"}
+    parts = {name for part in ("plot", "translate", "caption") for name in extras[part]}
+    tools = {"hypothesis", "jupytext", "pytest", "pytest-xdist", "setuptools"}
+    assert extras["test"] == parts | tools
+    assert extras["dev"] == extras["test"] | {
+        "clang-format",
+        "ipykernel",
+        "nbclient",
+        "ruff",
+    }
+    config = configparser.ConfigParser(comment_prefixes=("#",))
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    written = "\n".join(config["options.extras_require"].values()).splitlines()
+    twice = {line for line in written if line and written.count(line) > 1}
+    assert twice <= {"sacrebleu", "kerasrnn[train]"}
 
 
 def test_the_installed_package_finds_its_recipes(environment, tmp_path):
@@ -233,18 +279,22 @@ def test_the_command_is_installed(environment, tmp_path):
     assert "sentiment-movies" in run(command, "list", cwd=tmp_path)
 
 
-def declared_packages():
+def declared_packages(extras=True):
     config = configparser.ConfigParser(comment_prefixes=("#",))
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     listings = [config["options"]["install_requires"]]
-    listings += config["options.extras_require"].values()
+    if extras:
+        listings += config["options.extras_require"].values()
     lines = [line.strip() for text in listings for line in text.splitlines()]
     return {re.split(r"[<>=!~; \[]", line)[0] for line in lines if line}
 
 
-def test_every_import_is_declared():
-    declared = declared_packages()
-    for path in (ROOT / "kerasrnn").rglob("*.py"):
+def imported_packages(*folders):
+    """What the files of kerasrnn, or of these parts of it, import: (path, package)."""
+    for path in sorted((ROOT / "kerasrnn").rglob("*.py")):
+        part = path.relative_to(ROOT / "kerasrnn").with_suffix("").parts[0]
+        if folders and part not in folders:
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]
@@ -253,7 +303,20 @@ def test_every_import_is_declared():
             else:
                 continue
             for module in (name.split(".")[0] for name in modules):
-                if module in sys.stdlib_module_names or module == "kerasrnn":
-                    continue
-                package = PACKAGE_OF.get(module, module)
-                assert package in declared, f"{path}: {module} is not in setup.cfg"
+                if module not in sys.stdlib_module_names and module != "kerasrnn":
+                    yield path, PACKAGE_OF.get(module, module)
+
+
+def test_every_import_is_declared():
+    declared = declared_packages()
+    for path, package in imported_packages():
+        assert package in declared, f"{path}: {package} is not in setup.cfg"
+
+
+def test_the_least_install_has_what_layers_and_predict_import():
+    """Backends are chosen by the user, pictures of attention by `--attention`."""
+    backends = {"jax", "torch", "absl"}
+    least = declared_packages(extras=False)
+    parts = ("layers", "kernels", "zoo", "catalogue", "text", "decoding", "vision")
+    for path, package in imported_packages(*parts, "fetching", "export", "cli"):
+        assert package in least | backends, f"{path} imports {package}"

@@ -1,6 +1,15 @@
-"""TFDS builders and what they give; importing it registers the builders with TFDS."""
+"""TFDS builders and what they give; importing it registers the builders with TFDS.
 
-from kerasrnn.data.bible_en_es import BibleEnEs
+Files of the user's own are read without TFDS, which comes with the extra `train`.
+"""
+
+from kerasrnn.data.builders import (
+    BibleEnEs,
+    KernelC,
+    MovieSnippets,
+    ShakespearePlays,
+    StampsAndEmoji,
+)
 from kerasrnn.data.captioned_images import (
     CaptionedImages,
     load_captions,
@@ -8,11 +17,7 @@ from kerasrnn.data.captioned_images import (
 )
 from kerasrnn.data.documents import load_documents
 from kerasrnn.data.glove import load_glove
-from kerasrnn.data.kernel_c import KernelC
 from kerasrnn.data.length_bucketing import batches_by_length
-from kerasrnn.data.movie_snippets import MovieSnippets
-from kerasrnn.data.shakespeare_plays import ShakespearePlays
-from kerasrnn.data.stamps_and_emoji import StampsAndEmoji
 from kerasrnn.data.text_classification import (
     Examples,
     load_text_classification,
@@ -20,6 +25,7 @@ from kerasrnn.data.text_classification import (
 )
 from kerasrnn.data.text_file import open_text_file
 from kerasrnn.data.translation import TextPairs, load_translation, read_pairs
+from kerasrnn.data.user_file import fingerprint, read_lines
 from kerasrnn.fetching import FetchError
 
 __all__ = [
@@ -33,6 +39,7 @@ __all__ = [
     "StampsAndEmoji",
     "TextPairs",
     "batches_by_length",
+    "fingerprint",
     "load_captions",
     "load_documents",
     "load_glove",
@@ -40,6 +47,7 @@ __all__ = [
     "load_translation",
     "open_text_file",
     "read_captions",
+    "read_lines",
     "read_pairs",
     "read_tsv",
 ]

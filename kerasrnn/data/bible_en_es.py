@@ -8,7 +8,7 @@ import zlib
 
 import tensorflow_datasets as tfds
 
-from kerasrnn.data.text_classification import split_of
+from kerasrnn.data.splits import split_of
 from kerasrnn.fetching import PackageFile, fetch_debian, open_debian
 
 ENGLISH = PackageFile(

@@ -2,11 +2,15 @@
 
 import collections
 import dataclasses
+import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
 from kerasrnn.data.caption_groups import caption_key, join_groups
-from kerasrnn.data.text_classification import SPLITS, prepared_builder, split_of
+from kerasrnn.data.splits import SPLITS, split_of
+from kerasrnn.data.tfds_builder import prepared_builder, unknown_split
+from kerasrnn.data.train_extra import tensorflow_datasets
+from kerasrnn.data.user_file import open_file, read_lines
 
 # What a data set calls the key of a picture, the first of them that it has.
 KEY_FEATURES = ("id", "image/id", "image_id", "image/filename")
@@ -132,7 +136,7 @@ def load_captions(
         ValueError: there is no such data set, config, split or kind.
         FetchError: the data set is not on this machine and cannot be fetched.
     """
-    import tensorflow_datasets as tfds
+    tfds = tensorflow_datasets()
 
     builder = prepared_builder(
         f"{name}/{config}" if config else name,
@@ -168,9 +172,7 @@ def load_captions(
     try:
         table = list(rows(wanted))
     except ValueError as error:
-        raise ValueError(
-            f"`split` must be made of {', '.join(builder.info.splits)}; got {split!r}."
-        ) from error
+        raise unknown_split(builder, split) from error
     captions = [
         clean_captions(row["captions"]["text"] if nested else row["captions"])
         for row in table
@@ -209,7 +211,9 @@ def text_of(value) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def read_captions(folder, captions_file=None) -> dict[str, CaptionedImages]:
+def read_captions(
+    folder: str | os.PathLike, captions_file: str | os.PathLike | None = None
+) -> dict[str, CaptionedImages]:
     """Pictures of the user's own, and a file with a caption a line.
 
     A line is the picture's path within the folder, a tab, a caption. A picture may
@@ -228,12 +232,17 @@ def read_captions(folder, captions_file=None) -> dict[str, CaptionedImages]:
 
     Raises:
         ValueError: the file is not like this (it says in which line), a picture is
-            not there, or a split came out empty.
+            not there or not in the folder, or a split came out empty.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         raise ValueError(f"`folder` must be a folder of pictures; got {str(folder)!r}.")
     path = pathlib.Path(captions_file or folder / "captions.tsv")
+    if not path.exists():
+        raise ValueError(
+            f"Cannot read {path}: No such file or directory. It must have a line "
+            "file<tab>caption for every picture."
+        )
     captions = read_caption_lines(path, folder)
     leaders = join_groups(
         {file: list(map(caption_key, some)) for file, some in captions.items()}
@@ -267,23 +276,10 @@ def read_captions(folder, captions_file=None) -> dict[str, CaptionedImages]:
 
 def read_caption_lines(path, folder) -> dict[str, list[str]]:
     """Captions of a file's pictures, which must all be in the folder."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ValueError(
-            f"Cannot read {path}: {error.strerror}. It must have a line "
-            "file<tab>caption for every picture."
-        ) from error
     captions = {}
-    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    for number, line in enumerate(lines, start=1):
-        try:
-            cells = [cell.strip() for cell in line.decode("utf-8").split("\t")]
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path}, line {number}: must be UTF-8; byte {error.start} is "
-                f"0x{error.object[error.start]:02x}."
-            ) from error
+    inside = pathlib.Path(os.path.realpath(folder))
+    for number, line in read_lines(path):
+        cells = [cell.strip() for cell in line.split("\t")]
         header = not captions and [cell.lower() for cell in cells] == [
             "file",
             "caption",
@@ -293,10 +289,16 @@ def read_caption_lines(path, folder) -> dict[str, list[str]]:
         if len(cells) != 2 or not all(cells):
             raise ValueError(
                 f"{path}, line {number}: must be file<tab>caption, both filled; got "
-                f"{len(cells)} column{'s' * (len(cells) > 1)}: {line.decode()[:60]!r}."
+                f"{len(cells)} column{'s' * (len(cells) > 1)}: {line[:60]!r}."
             )
         file, caption = cells
-        if not (folder / file).is_file():
+        # Symbolic links are followed: what they point at is what would be read.
+        if inside not in pathlib.Path(os.path.realpath(folder / file)).parents:
+            raise ValueError(
+                f"{path}, line {number}: the picture must be in {folder}; {file!r} "
+                "leads out of it."
+            )
+        if not os.path.isfile(folder / file):
             raise ValueError(
                 f"{path}, line {number}: there is no picture {file!r} in {folder}."
             )
@@ -306,9 +308,7 @@ def read_caption_lines(path, folder) -> dict[str, list[str]]:
     return captions
 
 
-def read_picture(path) -> bytes:
+def read_picture(path: pathlib.Path) -> bytes:
     """The file's bytes."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"Cannot read {path}: {error.strerror}.") from error
+    with open_file(path) as file:
+        return file.read()

@@ -1,6 +1,6 @@
 """Documents, such as plays or source files, of a TFDS data set of texts."""
 
-from kerasrnn.data.text_classification import prepared_builder
+from kerasrnn.data.tfds_builder import prepared_builder, read_columns
 
 
 def load_documents(
@@ -27,12 +27,7 @@ def load_documents(
             f"{expected}; got {full_name!r}, which has "
             f"{', '.join(builder.info.features)}."
         )
-    try:
-        columns = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
-    except ValueError as error:
-        raise ValueError(
-            f"`split` must be made of {', '.join(builder.info.splits)}; got {split!r}."
-        ) from error
+    columns = read_columns(builder, split)
     texts = columns["text"].numpy().tolist()
     if "id" in columns:
         ids = columns["id"].numpy().tolist()

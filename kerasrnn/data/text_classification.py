@@ -1,14 +1,13 @@
 """Texts and their classes, from TFDS or from a file of the user's own."""
 
 import dataclasses
-import hashlib
 import pathlib
 
 import numpy as np
 
-from kerasrnn.fetching import FetchError
-
-SPLITS = ("train", "validation", "test")
+from kerasrnn.data.splits import SPLITS, split_of
+from kerasrnn.data.tfds_builder import prepared_builder, read_columns
+from kerasrnn.data.user_file import read_lines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,12 +117,7 @@ def _load_tfds(name, split, rating_sharpness, data_dir):
             f"`name_or_path` must be a data set of texts and classes; got {name!r}."
         )
     text_key, label_key = keys
-    try:
-        columns = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
-    except ValueError as error:
-        raise ValueError(
-            f"`split` must be made of {', '.join(builder.info.splits)}; got {split!r}."
-        ) from error
+    columns = read_columns(builder, split)
     labels = columns[label_key].numpy().astype("int32")
     targets = None
     if rating_sharpness is not None:
@@ -138,53 +132,6 @@ def _load_tfds(name, split, rating_sharpness, data_dir):
     return Examples(
         np.array(texts, dtype=object), labels, tuple(features[label_key].names), targets
     )
-
-
-def prepared_builder(
-    name: str,
-    data_dir=None,
-    *,
-    expected="`name_or_path` must be a data set that TFDS knows, or a .tsv file",
-):
-    """TFDS's builder of a data set that is on this machine, fetched if need be.
-
-    Args:
-        name: as `tfds.builder` takes it.
-        data_dir: TFDS's data directory; None: its default.
-        expected: what the error says where there is no such data set.
-
-    Raises:
-        ValueError: TFDS knows no such data set.
-        FetchError: it cannot be fetched. TFDS itself would retry for minutes.
-    """
-    import tensorflow_datasets as tfds
-
-    import kerasrnn.data  # noqa: F401  Registers the builders.
-
-    try:
-        builder = tfds.builder(name, data_dir=data_dir)
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{expected}; got {str(name)!r} ({reason}).") from error
-    if not builder.is_prepared():
-        _check_reachable(builder)
-        builder.download_and_prepare()
-    return builder
-
-
-def _check_reachable(builder):
-    import requests
-
-    for url in list(builder.url_infos or ())[:1]:
-        try:
-            requests.get(url, stream=True, timeout=(5, 15)).close()
-        except requests.RequestException as error:
-            raise FetchError(
-                f"{builder.name} is not on this machine (looked in "
-                f"{builder.data_dir}) and its source does not answer "
-                f"({type(error).__name__}). Check the network, or copy the prepared "
-                "data set there from a machine that has it (TFDS_DATA_DIR says where)."
-            ) from error
 
 
 def read_tsv(path) -> dict[str, Examples]:
@@ -205,23 +152,9 @@ def read_tsv(path) -> dict[str, Examples]:
         ValueError: the file is not like this (it says in which line), or a split came
             out empty.
     """
-    path = pathlib.Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"Cannot read {path}: {error.strerror}.") from error
     columns = ["label", "text"]
     found = []  # (label, text)
-    for number, line in enumerate(
-        content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1
-    ):
-        try:
-            line = line.decode("utf-8").rstrip("\r")
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path}, line {number}: must be UTF-8; byte {error.start} is "
-                f"0x{error.object[error.start]:02x}."
-            ) from error
+    for number, line in read_lines(path):
         if not line.strip():
             continue
         cells = [cell.strip() for cell in line.split("\t")]
@@ -257,9 +190,3 @@ def read_tsv(path) -> dict[str, Examples]:
         )
         for split, part in rows.items()
     }
-
-
-def split_of(key: str) -> str:
-    """The split of the example with this key, the same on every machine."""
-    digit = int(hashlib.sha1(key.encode()).hexdigest(), 16) % 10
-    return {0: "test", 1: "validation"}.get(digit, "train")

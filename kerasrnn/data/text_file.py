@@ -6,13 +6,14 @@ import hashlib
 import json
 import os
 import pathlib
-import stat
 import tempfile
 import time
+from collections.abc import Iterator
 
 import numpy as np
 
-from kerasrnn.data.position_split import split_by_position
+from kerasrnn.data.splits import split_by_position
+from kerasrnn.data.user_file import fingerprint, open_file
 from kerasrnn.text import CharacterText, CharacterTokenizer
 from kerasrnn.text.character_tokenizer import CharacterCounts
 
@@ -24,19 +25,19 @@ VALIDATION_AT_MOST, TEST_AT_MOST = 500_000, 1_000_000
 
 # The file of numbers: a line of JSON, filled up with spaces to a multiple of
 # `ALIGNMENT` bytes, and the numbers.
-FORMAT, ALIGNMENT = 1, 64
+FORMAT, ALIGNMENT = 2, 64
 # Seconds after which a file that is only half there is no one's any more.
 ABANDONED = 3600
 
 
 def open_text_file(
-    path, folder, *, max_tokens: int | None = None
+    path: str | os.PathLike, folder: str | os.PathLike, *, max_tokens: int | None = None
 ) -> tuple[CharacterTokenizer, dict[str, CharacterText]]:
     r"""The characters of a text file, to learn from, in bounded memory.
 
-    The file is read twice, in blocks: to count its characters, and to write their
-    numbers to a file in `folder`, which is mapped into memory. When the text is opened
-    again, that file serves, unless the text has changed.
+    The file is read in blocks: to count its characters, and to write their numbers to
+    a file in `folder`, which is mapped into memory. When the text is opened again, that
+    file serves, unless the text has changed, which its SHA-256 tells.
 
     The text is UTF-8, with or without a byte order mark; CRLF is read as LF. It is one
     document, split by position: the first 85 % to train, the next 5 % to validate, but
@@ -46,14 +47,15 @@ def open_text_file(
     Args:
         path: the text file.
         folder: where the numbers are kept; it is made where it is missing.
-        max_tokens: as in `CharacterTokenizer`; None: all characters.
+        max_tokens: the most entries of the vocabulary, the most frequent characters;
+            None: all characters.
 
     Returns:
         The tokenizer, and the texts `"train"`, `"validation"` and `"test"`.
 
     Raises:
-        ValueError: the path is a directory or cannot be read; the text is not UTF-8,
-            has fewer than 200 characters, or changes while it is read.
+        ValueError: the path is no regular file or cannot be read; the text is not
+            UTF-8, has fewer than 200 characters, or changes while it is read.
 
     Example:
 
@@ -66,7 +68,7 @@ def open_text_file(
     'is the question.\n'
     """
     path = pathlib.Path(path)
-    source = _state_of(path)
+    source = fingerprint(path)
     key = hashlib.sha1(f"{path.resolve()} {max_tokens}".encode()).hexdigest()[:8]
     target = pathlib.Path(folder, f"{path.name}-{key}.characters")
     header = _read_header(target)
@@ -84,7 +86,9 @@ def open_text_file(
     return tokenizer, {name: CharacterText(part, [len(part)]) for name, part in parts}
 
 
-def encode_text_file(path, tokenizer) -> CharacterText:
+def encode_text_file(
+    path: str | os.PathLike, tokenizer: CharacterTokenizer
+) -> CharacterText:
     """The characters of a text file, one document, in bounded memory.
 
     Their numbers are in a temporary file, which is mapped into memory.
@@ -97,7 +101,6 @@ def encode_text_file(path, tokenizer) -> CharacterText:
         ValueError: the path cannot be read; the text is not UTF-8, or empty.
     """
     path = pathlib.Path(path)
-    _state_of(path)
     with tempfile.TemporaryFile() as file:
         for text in read_text(path):
             file.write(tokenizer.encode(text).data)
@@ -108,19 +111,20 @@ def encode_text_file(path, tokenizer) -> CharacterText:
     return CharacterText(ids, [len(ids)])
 
 
-def read_text(path):
+def read_text(path: pathlib.Path) -> Iterator[str]:
     """The text of a file in blocks: UTF-8, no byte order mark, LF for CRLF.
 
     Args:
         path: a `pathlib.Path`.
 
     Raises:
-        ValueError: the text is not UTF-8.
+        ValueError: the path is no regular file or cannot be read; the text is not
+            UTF-8.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     lines = 1
     held = ""  # a CR at a block's end, which an LF may follow
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         if file.read(3) != codecs.BOM_UTF8:
             file.seek(0)
         while True:
@@ -141,20 +145,6 @@ def read_text(path):
             yield text.removesuffix(held).replace("\r\n", "\n")
             if not block:
                 return
-
-
-def _state_of(path):
-    """What changes when the file does: its size and when it was written."""
-    try:
-        if path.is_dir():
-            raise ValueError(f"`path` must be a text file; {path} is a directory.")
-        with open(path, "rb") as file:
-            state = os.fstat(file.fileno())
-    except OSError as error:
-        raise ValueError(f"Cannot read {path}: {error.strerror}.") from error
-    if not stat.S_ISREG(state.st_mode):
-        raise ValueError(f"`path` must be a text file, to be read twice; got {path}.")
-    return {"size": state.st_size, "modified": state.st_mtime_ns}
 
 
 def _convert(path, target, source, max_tokens):
@@ -189,7 +179,7 @@ def _convert(path, target, source, max_tokens):
             for text in read_text(path):
                 written += len(text)
                 file.write(tokenizer.encode(text).data)
-        if written != length or _state_of(path) != source:
+        if written != length or fingerprint(path) != source:
             raise ValueError(f"{path} must not change while it is read; it did.")
         os.replace(partial, target)
     finally:

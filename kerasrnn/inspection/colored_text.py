@@ -8,7 +8,14 @@ import numpy as np
 
 from kerasrnn.inspection.attention_map import text_width
 from kerasrnn.inspection.figure_style import INK, QUIET, empty_figure, save
-from kerasrnn.inspection.glyphs import MISSING, MISSING_NOTE, fonts_for
+from kerasrnn.inspection.glyphs import (
+    LONGEST_LABEL,
+    MISSING,
+    MISSING_NOTE,
+    drawable,
+    fonts_for,
+    shortened,
+)
 
 # Pale enough for dark letters: −1, 0 and 1.
 LOW, MIDDLE, HIGH = (0x5B, 0x93, 0xD3), (255, 255, 255), (0xE2, 0x66, 0x5A)
@@ -17,7 +24,8 @@ FEED = "↵"
 TAB = 8
 MONOSPACED = "DejaVu Sans Mono"  # it comes with matplotlib
 DPI = 150  # at which letters are as wide as they are measured
-TITLE = {"fontsize": 10.5, "fontweight": "bold", "family": "DejaVu Sans"}
+TITLE = {"fontsize": 10.5, "fontweight": "bold"}
+LONGEST_TITLE = 120
 MOST_CHARACTERS = 20_000  # of a figure
 
 PAGE = """<!DOCTYPE html>
@@ -170,6 +178,12 @@ def colored_texts_figure(panels, path, *, width=80, ends=("−1", "+1")):
         checked.append((title, laid_out(text, values, width), marks))
     shown = {c for _, rows, _ in checked for row in rows for c, _ in row}
     fonts, lacking = fonts_for(shown)
+    # Without a title there is none, rather than a sign of it.
+    titles = [title and shortened(title, LONGEST_TITLE) for title, _, _ in checked]
+    ends = [shortened(end, LONGEST_LABEL) for end in ends]
+    said, families, unsaid = drawable([*titles, *ends])
+    titles, ends = said[:-2], said[-2:]
+    title_style = {**TITLE, "family": families}
     fonts = [MONOSPACED, *fonts]
     size, line = 9, 0.19  # of the letters, in points; of a line, in inches
     columns = min(width, max(len(r) for _, rows, _ in checked for r in rows))
@@ -178,32 +192,26 @@ def colored_texts_figure(panels, path, *, width=80, ends=("−1", "+1")):
     height = sum(heights) + gap * len(heights) + 0.45
     with empty_figure(1, height, fonts, dpi=DPI) as figure:
         cell = text_width(figure, "m" * 100, size) / 100
-        titles = [text_width(figure, t, **TITLE) for t, _, _ in checked if t]
-        figure.set_figwidth(left * 2 + max([columns * cell, 4.8, *titles]))
+        widths = [text_width(figure, t, **title_style) for t in titles if t]
+        figure.set_figwidth(left * 2 + max([columns * cell, 4.8, *widths]))
         top = 0.12
-        for title, rows, marks in checked:
+        for title, (_, rows, marks) in zip(titles, checked, strict=True):
+            at = {"va": "top", **title_style}
+            figure.text(left / figure.get_figwidth(), 1 - top / height, title, **at)
             draw_panel(
-                figure, title, rows, marks, lacking, (left, top), (cell, line), size
+                figure, rows, marks, lacking, (left, top + head), (cell, line), size
             )
             top += head + line * len(rows) + gap
-        draw_legend(figure, left, height - 0.35, ends, bool(lacking))
+        draw_legend(
+            figure, left, height - 0.35, ends, families, bool(lacking) or unsaid
+        )
         return save(figure, path)
 
 
-def draw_panel(figure, title, rows, marks, lacking, corner, cell, size):
+def draw_panel(figure, rows, marks, lacking, corner, cell, size):
     """One text, its upper left corner and the size of a character in inches."""
     width, height = figure.get_size_inches()
     (left, top), (cell, line) = corner, cell
-    y = 1 - top / height
-    figure.text(
-        left / width,
-        y,
-        title,
-        va="top",
-        parse_math=False,
-        **TITLE,
-    )
-    top += 0.3
     columns = max(len(row) for row in rows)
     axes = figure.add_axes(
         (
@@ -224,7 +232,7 @@ def draw_panel(figure, title, rows, marks, lacking, corner, cell, size):
         interpolation="nearest",
     )
     axes.set_axis_off()
-    style = {"fontsize": size, "va": "center", "parse_math": False, "color": INK}
+    style = {"fontsize": size, "va": "center", "color": INK}
     for number, row in enumerate(rows):
         shown = [MISSING if c in lacking else c for c, _ in row]
         if all(c.isascii() or c == FEED for c in shown):
@@ -244,9 +252,9 @@ def draw_panel(figure, title, rows, marks, lacking, corner, cell, size):
             axes.hlines([number + 0.95] * len(ends), *ends.T, color=INK, linewidth=0.9)
 
 
-def draw_legend(figure, left, top, ends, lacking):
+def draw_legend(figure, left, top, ends, families, lacking):
     """The scale from −1 to 1, in inches from the upper left corner."""
-    left += max(text_width(figure, ends[0], 8) - 0.15, 0)
+    left += max(text_width(figure, ends[0], 8, family=families) - 0.15, 0)
     width, height = figure.get_size_inches()
     axes = figure.add_axes(
         ((left + 0.25) / width, 1 - (top + 0.12) / height, 1.4 / width, 0.12 / height)
@@ -257,12 +265,12 @@ def draw_legend(figure, left, top, ends, lacking):
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set(visible=True, color="#cbd2d9")
-    style = {"fontsize": 8, "color": QUIET, "va": "center", "family": "DejaVu Sans"}
+    style = {"fontsize": 8, "color": QUIET, "va": "center", "family": families}
     y = 1 - (top + 0.06) / height
     figure.text((left + 0.2) / width, y, ends[0], ha="right", **style)
     figure.text((left + 1.7) / width, y, ends[1], **style)
     if lacking:
-        left += text_width(figure, ends[1], 8)
+        left += text_width(figure, ends[1], 8, family=families)
         figure.text((left + 2.0) / width, y, MISSING_NOTE, **style)
 
 

@@ -31,7 +31,7 @@ STYLE = {
 }
 
 
-def require_matplotlib():
+def require_matplotlib() -> None:
     """Say at once, not after minutes of training, that figures cannot be drawn."""
     if importlib.util.find_spec("matplotlib") is None:
         raise ImportError(
@@ -41,23 +41,40 @@ def require_matplotlib():
 
 
 @contextlib.contextmanager
-def empty_figure(width: float, height: float, fonts=("DejaVu Sans",), **options):
-    """A figure without axes; needs no screen, and leaves no figure open."""
+def empty_figure(
+    width: float,
+    height: float,
+    fonts=("DejaVu Sans",),
+    *,
+    formulas: bool = False,
+    **options,
+):
+    """A figure without axes; needs no screen, and leaves no figure open.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        fonts: families, those that are asked first before the others.
+        formulas: whether a `$` in a text begins a formula; only for a figure whose
+            texts are all our own.
+        **options: of `matplotlib.figure.Figure`.
+    """
     require_matplotlib()
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({**STYLE, "font.family": list(fonts)}):
+    style = {**STYLE, "font.family": list(fonts), "text.parse_math": formulas}
+    with matplotlib.rc_context(style):
         figure = Figure(figsize=(width, height), **options)
         FigureCanvasAgg(figure)
         yield figure
 
 
 @contextlib.contextmanager
-def new_figure(width: float, height: float, columns: int = 1):
+def new_figure(width: float, height: float, columns: int = 1, fonts=("DejaVu Sans",)):
     """A figure and its axes, side by side."""
-    with empty_figure(width, height, layout="constrained") as figure:
+    with empty_figure(width, height, fonts, layout="constrained") as figure:
         yield figure, figure.subplots(1, columns)
 
 

@@ -5,9 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasrnn.inspection.figure_style import BLUE, ORANGE, QUIET, empty_figure, save
+from kerasrnn.inspection.glyphs import LONGEST_LABEL, drawable, shortened
 from kerasrnn.inspection.recording import Recording
 
 SHUT, OPEN = 0.1, 0.9
+MOST_RECORDINGS = 12
 TITLES = {
     "input_gate": "input gate i",
     "forget_gate": "forget gate f",
@@ -94,7 +96,7 @@ def gate_saturation_figure(recordings, path):
         The path.
 
     Raises:
-        ValueError: A recording has no gates.
+        ValueError: A recording has no gates, or there are more than 12.
 
     Example:
 
@@ -111,21 +113,29 @@ def gate_saturation_figure(recordings, path):
         recordings = {"": recordings}
     if not recordings:
         raise ValueError("`recordings` must hold one recording or more; got none.")
+    if len(recordings) > MOST_RECORDINGS:
+        raise ValueError(
+            f"`recordings` must hold at most {MOST_RECORDINGS} recordings; got "
+            f"{len(recordings)}."
+        )
     rows = {label: gate_saturation(r) for label, r in recordings.items()}
+    titles, fonts, _ = drawable(shortened(label, LONGEST_LABEL) for label in rows)
     names = {
         label: [n for n in TITLES if any(n in layer for layer in layers)]
         for label, layers in rows.items()
     }
     columns = max(len(n) for n in names.values())
     width, height = 0.9 + 3.1 * columns, 3.3 * len(rows)
-    with empty_figure(width, height, layout="constrained") as figure:
+    with empty_figure(width, height, fonts, layout="constrained") as figure:
         panels = figure.subplots(len(rows), columns, squeeze=False)
-        for (label, layers), line in zip(rows.items(), panels, strict=True):
+        for title, (label, layers), line in zip(
+            titles, rows.items(), panels, strict=True
+        ):
             for axes, name in zip(line, names[label], strict=False):
                 draw_gate(axes, name, layers)
             for axes in line[len(names[label]) :]:
                 axes.set_visible(False)
-            line[0].set_ylabel(f"{label}\nshut: below {SHUT:g}".strip())
+            line[0].set_ylabel(f"{title}\nshut: below {SHUT:g}".strip())
             if len(layers) > 1:
                 line[0].legend(
                     loc="upper right",

@@ -7,6 +7,8 @@ import unicodedata
 FIRST = "DejaVu Sans"
 # They draw a picture of a box, or other characters, for what they do not have.
 UNFIT = ("Last Resort", "LastResort", "Adobe Blank", "cm")
+LONGEST_LABEL = 28
+EMPTY = "∅"
 MISSING = "□"
 MISSING_NOTE = f"{MISSING}: no font of this machine has the character"
 
@@ -65,9 +67,28 @@ def fonts_for(texts) -> tuple[list[str], frozenset]:
     return families or [FIRST], frozenset(chr(c) for c in lacking)
 
 
-def drawable(texts) -> tuple[list[str], list[str], bool]:
-    """Texts as a figure can show them, their fonts, and whether characters lack one."""
-    texts = [readable(" ".join(text.split())) for text in texts]
+def drawable(texts, longest: int | None = None) -> tuple[list[str], list[str], bool]:
+    """Texts as a figure can show them, their fonts, and whether characters lack one.
+
+    Args:
+        texts: strings of any kind.
+        longest: characters that one may have, where longer ones are to end in an
+            ellipsis; an empty one is then shown as ∅. None: as long as they are.
+    """
+    texts = [readable(" ".join(str(text).split())) for text in texts]
+    if longest is not None:
+        texts = [shortened(text, longest) or EMPTY for text in texts]
     fonts, lacking = fonts_for(texts)
     table = str.maketrans(dict.fromkeys(lacking, MISSING))
     return [text.translate(table) for text in texts], fonts, bool(lacking)
+
+
+def shortened(text: str, longest: int) -> str:
+    """`text`, or its beginning and an ellipsis.
+
+    Example:
+
+    >>> shortened("a long label", 7)
+    'a long…'
+    """
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"

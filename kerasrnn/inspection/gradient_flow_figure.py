@@ -42,7 +42,7 @@ def gradient_flow_figure(study, path):
             "`study` must be what gradient_flow_study returned; got a "
             f"{type(study).__name__}."
         )
-    with empty_figure(12.5, 7.6, layout="constrained") as figure:
+    with empty_figure(12.5, 7.6, formulas=True, layout="constrained") as figure:
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12, hspace=0.06)
         panels = figure.subplots(2, 3)
         first = panels[0, 0]

@@ -37,7 +37,7 @@ def picture_axes(figure, image, x, y, width, height):
 def write_at(figure, x, y, text, **style):
     """Write a line of text whose left end is at a place, in inches as above."""
     width, height = figure.get_size_inches()
-    figure.text(x / width, 1 - y / height, text, parse_math=False, **style)
+    figure.text(x / width, 1 - y / height, text, **style)
 
 
 def check_image(image, name):

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from kerasrnn.data import CaptionedImages, FetchError, load_captions, read_captions
-from kerasrnn.data.text_classification import split_of
+from kerasrnn.data.splits import split_of
 
 
 def png(number):

@@ -63,9 +63,6 @@ def test_documents_come_in_the_order_of_their_paths(data_dir):
 
 @pytest.mark.slow
 def test_the_real_package():
-    builder = tfds.builder("kernel_c")
-    if not builder.is_prepared():
-        pytest.skip(f"{builder.info.full_name} is not on this machine")
     found = {
         split: load_documents("kernel_c", split)
         for split in ("train", "validation", "test")

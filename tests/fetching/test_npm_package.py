@@ -55,7 +55,7 @@ def registry(tmp_path):
 
     handler = functools.partial(Handler, directory=folder)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     address = f"http://127.0.0.1:{server.server_port}"
     (folder / "some-pictures").mkdir()
@@ -106,7 +106,7 @@ def test_without_npm_from_the_environment(registry, tmp_path, monkeypatch):
     monkeypatch.setenv("npm_config_registry", f"{address}/")
     assert fetch_npm(FILE, tmp_path / "cache").read_bytes() == b"archive"
     (folder / "archives" / "one.tgz").unlink()
-    with pytest.raises(FetchError, match="the registry answered 404"):
+    with pytest.raises(FetchError, match=f"{address}/: it answered 404"):
         fetch_npm(FILE, tmp_path / "other")
     (folder / "some-pictures" / "1.0.0").write_text("{}")
     with pytest.raises(FetchError, match="answer is not understood"):
@@ -122,5 +122,5 @@ def test_no_connection_and_nothing_to_ask_are_told(tmp_path, monkeypatch):
     with pytest.raises(FetchError, match="npm is not installed, and neither npm_conf"):
         fetch_npm(FILE, tmp_path / "cache")
     monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
-    with pytest.raises(FetchError, match="no connection to the registry"):
+    with pytest.raises(FetchError, match=r"127\.0\.0\.1:9: no connection"):
         fetch_npm(FILE, tmp_path / "cache")

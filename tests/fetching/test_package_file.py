@@ -54,7 +54,7 @@ def served(index):
 
     handler = functools.partial(Handler, directory=index)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}", asked
     server.shutdown()
@@ -164,3 +164,12 @@ def test_the_cache_follows_the_environment(monkeypatch, tmp_path):
     assert cache_directory() == tmp_path / "downloads"
     monkeypatch.setenv("KERASRNN_CACHE_DIR", str(tmp_path / "own"))
     assert cache_directory() == tmp_path / "own"
+
+
+def test_an_endless_answer_is_cut_off(settings, served, tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(package_file, "LARGEST", len(CONTENT) - 1)
+    settings |= {"no-index": "0", "index-url": served[0]}
+    with pytest.raises(FetchError, match=f"sends more than {len(CONTENT) - 1:,} bytes"):
+        fetch(FILE, tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []

@@ -50,6 +50,26 @@ def test_a_config_that_is_no_recipe_is_told(tmp_path):
         load_recipe(str(folder))
 
 
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("a: &a [x]\nb: [*a, *a]", "not valid YAML: aliases are not read .*line 2"),
+        ("a: &a {k: v}\nb: {<<: *a}", "not valid YAML: aliases are not read"),
+        ("a: &a [*a]", "not valid YAML: aliases are not read"),
+        ("[" * 5000, "is not valid YAML"),
+        (b"a: \xff", "is not valid YAML: 'utf-8' codec can't decode byte 0xff"),
+        ("a: \x1b[2J", "is not valid YAML"),
+        ("#" * (1 << 20) + "\n", "must be a file of at most 1,048,576 bytes; it has"),
+    ],
+)
+def test_a_hostile_config_is_refused(tmp_path, content, message):
+    folder = write_recipe(tmp_path / "mine")
+    content = content if isinstance(content, bytes) else content.encode()
+    (folder / "config.yaml").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"(?s)config\.yaml.* {message}"):
+        load_recipe(str(folder))
+
+
 # As a translator is judged: its accuracy is that of single words.
 METRICS = {
     "test_accuracy": 0.61,
