@@ -9,10 +9,10 @@ import pathlib
 import sys
 import tempfile
 import textwrap
-import unicodedata
 import warnings
 
 from kerasrnn import catalogue
+from kerasrnn.printable import printable
 from kerasrnn.version import __version__
 
 DESCRIPTION = """\
@@ -333,24 +333,6 @@ _positive = _whole_number(1)
 _seed = _whole_number(0, 2**32 - 1)
 
 
-def printable(text: str) -> str:
-    r"""A text whose control characters, but tabs and line feeds, are written out.
-
-    A terminal would obey them.
-
-    Example:
-
-    >>> printable("red: \x1b[31m")
-    'red: \\x1b[31m'
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        repr(c)[1:-1] if unicodedata.category(c) == "Cc" and c not in "\t\n" else c
-        for c in text
-    )
-
-
 def _list(options):
     recipes = [catalogue.load_recipe(name) for name in catalogue.list_recipes()]
     width = max((len(recipe.name) for recipe in recipes), default=0)
@@ -376,18 +358,21 @@ def _train(options):
     _require_file(options.data)
     with quiet_tensorflow(options.debug):
         from kerasrnn.training import train
-    sys.stdout = _Patient(sys.stdout)
-    train(
-        options.recipe,
-        output=options.output,
-        data=options.data,
-        seeds=options.seed,
-        epochs=options.epochs,
-        restart=options.restart,
-        tensorboard=options.tensorboard,
-        command=_command_line(),
-        log=_log,
-    )
+    screen, sys.stdout = sys.stdout, _Patient(sys.stdout)
+    try:
+        train(
+            options.recipe,
+            output=options.output,
+            data=options.data,
+            seeds=options.seed,
+            epochs=options.epochs,
+            restart=options.restart,
+            tensorboard=options.tensorboard,
+            command=_command_line(),
+            log=_log,
+        )
+    finally:
+        sys.stdout = screen
 
 
 def _log(text):

@@ -15,8 +15,9 @@ from tiny_run import write_recipe, write_tsv
 from tiny_translator import ENGLISH, translator
 
 from kerasrnn import catalogue
-from kerasrnn.cli import main, printable
+from kerasrnn.cli import main
 from kerasrnn.inspection import caption_attention, caption_attention_figure
+from kerasrnn.printable import printable
 
 
 def run(*arguments, stdin=b""):

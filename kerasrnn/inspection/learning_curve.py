@@ -1,3 +1,5 @@
+import numpy as np
+
 from kerasrnn.inspection.figure_style import BLUE, ORANGE, QUIET, new_figure, save
 
 # What takes the place of accuracy where it is there, and what it is called.
@@ -8,11 +10,11 @@ def learning_curve_figure(history, path, *, kept_epoch: int | None = None):
     """Draw loss and accuracy over the epochs, for training and validation data.
 
     Where there is BLEU, which is of validation data only, or bits per character, it
-    takes the place of accuracy.
+    takes the place of accuracy. Without any of these the loss is alone.
 
     Args:
-        history: One dict an epoch, with `loss`, `accuracy`, `val_loss` and
-            `val_accuracy`; or with `val_bleu`, from 0 to 100, or
+        history: One dict an epoch, with `loss` and `val_loss`; and with `accuracy` and
+            `val_accuracy`, with `val_bleu`, from 0 to 100, or with
             `val_bits_per_character`.
         path: The PNG file to write.
         kept_epoch: Number, from 0, of the epoch whose weights were kept; marked.
@@ -23,10 +25,12 @@ def learning_curve_figure(history, path, *, kept_epoch: int | None = None):
     if not history:
         raise ValueError("`history` must hold the metrics of one epoch or more.")
     epochs = range(1, len(history) + 1)
-    with new_figure(8, 3.2, columns=2) as (figure, panels):
-        last = history[-1]
-        score = next((s for s in SCORES if f"val_{s}" in last), "accuracy")
-        for axes, metric in zip(panels, ("loss", score), strict=True):
+    last = history[-1]
+    scores = [s for s in (*SCORES, "accuracy") if f"val_{s}" in last]
+    shown = ["loss", *scores[:1]]
+    size = (4 * len(shown), 3.2)
+    with new_figure(*size, columns=len(shown)) as (figure, panels):
+        for axes, metric in zip(np.ravel(panels), shown, strict=True):
             training_above = last.get(metric, -1) > last[f"val_{metric}"]
             for key, label, colour, above in (
                 (metric, "training", QUIET, training_above),

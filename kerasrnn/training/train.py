@@ -1,5 +1,4 @@
 import datetime
-import hashlib
 import json
 import numbers
 import pathlib
@@ -18,7 +17,6 @@ from kerasrnn.training.resumable_fit import lower_is_better, resumable_fit
 from kerasrnn.training.run_folder import RESULTS_FILE, RunFolder, copy_folder
 from kerasrnn.zoo import Task
 
-BLOCK = 1 << 20  # bytes of a file that are read at once
 MAX_SEED = 2**32 - 1
 
 
@@ -65,6 +63,8 @@ def train(
     import tensorflow as tf
 
     require_matplotlib()
+    from kerasrnn.data import fingerprint
+
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     output = pathlib.Path(output or pathlib.Path("runs", recipe.name))
@@ -81,7 +81,7 @@ def train(
     settings = {key: config[key] for key in ("task", "model", "preprocessor", "data")}
     settings["training"] = json.loads(json.dumps(config["training"]))
     if data is not None:
-        settings["file"] = _digest(pathlib.Path(data))
+        settings["file"] = fingerprint(data)
     if config["training"].get("dtype"):
         config["model"]["dtype"] = config["training"]["dtype"]
     files = (*kind.files, *kind.pages)
@@ -162,25 +162,6 @@ def _checked_seeds(seeds):
             f"`seeds` must be one or more different integers; got {seeds}."
         )
     return [int(seed) for seed in seeds]
-
-
-def _digest(path):
-    """SHA-256 of a file, or of the names and contents of the files of a folder."""
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    if not path.is_dir() and not path.is_file():
-        what = "a pipe or a device" if path.exists() else "nothing"
-        raise ValueError(
-            "`data` must be a file or a folder, which can be read again when a run "
-            f"goes on; {path} is {what}."
-        )
-    digest = hashlib.sha256()
-    for file in files:
-        if file.is_file():
-            digest.update(file.relative_to(path).as_posix().encode() * path.is_dir())
-            with open(file, "rb") as contents:  # It may be larger than the memory.
-                while block := contents.read(BLOCK):
-                    digest.update(block)
-    return digest.hexdigest()
 
 
 def _train_seed(folder, task, seed, tensorboard, log):
