@@ -77,7 +77,8 @@ def load_text_classification(
 
     Args:
         name_or_path: name of a TFDS data set with texts and classes (`movie_snippets`,
-            `imdb_reviews`), or path of a `.tsv` file as `read_tsv` describes it.
+            `imdb_reviews`), or path of a `.tsv` file with a line label<tab>text for
+            each example.
         split: what TFDS calls it (`"train[:90%]"` works too), or `"train"`,
             `"validation"` or `"test"` of a TSV file.
         rating_sharpness: k, for data sets of two classes that have a mean `rating`:

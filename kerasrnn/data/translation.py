@@ -119,7 +119,7 @@ def load_translation(
     Args:
         name_or_path: name of a TFDS data set with texts in two languages
             (`bible_en_es`, `ted_hrlr_translate/pt_to_en`), or path of a `.tsv` file
-            as `read_pairs` describes it.
+            with a line source<tab>target for each pair.
         split: what TFDS calls it (`"train[:90%]"` works too), or `"train"`,
             `"validation"` or `"test"` of a TSV file.
         languages: from which to which, as the data set names them; None: as it is.

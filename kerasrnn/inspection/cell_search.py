@@ -119,11 +119,11 @@ def find_cells(
             sound scores. Memory: 2 bytes for each unit and character of a part.
         features: A dict of arrays (T,), bool or numbers, over all the text; None for
             `text_features(text)`.
-        names: Which activations are searched, as in `record`; None for "hidden" and,
-            of an LSTM, "cell".
+        names: Which activations are searched, by their names in a `Recording`; None
+            for "hidden" and, of an LSTM, "cell".
         choose_on: The share of the text that chooses.
         best: How many units are kept for each feature.
-        streams: As in `record`.
+        streams: How many places of the text are read at once.
         warm_up: As in `record`.
 
     Returns:
