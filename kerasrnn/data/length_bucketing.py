@@ -3,10 +3,11 @@
 import numbers
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 def batches_by_length(
-    lengths, *, max_tokens: int, seed: int, epoch: int
+    lengths: ArrayLike, *, max_tokens: int, seed: int, epoch: int
 ) -> list[np.ndarray]:
     """Which examples make up each batch of one epoch: a pure function of its arguments.
 

@@ -1,8 +1,11 @@
 """Search for the units of a character model that keep track of something."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasrnn.inspection.recording import check_text, record
 from kerasrnn.inspection.recurrent_model import (
@@ -89,16 +92,16 @@ class FoundCells(NamedTuple):
 
 
 def find_cells(
-    model,
-    text,
-    features=None,
+    model: keras.Model,
+    text: str | Sequence[str],
+    features: Mapping[str, ArrayLike] | None = None,
     *,
-    names=None,
-    choose_on=0.5,
-    best=5,
-    streams=16,
-    warm_up=1000,
-):
+    names: Sequence[str] | None = None,
+    choose_on: float = 0.5,
+    best: int = 5,
+    streams: int = 16,
+    warm_up: int = 1000,
+) -> FoundCells:
     """Find the units that track properties of a text, and judge them on other text.
 
     The text's first part chooses: for each feature the units with the highest score,
