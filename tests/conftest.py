@@ -1,12 +1,21 @@
-"""What every test has: quiet TensorFlow, figures that open no window, no network."""
+"""What every test has: quiet TensorFlow, figures that open no window, no network.
+
+The first stage, `-m 'not slow'`, begins with empty caches, so that no test passes or
+is left out by what a machine happens to hold. It also runs TensorFlow's graphs as they
+were made, since to rewrite one takes longer than a test runs it. The second stage, and
+KERASRNN_GRAPHS=rewritten, let TensorFlow rewrite them.
+"""
 
 import os
 import socket
+import sys
+import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 LOOPBACK = ("127.", "::1", "localhost")
+CACHES = ("KERASRNN_CACHE_DIR", "TFDS_DATA_DIR")
 network_allowed = False
 connect = socket.socket.connect
 
@@ -22,8 +31,25 @@ def connect_to_this_machine_only(self, address):
     return connect(self, address)
 
 
+def is_first_stage(config):
+    return config.getoption("markexpr") == "not slow"
+
+
 def pytest_configure(config):
     socket.socket.connect = connect_to_this_machine_only
+    if is_first_stage(config):
+        empty = tempfile.TemporaryDirectory(prefix="kerasrnn-tests-")
+        config.add_cleanup(empty.cleanup)
+        for name in CACHES:
+            os.environ[name] = os.path.join(empty.name, name)
+
+
+def pytest_collection_finish(session):
+    rewritten = os.environ.get("KERASRNN_GRAPHS") == "rewritten"
+    if is_first_stage(session.config) and not rewritten and "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].config.optimizer.set_experimental_options(
+            {"disable_meta_optimizer": True}
+        )
 
 
 def pytest_runtest_setup(item):

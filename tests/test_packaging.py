@@ -131,6 +131,7 @@ def expected_contents():
     }
 
 
+@pytest.mark.slow  # It compiles the kernel, which takes a minute.
 @needs_compiler
 def test_the_wheel_holds_the_package_and_the_library(wheel):
     assert contents(wheel) == expected_contents() | {LIBRARY}
@@ -167,6 +168,7 @@ def test_the_sdist_holds_all_that_is_built(sdist):
     assert not any(name.endswith(".so") for name in names)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_the_installed_kernel_is_right(wheel, tmp_path):
     python = install(wheel, tmp_path / "environment")

@@ -1,17 +1,32 @@
-import inspect
 import math
+from typing import Any
 
 import keras
 from keras import ops, tree
 
 from kerasrnn.kernels import Attention
-from kerasrnn.layers.attention_layer import standardize_memory_mask
-from kerasrnn.layers.recurrent_cell import keras_dropout_protocol
-from kerasrnn.layers.stacked_rnn_cells import (
+from kerasrnn.layers.any_cell import (
+    as_list,
     cell_output_size,
+    check_is_cell,
     draw_dropout_masks,
+    initial_states,
+    keras_dropout_protocol,
     reset_dropout_masks,
+    run_step,
+    takes,
 )
+from kerasrnn.layers.arguments import (
+    Initializer,
+    Regularizer,
+    Shape,
+    States,
+    Tensor,
+    flag,
+    keras_object,
+    positive_integer,
+)
+from kerasrnn.layers.attention_layer import AttentionLayer, standardize_memory
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -55,7 +70,8 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
 
     Call arguments:
         inputs: (B, D), one step.
-        states: Those of the cell; with `input_feeding` a_{t-1} as one more.
+        states: The list of the cell's states; with `input_feeding` a_{t-1} is one
+            more, the last.
         memory: (B, S, M); or what `prepare_memory(memory, memory_mask)` gave, which
             spares the projection. The inputs may have K times as many rows as the
             memory: K rows in turn then look at one row of it, as the beams of a
@@ -97,29 +113,33 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
 
     def __init__(
         self,
-        cell,
-        attention,
+        cell: Any,
+        attention: AttentionLayer,
         *,
-        attend="after",
-        input_feeding=False,
-        attention_layer_size=None,
-        gated=False,
-        return_alignments=False,
-        kernel_initializer="glorot_uniform",
-        kernel_regularizer=None,
-        **kwargs,
+        attend: str = "after",
+        input_feeding: bool = False,
+        attention_layer_size: int | None = None,
+        gated: bool = False,
+        return_alignments: bool = False,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        for name in ("call", "state_size"):
-            if name not in dir(cell):
-                raise ValueError(f"`cell` must have `{name}`, as cells do; got {cell}.")
-        if "project_memory" not in dir(attention):
+        check_is_cell("cell", cell)
+        if not isinstance(attention, AttentionLayer):
             raise ValueError(
                 "`attention` must be a BahdanauAttention or a LuongAttention; got "
                 f"{attention}."
             )
         if attend not in ("after", "before"):
             raise ValueError(f"`attend` must be 'after' or 'before'; got {attend!r}.")
+        gated = flag("gated", gated)
+        input_feeding = flag("input_feeding", input_feeding)
+        if attention_layer_size is not None:
+            attention_layer_size = positive_integer(
+                "attention_layer_size", attention_layer_size
+            )
         if input_feeding and attend == "before":
             raise ValueError(
                 "`input_feeding` goes with attend='after'; with attend='before' the "
@@ -141,24 +161,19 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         self.attend = attend
         self.input_feeding = input_feeding
         self.attention_layer_size = attention_layer_size
-        self.return_alignments = return_alignments
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.return_alignments = flag("return_alignments", return_alignments)
+        self.kernel_initializer = keras_object("kernel_initializer", kernel_initializer)
+        self.kernel_regularizer = keras_object("kernel_regularizer", kernel_regularizer)
         self._memory_size = None
+        self.input_size = None  # of a step, known when the cell is built
 
     @property
-    def cell_state_size(self) -> list:
-        """The sizes of the inner cell's states."""
-        size = self.cell.state_size
-        return list(size) if isinstance(size, (list, tuple)) else [size]
-
-    @property
-    def state_size(self):
+    def state_size(self) -> list:
         fed = [self.attention_layer_size] if self.input_feeding else []
-        return [*self.cell_state_size, *fed]
+        return [*as_list(self.cell.state_size), *fed]
 
     @property
-    def output_size(self):
+    def output_size(self) -> int | list:
         size = self.attention_layer_size
         if size is None:
             self._check_built()
@@ -166,7 +181,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         # As many alignments as the memory has places.
         return [size, None] if self.return_alignments else size
 
-    def build(self, input_shape, memory_shape=None):
+    def build(self, input_shape: Shape, memory_shape: Shape | None = None) -> None:
         if memory_shape is None:
             raise ValueError(
                 f"Cell {self.name!r} attends to a memory, so that it must be built "
@@ -174,7 +189,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             )
         batch, size = input_shape[0], cell_output_size(self.cell)
         self._memory_size = memory_shape[-1]
-        self._step_size = input_shape[-1]
+        self.input_size = self._step_size = input_shape[-1]
         if self.input_feeding:
             self._step_size += self.attention_layer_size
         if self.attend == "before":
@@ -204,22 +219,15 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             )
         self.built = True
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size: int | None = None) -> States:
         """The cell's initial states, and zeros for what is fed back."""
-        if hasattr(self.cell, "get_initial_state"):
-            states = self.cell.get_initial_state(batch_size=batch_size)
-            states = list(states) if tree.is_nested(states) else [states]
-        else:
-            states = tree.map_structure(
-                lambda n: ops.zeros((batch_size, n), dtype=self.compute_dtype),
-                self.cell_state_size,
-            )
+        states = as_list(initial_states(self.cell, batch_size, self.compute_dtype))
         if self.input_feeding:
             shape = (batch_size, self.attention_layer_size)
             states = [*states, ops.zeros(shape, dtype=self.compute_dtype)]
         return states
 
-    def prepare_memory(self, memory, memory_mask=None) -> dict:
+    def prepare_memory(self, memory: Tensor, memory_mask: Tensor | None = None) -> dict:
         """What every step needs of a memory, computed once.
 
         Args:
@@ -232,18 +240,20 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             `memory` of a step.
         """
         self._check_built()
-        if not hasattr(memory, "shape") or len(memory.shape) != 3:
-            raise ValueError(
-                "`memory` must be (batch, places, features); got "
-                f"{getattr(memory, 'shape', memory)}."
-            )
-        mask = standardize_memory_mask(memory_mask, memory)
-        memory = ops.convert_to_tensor(memory)
+        memory, mask = standardize_memory(
+            self, memory, memory_mask, features=self._memory_size
+        )
         memory = ops.cast(memory, self.attention.compute_dtype)
         prepared = {"memory": memory, "keys": self.attention.project_memory(memory)}
         return prepared if mask is None else {**prepared, "mask": mask}
 
-    def call(self, inputs, states, memory=None, training=False):
+    def call(
+        self,
+        inputs: Tensor,
+        states: States,
+        memory: Tensor | dict | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor | list, States]:
         if memory is None:
             raise ValueError(
                 f"Cell {self.name!r} attends to a memory: `memory` must be (batch, "
@@ -251,6 +261,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             )
         if not isinstance(memory, dict):
             memory = self.prepare_memory(memory)
+        self.check_rows(inputs, memory)
         if self.attend == "before":
             query = self._query(states)
             context, alignments = self._look(query, memory)
@@ -270,12 +281,21 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             states = [*states, output]
         return ([output, alignments] if self.return_alignments else output), states
 
+    def check_rows(self, inputs: Tensor, memory: dict) -> None:
+        """Raises where `inputs` have not K rows for each of the memory."""
+        rows, batch = inputs.shape[0], memory["memory"].shape[0]
+        if rows and batch and rows % batch:
+            raise ValueError(
+                f"`memory` of cell {self.name!r} must have a row for each of the "
+                f"{rows} rows of the inputs, or for K of them; got {batch} rows."
+            )
+
     @property
     def looks_at_once(self) -> bool:
         """Whether all steps can be run before the first look at the memory."""
         return self.attend == "after" and not self.input_feeding
 
-    def fed_attention(self, memory) -> Attention | None:
+    def fed_attention(self, memory: dict | None) -> Attention | None:
         """What a kernel needs of it where a_t is fed back, else None.
 
         Args:
@@ -293,7 +313,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             **{name: ops.cast(w, self.compute_dtype) for name, w in weights.items()},
         )
 
-    def attend_to(self, outputs, memory):
+    def attend_to(self, outputs: Tensor, memory: dict) -> Tensor | list:
         """What `call` makes of the inner cell's outputs, of all steps at once.
 
         Args:
@@ -327,6 +347,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             memory["memory"],
             memory_mask=memory.get("mask"),
             keys=memory["keys"],
+            masked_is_finite=True,
         )
         context = ops.reshape(context, (*rows, features))
         return (
@@ -336,32 +357,29 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
 
     def _query(self, states):
         """The state h of the cell, or of the last of several."""
-        if hasattr(self.cell, "cells"):
-            states = tree.flatten(states[len(self.cell.cells) - 1])
-        return states[0]
+        cell = self.cell
+        while hasattr(cell, "cells"):
+            states, cell = states[len(cell.cells) - 1], cell.cells[-1]
+        return tree.flatten(states)[0]
 
     def _step(self, inputs, states, training):
-        call_cell = self.cell if callable(self.cell) else self.cell.call
-        arguments = {}
-        if "training" in inspect.signature(self.cell.call).parameters:
-            arguments["training"] = training
-        output, new = call_cell(inputs, list(states), **arguments)
-        flat = [ops.cast(s, self.compute_dtype) for s in tree.flatten(new)]
-        states = tree.pack_sequence_as(list(states), flat)
+        arguments = {"training": training} if takes(self.cell, "training") else {}
+        output, states = run_step(self.cell, inputs, list(states), **arguments)
+        states = tree.map_structure(lambda s: ops.cast(s, self.compute_dtype), states)
         return ops.cast(output, self.compute_dtype), states
 
-    def get_dropout_mask(self, step_input):
+    def get_dropout_mask(self, step_input: Tensor) -> None:
         """Draws the inner cell's masks: how an `RNN` asks for them."""
         shape = (ops.shape(step_input)[0], self._step_size)
         draw_dropout_masks(self.cell, ops.ones(shape, dtype=step_input.dtype))
 
-    def get_recurrent_dropout_mask(self, step_input):
+    def get_recurrent_dropout_mask(self, step_input: Tensor) -> None:
         """Drawn by `get_dropout_mask`."""
 
-    def reset_dropout_mask(self):
+    def reset_dropout_mask(self) -> None:
         reset_dropout_masks(self.cell)
 
-    def reset_recurrent_dropout_mask(self):
+    def reset_recurrent_dropout_mask(self) -> None:
         """Reset by `reset_dropout_mask`."""
 
     def _check_built(self):
@@ -371,7 +389,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
                 "once; or `build(input_shape, memory_shape)`."
             )
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "cell": keras.saving.serialize_keras_object(self.cell),
@@ -386,7 +404,9 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict, custom_objects: dict | None = None
+    ) -> "AttentionCell":
         config = dict(config)
         for name in ("cell", "attention"):
             config[name] = keras.saving.deserialize_keras_object(

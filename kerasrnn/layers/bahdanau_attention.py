@@ -1,6 +1,17 @@
+from typing import Any
+
 import keras
 from keras import ops
 
+from kerasrnn.layers.arguments import (
+    Constraint,
+    Initializer,
+    Regularizer,
+    Tensor,
+    flag,
+    keras_object,
+    positive_integer,
+)
 from kerasrnn.layers.attention_layer import AttentionLayer, unseen
 
 
@@ -30,13 +41,16 @@ class BahdanauAttention(AttentionLayer):
         memory_mask: (B, S) booleans, True where the memory counts; by default the
             mask that the layer before attached to `memory`.
         keys: (B, S, U), what `project_memory(memory)` gave; None to project here.
+        masked_is_finite: Whether masked places of `memory` and `keys` are known to
+            hold finite numbers, so that they need not be replaced by zeros.
 
     Output shape:
         The context c, (B, M) or (B, T, M), and the alignments α, (B, S) or
         (B, T, S).
 
     Masking:
-        Masked places get an alignment of 0. A row whose places are all masked has
+        Masked places get an alignment of 0 and count as zeros, also if they hold
+        NaN. A row whose places are all masked has
         alignments and context of zeros.
 
     Raises:
@@ -62,26 +76,25 @@ class BahdanauAttention(AttentionLayer):
 
     def __init__(
         self,
-        units,
+        units: int,
         *,
-        use_bias=False,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        kernel_constraint=None,
-        **kwargs,
+        use_bias: bool = False,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        **kwargs: Any,
     ):
-        if isinstance(units, bool) or not isinstance(units, int) or units <= 0:
-            raise ValueError(f"`units` must be a positive integer; got {units!r}.")
+        units = positive_integer("units", units)
         super().__init__(**kwargs)
         self.units = units
-        self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.use_bias = flag("use_bias", use_bias)
+        self.kernel_initializer = keras_object("kernel_initializer", kernel_initializer)
+        self.bias_initializer = keras_object("bias_initializer", bias_initializer)
+        self.kernel_regularizer = keras_object("kernel_regularizer", kernel_regularizer)
+        self.kernel_constraint = keras_object("kernel_constraint", kernel_constraint)
 
-    def build(self, query_shape, memory_shape):
+    def add_score_weights(self) -> None:
         def kernel(name, shape):
             return self.add_weight(
                 shape=shape,
@@ -91,26 +104,23 @@ class BahdanauAttention(AttentionLayer):
                 constraint=self.kernel_constraint,
             )
 
-        self.query_kernel = kernel("query_kernel", (query_shape[-1], self.units))
-        self.memory_kernel = kernel("memory_kernel", (memory_shape[-1], self.units))
+        self.query_kernel = kernel("query_kernel", (self.query_size, self.units))
+        self.memory_kernel = kernel("memory_kernel", (self.memory_size, self.units))
         self.score_kernel = kernel("score_kernel", (self.units, 1))
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
                 shape=(self.units,), name="bias", initializer=self.bias_initializer
             )
-        self.built = True
 
-    def project_memory(self, memory):
-        """W_2 m + b of every place: the keys, (B, S, U)."""
-        self.check_built()
-        memory = ops.convert_to_tensor(memory, dtype=self.compute_dtype)
+    def keys_of(self, memory: Tensor) -> Tensor:
+        """W_2 m + b of every place, (B, S, U)."""
         keys = ops.matmul(memory, ops.cast(self.memory_kernel, self.compute_dtype))
         if self.bias is None:
             return keys
         return keys + ops.cast(self.bias, self.compute_dtype)
 
-    def score(self, query, keys):
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """Scores (B, T, S) of queries (B, T, Q) and keys (B, S, U)."""
         query = ops.matmul(query, self.query_kernel)  # (B, T, U)
         z = ops.expand_dims(query, 2) + ops.expand_dims(keys, 1)  # (B, T, S, U)
@@ -120,7 +130,7 @@ class BahdanauAttention(AttentionLayer):
         """W_1 and v, the weights of the score that queries meet."""
         return {"query_kernel": self.query_kernel, "score_kernel": self.score_kernel}
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "units": self.units,

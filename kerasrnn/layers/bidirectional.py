@@ -1,9 +1,16 @@
 """A recurrent layer and its mirror image."""
 
+from typing import Any
+
 import keras
 from keras import tree
 
-from kerasrnn.layers.call_checks import standardize_mask
+from kerasrnn.layers.any_cell import cell_input_size, takes_vectors
+from kerasrnn.layers.arguments import (
+    States,
+    Tensor,
+)
+from kerasrnn.layers.call_checks import check_sequences, standardize_mask
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -31,11 +38,14 @@ class Bidirectional(keras.layers.Bidirectional):
         training: Whether dropout applies.
 
     Output shape:
-        As of `layer`, with 2U in place of U for "concat"; with `return_state`
-        followed by the forward and then the backward states.
+        (B, 2U) for "concat", (B, U) for "sum", "mul" and "ave", the two tensors
+        (B, U) for None; (B, T, ·) where `layer` has `return_sequences`. With its
+        `return_state`, followed by the forward and then the backward states.
 
     Masking:
-        As in `layer`; with `return_sequences`, masked steps give zeros.
+        At a masked step the states of both layers stay as they were. With
+        `return_sequences` the output of a masked step is zeros, and the mask goes on
+        to the next layer.
 
     Raises:
         ValueError: `initial_state` does not have both layers' states.
@@ -51,7 +61,12 @@ class Bidirectional(keras.layers.Bidirectional):
     """
 
     def __init__(
-        self, layer, merge_mode="concat", weights=None, backward_layer=None, **kwargs
+        self,
+        layer: keras.layers.Layer,
+        merge_mode: str | None = "concat",
+        weights: list | None = None,
+        backward_layer: keras.layers.Layer | None = None,
+        **kwargs: Any,
     ):
         super().__init__(
             layer,
@@ -62,7 +77,20 @@ class Bidirectional(keras.layers.Bidirectional):
         )
         self.supports_masking = True
 
-    def call(self, sequences, initial_state=None, mask=None, training=None):
+    def __call__(self, sequences: Tensor, *args: Any, **kwargs: Any) -> Any:
+        cell = getattr(self.forward_layer, "cell", None)
+        known = cell is not None and takes_vectors(cell)
+        features = cell_input_size(cell) if known and self.built else None
+        check_sequences(self, sequences, rank_known=known, features=features)
+        return super().__call__(sequences, *args, **kwargs)
+
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: States | None = None,
+        mask: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Any:
         if initial_state is not None:
             count = 2 * len(tree.flatten(list(self.forward_layer.state_size)))
             if not isinstance(initial_state, (list, tuple)) or count != len(
@@ -80,14 +108,14 @@ class Bidirectional(keras.layers.Bidirectional):
             training=training,
         )
 
-    def compute_mask(self, _, mask):
+    def compute_mask(self, _: Any, mask: Any) -> Any:
         mask = tree.flatten(mask)[0] if self.return_sequences else None
         masks = [mask, mask] if self.merge_mode is None else [mask]
         if self.return_state:
             masks += [None] * 2 * len(tree.flatten(list(self.forward_layer.state_size)))
         return masks if len(masks) > 1 else mask
 
-    def reset_state(self, states=None, rows=None):
+    def reset_state(self, states: States | None = None, rows: Any = None) -> None:
         """Sets what a stateful layer carries over.
 
         Args:
@@ -97,12 +125,17 @@ class Bidirectional(keras.layers.Bidirectional):
         if not self.stateful:
             raise AttributeError("Layer must be stateful.")
         half = None if states is None else len(states) // 2
+        if half is not None and len(states) != 2 * half:
+            raise ValueError(
+                f"`states` of layer {self.name!r} must be the forward layer's and then "
+                f"the backward layer's, as many of each; got {len(states)}."
+            )
         self.forward_layer.reset_state(None if half is None else states[:half], rows)
         self.backward_layer.reset_state(None if half is None else states[half:], rows)
 
     reset_states = reset_state
 
-    def explain(self, training=True) -> str:
+    def explain(self, training: bool = True) -> str:
         """Which kernel runs each direction, and why not a faster one."""
         layers = {"forward": self.forward_layer, "backward": self.backward_layer}
         return "\n".join(

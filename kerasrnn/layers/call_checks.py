@@ -6,8 +6,15 @@ import keras
 from keras import ops, tree
 
 
-def check_sequences(layer, sequences):
-    """`sequences` must be one dense tensor (batch, steps, features)."""
+def check_sequences(layer, sequences, *, rank_known: bool, features: int | None):
+    """`sequences` must be one dense tensor (batch, steps, features) of real numbers.
+
+    Args:
+        layer: The layer that is called.
+        sequences: What it is called with.
+        rank_known: Whether a step is a vector; some cells take other inputs.
+        features: The size of a step where it is known, else None.
+    """
     if isinstance(sequences, (list, tuple)):
         # Plain nested lists of numbers are for Keras to convert.
         if any(hasattr(e, "shape") for e in sequences):
@@ -24,33 +31,77 @@ def check_sequences(layer, sequences):
             "one. Pass `sequences.to_tensor()` and "
             "`mask=tf.sequence_mask(sequences.row_lengths())`."
         )
-    shape = getattr(sequences, "shape", None)
-    if shape is None or layer.input_spec is None:
+    if not hasattr(sequences, "shape"):
         return
-    shape = tuple(shape)
-    if len(shape) != 3:
+    check_real(layer, "sequences", sequences)
+    shape = static_shape(sequences)
+    if not rank_known:
+        return
+    if shape is None or len(shape) != 3:
+        found = "an unknown rank" if shape is None else f"ndim={len(shape)}"
         raise ValueError(
             f"`sequences` of layer {layer.name!r} must have rank 3, (batch, steps, "
-            f"features); expected ndim=3, found ndim={len(shape)}. Full shape "
-            f"received: {shape}."
+            f"features); expected ndim=3, found {found}. Full shape received: {shape}."
         )
     if shape[1] == 0:
         raise ValueError(
             f"`sequences` of layer {layer.name!r} must have at least one step; got the "
             f"shape {shape}."
         )
-    kernel = getattr(layer.cell, "kernel", None)
-    if layer.built and kernel is not None and shape[2] != kernel.shape[0]:
+    if features is not None and shape[2] not in (None, features):
         raise ValueError(
-            f"`sequences` of layer {layer.name!r} must have {kernel.shape[0]} "
-            f"features, as when it was built; got {shape[2]} in the shape {shape}."
+            f"`sequences` of layer {layer.name!r} must have {features} features, as "
+            f"when it was built; got {shape[2]} in the shape {shape}."
         )
 
 
+def check_real(layer, argument: str, tensor) -> None:
+    """Raises for complex numbers, which a cast would cut in half, and for texts."""
+    dtype = str(getattr(tensor, "dtype", "float32"))
+    if any(kind in dtype for kind in ("complex", "string", "<U", "|S", "object")):
+        raise ValueError(
+            f"`{argument}` of layer {layer.name!r} must hold real numbers; got the "
+            f"dtype {dtype}."
+        )
+
+
+def static_shape(tensor) -> tuple | None:
+    """What is known of a shape as a tuple; None where not even the rank is."""
+    shape = getattr(tensor, "shape", ())
+    return None if getattr(shape, "rank", 0) is None else tuple(shape)
+
+
+def with_features(sequences, features: int | None):
+    """`sequences` (B, T, D) with `features` as D where a trace does not know it.
+
+    Only TensorFlow traces with unknown sizes. What comes is looked at when it runs;
+    the operation's name is all that its error says of the argument.
+    """
+    if features is None or sequences.shape[-1] is not None:
+        return sequences
+    import tensorflow as tf
+
+    name = f"sequences_must_have_{features}_features"
+    return tf.ensure_shape(sequences, (*sequences.shape[:2], features), name=name)
+
+
 def shapes_agree(a, b) -> bool:
-    """Whether two shapes can be the same, None being any size."""
+    """Whether two shapes can be the same, None being any size or any shape."""
+    if a is None or b is None:
+        return True
     return len(a) == len(b) and all(
         m is None or n is None or m == n for m, n in zip(a, b, strict=True)
+    )
+
+
+def same_structure(states, sizes) -> bool:
+    """Whether `states` are nested as `sizes`; one state may be in a list of its own."""
+    if not isinstance(sizes, (list, tuple)):
+        return len(tree.flatten(states)) == 1
+    return (
+        isinstance(states, (list, tuple))
+        and len(states) == len(sizes)
+        and all(map(same_structure, states, sizes))
     )
 
 
@@ -63,14 +114,20 @@ def check_initial_state(layer, initial_state, sequences):
     flat = tree.flatten(initial_state)
     batch = sequences.shape[0]
     expected = [(batch, n) for n in sizes]
-    found = [tuple(getattr(s, "shape", ())) for s in flat]
-    if len(flat) != len(sizes) or not all(
-        shapes_agree(f, e) for f, e in zip(found, expected, strict=True)
-    ):
+    found = [static_shape(s) for s in flat]
+    if len(flat) != len(sizes) or not all(map(shapes_agree, found, expected)):
         raise ValueError(
             f"`initial_state` of layer {layer.name!r} must have {len(sizes)} "
             f"state{'s' * (len(sizes) > 1)} of the shapes {expected}; got {found}."
         )
+    if not same_structure(initial_state, list(layer.state_size)):
+        raise ValueError(
+            f"`initial_state` of layer {layer.name!r} must be nested as the sizes "
+            f"{layer.state_size}; got "
+            f"{tree.map_structure(lambda s: 'a state', initial_state)}."
+        )
+    for state in flat:
+        check_real(layer, "initial_state", state)
 
     def plain(state):
         # Lists that Keras tracks are no lists to JAX.

@@ -1,5 +1,13 @@
+from typing import Any
+
 import keras
 
+from kerasrnn.layers.arguments import (
+    Activation,
+    Constraint,
+    Initializer,
+    Regularizer,
+)
 from kerasrnn.layers.gru_cell import GRUCell
 from kerasrnn.layers.recurrent_layer import RecurrentLayer, cell_property
 
@@ -10,9 +18,11 @@ class GRU(RecurrentLayer):
 
     z = σ(x W_z + h U_z + b_z)              update gate
     r = σ(x W_r + h U_r + b_r)              reset gate
-    h̃ = φ(x W_h + r ⊙ (h U_h + b'_h) + b_h)     with reset_after
-    h̃ = φ(x W_h + (r ⊙ h) U_h + b_h)            without
-    h' = z ⊙ h + (1 − z) ⊙ h̃
+    g = φ(x W_g + r ⊙ (h U_g + b'_g) + b_g)     candidate, with reset_after
+    g = φ(x W_g + (r ⊙ h) U_g + b_g)            candidate, without it
+    h' = z ⊙ h + (1 − z) ⊙ g
+
+    Many books write h̃ for the candidate g, and swap z and 1 − z.
 
     Args:
         units: Positive integer, the size U of the state.
@@ -83,31 +93,31 @@ class GRU(RecurrentLayer):
 
     def __init__(
         self,
-        units,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        recurrent_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        recurrent_constraint=None,
-        bias_constraint=None,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        seed=None,
-        return_sequences=False,
-        return_state=False,
-        go_backwards=False,
-        stateful=False,
-        unroll=False,
-        reset_after=True,
-        use_cudnn="auto",
-        **kwargs,
+        units: int,
+        activation: Activation = "tanh",
+        recurrent_activation: Activation = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        recurrent_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        activity_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        recurrent_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        reset_after: bool = True,
+        use_cudnn: bool | str = "auto",
+        **kwargs: Any,
     ):
         cell = GRUCell(
             units,

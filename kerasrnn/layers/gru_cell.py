@@ -1,6 +1,17 @@
+from typing import Any
+
 import keras
 from keras import ops
 
+from kerasrnn.layers.arguments import (
+    Activation,
+    Constraint,
+    Initializer,
+    Regularizer,
+    States,
+    Tensor,
+    flag,
+)
 from kerasrnn.layers.recurrent_cell import RecurrentCell
 
 
@@ -10,9 +21,11 @@ class GRUCell(RecurrentCell):
 
     z = σ(x W_z + h U_z + b_z)              update gate
     r = σ(x W_r + h U_r + b_r)              reset gate
-    h̃ = φ(x W_h + r ⊙ (h U_h + b'_h) + b_h)     with reset_after
-    h̃ = φ(x W_h + (r ⊙ h) U_h + b_h)            without
-    h' = z ⊙ h + (1 − z) ⊙ h̃
+    g = φ(x W_g + r ⊙ (h U_g + b'_g) + b_g)     candidate, with reset_after
+    g = φ(x W_g + (r ⊙ h) U_g + b_g)            candidate, without it
+    h' = z ⊙ h + (1 − z) ⊙ g
+
+    Many books write h̃ for the candidate g, and swap z and 1 − z.
 
     Args:
         units: Positive integer, the size U of the state.
@@ -57,24 +70,24 @@ class GRUCell(RecurrentCell):
 
     def __init__(
         self,
-        units,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        recurrent_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        recurrent_constraint=None,
-        bias_constraint=None,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        reset_after=True,
-        seed=None,
-        **kwargs,
+        units: int,
+        activation: Activation = "tanh",
+        recurrent_activation: Activation = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        recurrent_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        recurrent_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        reset_after: bool = True,
+        seed: int | None = None,
+        **kwargs: Any,
     ):
         super().__init__(
             units,
@@ -95,36 +108,38 @@ class GRUCell(RecurrentCell):
             seed=seed,
             **kwargs,
         )
-        self.reset_after = reset_after
+        self.reset_after = flag("reset_after", reset_after)
 
     @property
-    def bias_shape(self):
+    def bias_shape(self) -> tuple[int, ...]:
         # With reset_after, one bias for the inputs and one for the state.
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
-    def call(self, inputs, states, training=False):
+    def call(
+        self, inputs: Tensor, states: States, training: bool = False
+    ) -> tuple[Tensor, States]:
         (h,) = keras.tree.flatten(states)
         x = self.project(inputs, training)
         if self.use_bias:
             x = x + (self.bias[0] if self.reset_after else self.bias)
-        x_z, x_r, x_n = ops.split(x, 3, axis=-1)
+        x_z, x_r, x_g = ops.split(x, 3, axis=-1)
         if self.reset_after:
             a = self.recur(h, training)
             if self.use_bias:
                 a = a + self.bias[1]
-            a_z, a_r, a_n = ops.split(a, 3, axis=-1)
+            a_z, a_r, a_g = ops.split(a, 3, axis=-1)
             z = self.recurrent_activation(x_z + a_z)
             r = self.recurrent_activation(x_r + a_r)
-            n = self.activation(x_n + r * a_n)
+            g = self.activation(x_g + r * a_g)
         else:
             masks = self.get_recurrent_dropout_mask(h) if training else None
-            h_z, h_r, h_n = (h, h, h) if masks is None else [h * m for m in masks]
-            u_z, u_r, u_n = ops.split(self.recurrent_kernel, 3, axis=1)
+            h_z, h_r, h_g = (h, h, h) if masks is None else [h * m for m in masks]
+            u_z, u_r, u_g = ops.split(self.recurrent_kernel, 3, axis=1)
             z = self.recurrent_activation(x_z + ops.matmul(h_z, u_z))
             r = self.recurrent_activation(x_r + ops.matmul(h_r, u_r))
-            n = self.activation(x_n + ops.matmul(r * h_n, u_n))
-        h = z * h + (1 - z) * n
+            g = self.activation(x_g + ops.matmul(r * h_g, u_g))
+        h = z * h + (1 - z) * g
         return h, keras.tree.pack_sequence_as(states, [h])
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "reset_after": self.reset_after}

@@ -1,5 +1,13 @@
+from typing import Any
+
 import keras
 
+from kerasrnn.layers.arguments import (
+    Activation,
+    Constraint,
+    Initializer,
+    Regularizer,
+)
 from kerasrnn.layers.lstm_cell import LSTMCell
 from kerasrnn.layers.recurrent_layer import RecurrentLayer, cell_property
 
@@ -10,9 +18,9 @@ class LSTM(RecurrentLayer):
 
     i = σ(x W_i + h U_i + b_i)              input gate
     f = σ(x W_f + h U_f + b_f)              forget gate
-    c̃ = φ(x W_c + h U_c + b_c)              candidate
+    g = φ(x W_g + h U_g + b_g)              candidate, c̃ in many books
     o = σ(x W_o + h U_o + b_o)              output gate
-    c' = f ⊙ c + i ⊙ c̃
+    c' = f ⊙ c + i ⊙ g
     h' = o ⊙ φ(c')
 
     Args:
@@ -85,31 +93,31 @@ class LSTM(RecurrentLayer):
 
     def __init__(
         self,
-        units,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        unit_forget_bias=True,
-        kernel_regularizer=None,
-        recurrent_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        recurrent_constraint=None,
-        bias_constraint=None,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        seed=None,
-        return_sequences=False,
-        return_state=False,
-        go_backwards=False,
-        stateful=False,
-        unroll=False,
-        use_cudnn="auto",
-        **kwargs,
+        units: int,
+        activation: Activation = "tanh",
+        recurrent_activation: Activation = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
+        bias_initializer: Initializer = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Regularizer = None,
+        recurrent_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        activity_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        recurrent_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        use_cudnn: bool | str = "auto",
+        **kwargs: Any,
     ):
         cell = LSTMCell(
             units,

@@ -1,6 +1,18 @@
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops
 
+from kerasrnn.layers.arguments import (
+    Activation,
+    Constraint,
+    Initializer,
+    Regularizer,
+    States,
+    Tensor,
+    flag,
+)
 from kerasrnn.layers.recurrent_cell import RecurrentCell
 
 
@@ -10,9 +22,9 @@ class LSTMCell(RecurrentCell):
 
     i = σ(x W_i + h U_i + b_i)              input gate
     f = σ(x W_f + h U_f + b_f)              forget gate
-    c̃ = φ(x W_c + h U_c + b_c)              candidate
+    g = φ(x W_g + h U_g + b_g)              candidate, c̃ in many books
     o = σ(x W_o + h U_o + b_o)              output gate
-    c' = f ⊙ c + i ⊙ c̃
+    c' = f ⊙ c + i ⊙ g
     h' = o ⊙ φ(c')
 
     Args:
@@ -59,24 +71,24 @@ class LSTMCell(RecurrentCell):
 
     def __init__(
         self,
-        units,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        unit_forget_bias=True,
-        kernel_regularizer=None,
-        recurrent_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        recurrent_constraint=None,
-        bias_constraint=None,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        seed=None,
-        **kwargs,
+        units: int,
+        activation: Activation = "tanh",
+        recurrent_activation: Activation = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
+        bias_initializer: Initializer = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Regularizer = None,
+        recurrent_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        recurrent_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
     ):
         super().__init__(
             units,
@@ -97,11 +109,11 @@ class LSTMCell(RecurrentCell):
             seed=seed,
             **kwargs,
         )
-        self.unit_forget_bias = unit_forget_bias
+        self.unit_forget_bias = flag("unit_forget_bias", unit_forget_bias)
         self.state_size = [self.units, self.units]
 
     @property
-    def initialize_bias(self):
+    def initialize_bias(self) -> Callable | None:
         if not self.unit_forget_bias:
             return self.bias_initializer
 
@@ -110,24 +122,26 @@ class LSTMCell(RecurrentCell):
             u = self.units
             b_i = self.bias_initializer((u,), *args, **kwargs)
             b_f = keras.initializers.Ones()((u,), *args, **kwargs)
-            b_co = self.bias_initializer((2 * u,), *args, **kwargs)
-            return ops.concatenate([b_i, b_f, b_co])
+            b_go = self.bias_initializer((2 * u,), *args, **kwargs)
+            return ops.concatenate([b_i, b_f, b_go])
 
         return with_forget_bias_one
 
-    def call(self, inputs, states, training=False):
+    def call(
+        self, inputs: Tensor, states: States, training: bool = False
+    ) -> tuple[Tensor, States]:
         h, c = states
         z = self.project(inputs, training) + self.recur(h, training)
         if self.use_bias:
             z = z + self.bias
-        i, f, n, o = ops.split(z, 4, axis=-1)
+        i, f, g, o = ops.split(z, 4, axis=-1)
         i = self.recurrent_activation(i)
         f = self.recurrent_activation(f)
-        n = self.activation(n)
+        g = self.activation(g)
         o = self.recurrent_activation(o)
-        c = f * c + i * n
+        c = f * c + i * g
         h = o * self.activation(c)
         return h, [h, c]
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "unit_forget_bias": self.unit_forget_bias}

@@ -1,6 +1,16 @@
+from typing import Any
+
 import keras
 from keras import ops
 
+from kerasrnn.layers.arguments import (
+    Constraint,
+    Initializer,
+    Regularizer,
+    Tensor,
+    keras_object,
+    positive_integer,
+)
 from kerasrnn.layers.attention_layer import AttentionLayer, unseen
 
 SCORES = ("dot", "general", "concat")
@@ -31,13 +41,16 @@ class LuongAttention(AttentionLayer):
         memory_mask: (B, S) booleans, True where the memory counts; by default the
             mask that the layer before attached to `memory`.
         keys: What `project_memory(memory)` gave; None to project here.
+        masked_is_finite: Whether masked places of `memory` and `keys` are known to
+            hold finite numbers, so that they need not be replaced by zeros.
 
     Output shape:
         The context c, (B, M) or (B, T, M), and the alignments α, (B, S) or
         (B, T, S).
 
     Masking:
-        Masked places get an alignment of 0. A row whose places are all masked has
+        Masked places get an alignment of 0 and count as zeros, also if they hold
+        NaN. A row whose places are all masked has
         alignments and context of zeros.
 
     Raises:
@@ -59,13 +72,13 @@ class LuongAttention(AttentionLayer):
 
     def __init__(
         self,
-        score="general",
+        score: str = "general",
         *,
-        units=None,
-        kernel_initializer="glorot_uniform",
-        kernel_regularizer=None,
-        kernel_constraint=None,
-        **kwargs,
+        units: int | None = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        **kwargs: Any,
     ):
         if score not in SCORES:
             raise ValueError(f"`score` must be one of {SCORES}; got {score!r}.")
@@ -74,18 +87,18 @@ class LuongAttention(AttentionLayer):
                 f"`units` is the size inside score='concat'; got units={units!r} with "
                 f"score={score!r}."
             )
-        if units is not None and (not isinstance(units, int) or units <= 0):
-            raise ValueError(f"`units` must be a positive integer; got {units!r}.")
+        if units is not None:
+            units = positive_integer("units", units)
         super().__init__(**kwargs)
         # Not `score`, which is the method.
         self.score_name = score
         self.units = units
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.kernel_initializer = keras_object("kernel_initializer", kernel_initializer)
+        self.kernel_regularizer = keras_object("kernel_regularizer", kernel_regularizer)
+        self.kernel_constraint = keras_object("kernel_constraint", kernel_constraint)
 
-    def build(self, query_shape, memory_shape):
-        self.query_size, memory_size = query_shape[-1], memory_shape[-1]
+    def add_score_weights(self) -> None:
+        memory_size = self.memory_size
         units = self.units or self.query_size
         shapes = {
             "dot": {},
@@ -109,12 +122,9 @@ class LuongAttention(AttentionLayer):
                 constraint=self.kernel_constraint,
             )
             setattr(self, name, weight)
-        self.built = True
 
-    def project_memory(self, memory):
-        """All of the score that no query changes: the keys, (B, S, ·)."""
-        self.check_built()
-        memory = ops.convert_to_tensor(memory, dtype=self.compute_dtype)
+    def keys_of(self, memory: Tensor) -> Tensor:
+        """W m, or m itself for "dot", of every place, (B, S, ·)."""
         if self.score_name == "dot":
             return memory
         kernel = ops.cast(self.kernel, self.compute_dtype)
@@ -122,7 +132,7 @@ class LuongAttention(AttentionLayer):
             return ops.matmul(memory, ops.transpose(kernel))  # (B, S, Q)
         return ops.matmul(memory, kernel[self.query_size :])  # (B, S, U)
 
-    def score(self, query, keys):
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """Scores (B, T, S) of queries (B, T, Q) and keys (B, S, ·)."""
         if self.score_name != "concat":
             return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
@@ -138,7 +148,7 @@ class LuongAttention(AttentionLayer):
         query_kernel = self.kernel[: self.query_size]
         return {"query_kernel": query_kernel, "score_kernel": self.score_kernel}
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "score": self.score_name,

@@ -1,25 +1,43 @@
 """What SimpleRNNCell, LSTMCell and GRUCell share."""
 
+import threading
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops
 
+from kerasrnn.layers.any_cell import keras_dropout_protocol
+from kerasrnn.layers.arguments import (
+    Activation,
+    Constraint,
+    Initializer,
+    Regularizer,
+    Shape,
+    States,
+    Tensor,
+    flag,
+    fraction,
+    is_integer,
+    keras_object,
+    positive_integer,
+    seed_or_none,
+)
 
-def keras_dropout_protocol() -> type:
-    """The class by which keras.layers.RNN knows a cell with dropout masks.
 
-    It draws such a cell's masks before its loop and drops them after it. The class
-    is not public, but every cell of Keras's has it as a base.
-    """
-    bases = keras.layers.LSTMCell.__mro__
-    return next((b for b in bases if b.__name__ == "DropoutRNNCell"), object)
+class DropoutMasks(threading.local):
+    """The masks of the sequence that a thread is in; each thread has its own."""
+
+    of_inputs = None
+    of_states = None
 
 
 class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
     """A cell with a kernel W, a recurrent kernel U, a bias b and dropout.
 
-    The arguments are those of the subclasses. Dropout masks are drawn once a
-    sequence and kept until they are reset. With `implementation=1`, and always with
-    `recurrent_dropout`, each gate has a mask of its own.
+    The arguments are those of `SimpleRNNCell`, `LSTMCell` and `GRUCell`. Dropout masks
+    are drawn once a sequence and kept until they are reset. With `implementation=1`,
+    and always with `recurrent_dropout`, each gate has a mask of its own.
     """
 
     family = "cell"
@@ -27,56 +45,63 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
 
     def __init__(
         self,
-        units,
+        units: int,
         *,
-        activation,
-        use_bias,
-        kernel_initializer,
-        recurrent_initializer,
-        bias_initializer,
-        kernel_regularizer,
-        recurrent_regularizer,
-        bias_regularizer,
-        kernel_constraint,
-        recurrent_constraint,
-        bias_constraint,
-        dropout,
-        recurrent_dropout,
-        seed,
-        recurrent_activation="linear",
-        implementation=2,
-        **kwargs,
+        activation: Activation,
+        use_bias: bool,
+        kernel_initializer: Initializer,
+        recurrent_initializer: Initializer,
+        bias_initializer: Initializer,
+        kernel_regularizer: Regularizer,
+        recurrent_regularizer: Regularizer,
+        bias_regularizer: Regularizer,
+        kernel_constraint: Constraint,
+        recurrent_constraint: Constraint,
+        bias_constraint: Constraint,
+        dropout: float,
+        recurrent_dropout: float,
+        seed: int | None,
+        recurrent_activation: Activation = "linear",
+        implementation: int = 2,
+        **kwargs: Any,
     ):
-        if isinstance(units, bool) or int(units) != units or units <= 0:
-            raise ValueError(
-                "Received an invalid value for argument `units`, "
-                f"expected a positive integer, got {units}."
-            )
+        units = positive_integer("units", units)
         super().__init__(**kwargs)
-        self.units = int(units)
-        self.activation = keras.activations.get(activation)
-        self.recurrent_activation = keras.activations.get(recurrent_activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
-        self.dropout = min(1.0, max(0.0, dropout))
-        self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
-        self.implementation = 1 if self.recurrent_dropout else implementation
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed=seed)
+        self.units = units
+        self.activation = keras_object("activation", activation)
+        self.recurrent_activation = keras_object(
+            "recurrent_activation", recurrent_activation
+        )
+        self.use_bias = flag("use_bias", use_bias)
+        self.kernel_initializer = keras_object("kernel_initializer", kernel_initializer)
+        self.recurrent_initializer = keras_object(
+            "recurrent_initializer", recurrent_initializer
+        )
+        self.bias_initializer = keras_object("bias_initializer", bias_initializer)
+        self.kernel_regularizer = keras_object("kernel_regularizer", kernel_regularizer)
+        self.recurrent_regularizer = keras_object(
+            "recurrent_regularizer", recurrent_regularizer
+        )
+        self.bias_regularizer = keras_object("bias_regularizer", bias_regularizer)
+        self.kernel_constraint = keras_object("kernel_constraint", kernel_constraint)
+        self.recurrent_constraint = keras_object(
+            "recurrent_constraint", recurrent_constraint
+        )
+        self.bias_constraint = keras_object("bias_constraint", bias_constraint)
+        self.dropout = fraction("dropout", dropout)
+        self.recurrent_dropout = fraction("recurrent_dropout", recurrent_dropout)
+        if not is_integer(implementation) or implementation not in (0, 1, 2):
+            raise ValueError(
+                f"`implementation` must be 0, 1 or 2; got {implementation!r}."
+            )
+        self.implementation = 1 if self.recurrent_dropout else int(implementation)
+        self.seed = seed_or_none(seed)
+        self.seed_generator = keras.random.SeedGenerator(seed=self.seed)
         self.state_size = self.units
         self.output_size = self.units
-        self._dropout_mask = None
-        self._recurrent_dropout_mask = None
+        self._masks = DropoutMasks()
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.kernel = self.add_weight(
             shape=(input_shape[-1], self.gates * self.units),
             name="kernel",
@@ -102,14 +127,19 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
             )
 
     @property
-    def bias_shape(self):
+    def input_size(self) -> int | None:
+        """Size of one step's input, None before the cell is built."""
+        return self.kernel.shape[0] if self.built else None
+
+    @property
+    def bias_shape(self) -> tuple[int, ...]:
         return (self.gates * self.units,)
 
     @property
-    def initialize_bias(self):
+    def initialize_bias(self) -> Callable | None:
         return self.bias_initializer
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size: int | None = None) -> States:
         """Zeros: one (B, U) tensor for each state."""
         sizes = keras.tree.flatten(self.state_size)
         return [ops.zeros((batch_size, n), dtype=self.compute_dtype) for n in sizes]
@@ -129,12 +159,12 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
             "bias": self.bias,
         }
 
-    def project(self, inputs, training):
+    def project(self, inputs: Tensor, training: bool) -> Tensor:
         """x W: (B, gates · U)."""
         masks = self.get_dropout_mask(inputs) if training else None
         return self._masked_product(inputs, self.kernel, masks)
 
-    def recur(self, h, training):
+    def recur(self, h: Tensor, training: bool) -> Tensor:
         """h U: (B, gates · U)."""
         masks = self.get_recurrent_dropout_mask(h) if training else None
         return self._masked_product(h, self.recurrent_kernel, masks)
@@ -149,7 +179,7 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
         return ops.concatenate(products, axis=-1)
 
     def _draw(self, step_input, rate):
-        # As in Keras, a rate of 1 drops nothing in a cell with gates.
+        # Keras's cells with gates drop nothing where the rate is 1.
         if rate == 0.0 or (rate == 1.0 and self.gates > 1):
             return None
         ones = ops.ones_like(step_input)
@@ -159,38 +189,36 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
         ]
         return masks if self.implementation == 1 and self.gates > 1 else masks[0]
 
-    def get_dropout_mask(self, step_input):
+    def get_dropout_mask(self, step_input: Tensor) -> Tensor | list | None:
         """The mask or masks of this sequence's inputs, drawn at the first call."""
-        if self._dropout_mask is None:
-            self._dropout_mask = self._draw(step_input, self.dropout)
-        return self._dropout_mask
+        if self._masks.of_inputs is None:
+            self._masks.of_inputs = self._draw(step_input, self.dropout)
+        return self._masks.of_inputs
 
-    def get_recurrent_dropout_mask(self, step_input):
+    def get_recurrent_dropout_mask(self, step_input: Tensor) -> Tensor | list | None:
         """The mask or masks of this sequence's states, drawn at the first call."""
-        if self._recurrent_dropout_mask is None:
-            self._recurrent_dropout_mask = self._draw(
-                step_input, self.recurrent_dropout
-            )
-        return self._recurrent_dropout_mask
+        if self._masks.of_states is None:
+            self._masks.of_states = self._draw(step_input, self.recurrent_dropout)
+        return self._masks.of_states
 
     def drawn_masks(self) -> dict:
         """The masks as drawn, one for each gate, or None; for `Recurrence`."""
         drawn = {
-            "dropout_masks": self._dropout_mask,
-            "recurrent_dropout_masks": self._recurrent_dropout_mask,
+            "dropout_masks": self._masks.of_inputs,
+            "recurrent_dropout_masks": self._masks.of_states,
         }
         return {
             name: masks if masks is None or isinstance(masks, list) else [masks]
             for name, masks in drawn.items()
         }
 
-    def reset_dropout_mask(self):
-        self._dropout_mask = None
+    def reset_dropout_mask(self) -> None:
+        self._masks.of_inputs = None
 
-    def reset_recurrent_dropout_mask(self):
-        self._recurrent_dropout_mask = None
+    def reset_recurrent_dropout_mask(self) -> None:
+        self._masks.of_states = None
 
-    def get_config(self):
+    def get_config(self) -> dict:
         config = {
             "units": self.units,
             "activation": keras.activations.serialize(self.activation),

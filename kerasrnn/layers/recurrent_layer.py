@@ -1,7 +1,12 @@
 """What SimpleRNN, LSTM and GRU share: an RNN round a cell of our own."""
 
+from typing import Any
+
 import keras
 
+from kerasrnn.layers.arguments import (
+    flag,
+)
 from kerasrnn.layers.rnn import RNN
 
 
@@ -16,18 +21,16 @@ class RecurrentLayer(RNN):
     Args:
         cell: A `SimpleRNNCell`, `LSTMCell` or `GRUCell`.
         use_cudnn: "auto", True or False; None where cuDNN has no such layer.
-        **kwargs: Those of `RNN`.
+        **kwargs: Arguments of `RNN`, such as `return_sequences`.
     """
 
-    def __init__(self, cell, *, use_cudnn=None, **kwargs):
+    def __init__(
+        self, cell: Any, *, use_cudnn: bool | str | None = None, **kwargs: Any
+    ):
         super().__init__(cell, **kwargs)
         if use_cudnn is not None:
-            if use_cudnn not in ("auto", True, False):
-                raise ValueError(
-                    "Invalid value received for argument `use_cudnn`. Expected one "
-                    f"of {{'auto', True, False}}. Received: use_cudnn={use_cudnn}"
-                )
-            self.use_cudnn = use_cudnn
+            is_auto = isinstance(use_cudnn, str) and use_cudnn == "auto"
+            self.use_cudnn = use_cudnn if is_auto else flag("use_cudnn", use_cudnn)
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
     units = cell_property("units")
@@ -45,7 +48,7 @@ class RecurrentLayer(RNN):
     dropout = cell_property("dropout")
     recurrent_dropout = cell_property("recurrent_dropout")
 
-    def get_config(self):
+    def get_config(self) -> dict:
         config = super().get_config()
         del config["cell"]
         config["activity_regularizer"] = keras.regularizers.serialize(
@@ -57,5 +60,5 @@ class RecurrentLayer(RNN):
         return {**self.cell.get_config(), **config}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> "RecurrentLayer":
         return cls(**config)

@@ -1,27 +1,43 @@
 """A cell, applied to every step of a sequence."""
 
-import inspect
+from typing import Any
 
 import keras
 from keras import ops, tree
 
 from kerasrnn.kernels import Recurrence, choose_kernel
+from kerasrnn.layers.any_cell import (
+    as_list,
+    cell_input_size,
+    cell_output_size,
+    check_is_cell,
+    draw_dropout_masks,
+    initial_states,
+    reset_dropout_masks,
+    run_step,
+    takes,
+    takes_vectors,
+)
+from kerasrnn.layers.arguments import (
+    Shape,
+    States,
+    Tensor,
+    flag,
+    is_integer,
+)
 from kerasrnn.layers.attention_cell import AttentionCell
 from kerasrnn.layers.call_checks import (
     check_initial_state,
     check_not_inside_sequential,
+    check_real,
     check_sequences,
     standardize_mask,
+    with_features,
 )
 from kerasrnn.layers.gru_cell import GRUCell
 from kerasrnn.layers.lstm_cell import LSTMCell
 from kerasrnn.layers.simple_rnn_cell import SimpleRNNCell
-from kerasrnn.layers.stacked_rnn_cells import (
-    StackedRNNCells,
-    cell_output_size,
-    draw_dropout_masks,
-    reset_dropout_masks,
-)
+from kerasrnn.layers.stacked_rnn_cells import StackedRNNCells
 from kerasrnn.layers.state_variables import StateVariables
 
 
@@ -90,45 +106,43 @@ class RNN(keras.layers.Layer):
 
     def __init__(
         self,
-        cell,
-        return_sequences=False,
-        return_state=False,
-        go_backwards=False,
-        stateful=False,
-        unroll=False,
-        zero_output_for_mask=False,
-        **kwargs,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        **kwargs: Any,
     ):
         if isinstance(cell, (list, tuple)):
             cell = StackedRNNCells(cell, dtype=kwargs.get("dtype"))
-        if "call" not in dir(cell):
-            raise ValueError(
-                f"Argument `cell` should have a `call` method. Received: cell={cell}"
-            )
-        if "state_size" not in dir(cell):
-            raise ValueError(
-                "The RNN cell should have a `state_size` attribute (single integer or "
-                f"list of integers, one integer per RNN state). Received: cell={cell}"
-            )
+        check_is_cell("cell", cell)
         super().__init__(**kwargs)
         self.cell = cell
-        self.return_sequences = return_sequences
-        self.return_state = return_state
-        self.go_backwards = go_backwards
-        self.stateful = stateful
-        self.unroll = unroll
-        self.zero_output_for_mask = zero_output_for_mask
+        self.return_sequences = flag("return_sequences", return_sequences)
+        self.return_state = flag("return_state", return_state)
+        self.go_backwards = flag("go_backwards", go_backwards)
+        self.stateful = flag("stateful", stateful)
+        self.unroll = flag("unroll", unroll)
+        self.zero_output_for_mask = flag("zero_output_for_mask", zero_output_for_mask)
         self.supports_masking = True
-        if not isinstance(cell.state_size, (list, tuple, int)):
+        sizes = cell.state_size
+        if not isinstance(sizes, (list, tuple)) and not is_integer(sizes):
             raise ValueError(
-                "state_size must be an integer, or a list/tuple of integers (one for "
-                f"each state tensor). Received: state_size={cell.state_size}"
+                "`state_size` of the cell must be an integer, or a list or tuple of "
+                f"one integer for each state; got {sizes!r}."
             )
-        self.single_state = isinstance(cell.state_size, int)
-        self.state_size = [cell.state_size] if self.single_state else cell.state_size
+        self.single_state = is_integer(sizes)
+        self.state_size = [int(sizes)] if self.single_state else sizes
         self._carried = StateVariables()
 
-    def build(self, sequences_shape, initial_state_shape=None, memory_shape=None):
+    def build(
+        self,
+        sequences_shape: Shape,
+        initial_state_shape: Any = None,
+        memory_shape: Shape | None = None,
+    ) -> None:
         step_shape = (sequences_shape[0], *sequences_shape[2:])
         if isinstance(self.cell, keras.layers.Layer) and not self.cell.built:
             if self.takes_memory:
@@ -149,12 +163,12 @@ class RNN(keras.layers.Layer):
             )
 
     @property
-    def states(self):
+    def states(self) -> States | None:
         """The variables that a stateful layer carries over, or None."""
         return self._carried.variables
 
     @property
-    def variables(self):
+    def variables(self) -> list:
         # Not weights, as in Keras, so that weight files fit both libraries. But a
         # trainer must know them, or JAX forgets their updates.
         return [*super().variables, *tree.flatten(self.states or [])]
@@ -162,17 +176,18 @@ class RNN(keras.layers.Layer):
     @property
     def output_size(self) -> int:
         """Size of one step's output."""
-        size = getattr(self.cell, "output_size", None)
-        size = tree.flatten(self.state_size)[0] if size is None else size
+        size = cell_output_size(self.cell)
         size = size[0] if self.returns_alignments else size
-        if not isinstance(size, int):
-            raise ValueError(f"output_size must be an integer; got {size}.")
-        return size
+        if not is_integer(size):
+            raise ValueError(
+                f"`output_size` of the cell must be an integer; got {size!r}."
+            )
+        return int(size)
 
     @property
     def takes_memory(self) -> bool:
         """Whether the cell looks at a memory at every step."""
-        return "memory" in inspect.signature(self.cell.call).parameters
+        return takes(self.cell, "memory")
 
     @property
     def returns_alignments(self) -> bool:
@@ -180,75 +195,80 @@ class RNN(keras.layers.Layer):
         return getattr(self.cell, "return_alignments", False)
 
     @property
-    def state_dtype(self):
+    def state_dtype(self) -> str:
         """The dtype in which the cell computes, which may not be the layer's."""
         return getattr(self.cell, "compute_dtype", self.compute_dtype)
 
-    def get_initial_state(self, batch_size):
+    def get_initial_state(self, batch_size: int | Tensor) -> States:
         """The states before the first step of `batch_size` rows: zeros, mostly."""
-        if hasattr(self.cell, "get_initial_state"):
-            states = self.cell.get_initial_state(batch_size=batch_size)
-        else:
-            states = tree.map_structure(
-                lambda n: ops.zeros((batch_size, n), dtype=self.compute_dtype),
-                list(self.state_size),
-            )
-        return list(states) if tree.is_nested(states) else [states]
+        return as_list(initial_states(self.cell, batch_size, self.compute_dtype))
 
-    def reset_state(self, states=None, rows=None):
+    def reset_state(self, states: States | None = None, rows: Any = None) -> None:
         """Sets what a stateful layer carries over.
+
+        Before the first call, when the number of rows is not known yet, they are kept
+        for it.
 
         Args:
             states: The new states, in the structure of `states`; None for zeros.
             rows: Indices of the rows to set; None for all. `states` has one row for
                 each of them.
+
+        Raises:
+            ValueError: The layer is not stateful, or the states or rows do not fit.
         """
-        if self.states is not None:
-            self._carried.assign_rows(states, rows)
+        if self.stateful:
+            self._carried.set_rows(states, rows)
+        elif states is not None:
+            raise ValueError(
+                f"Layer {self.name!r} has stateful=False and so carries no `states` "
+                "over. Pass them as `initial_state`, or create it with stateful=True."
+            )
 
     reset_states = reset_state
 
     def compute_output_shape(
-        self, sequences_shape, initial_state_shape=None, memory_shape=None
-    ):
+        self,
+        sequences_shape: Shape,
+        initial_state_shape: Any = None,
+        memory_shape: Shape | None = None,
+    ) -> Any:
         batch, steps = sequences_shape[:2]
         rows = (batch, steps) if self.return_sequences else (batch,)
         output_shape = (*rows, self.output_size)
         alignments = [(*rows, memory_shape[1])] if self.returns_alignments else []
         if not self.return_state:
             return (output_shape, *alignments) if alignments else output_shape
-        states = [
-            [(batch, n) for n in size]
-            if isinstance(size, (list, tuple))
-            else (batch, size)
-            for size in self.state_size
-        ]
+        states = tree.map_structure(lambda n: (batch, n), list(self.state_size))
         return (output_shape, *alignments, *states)
 
-    def compute_mask(self, _, mask):
+    def compute_mask(self, _: Any, mask: Any) -> Any:
         mask = tree.flatten(mask)[0]
         output_mask = mask if self.return_sequences else None
         others = len(tree.flatten(self.state_size)) if self.return_state else 0
         others += self.returns_alignments
         return [output_mask] + others * [None] if others else output_mask
 
-    def __call__(self, sequences, *args, **kwargs):
-        check_sequences(self, sequences)
+    def __call__(self, sequences: Tensor, *args: Any, **kwargs: Any) -> Any:
+        self._check_sequences(sequences)
         if self.return_state:
             check_not_inside_sequential(self)
         return super().__call__(sequences, *args, **kwargs)
 
     def call(
         self,
-        sequences,
-        initial_state=None,
-        mask=None,
-        training=False,
-        memory=None,
-        memory_mask=None,
-    ):
+        sequences: Tensor,
+        initial_state: States | None = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+        memory: Tensor | dict | None = None,
+        memory_mask: Tensor | None = None,
+    ) -> Any:
+        sequences = with_features(sequences, cell_input_size(self.cell))
         mask = standardize_mask(mask, sequences)
         memory = self._prepare_memory(memory, memory_mask)
+        if isinstance(self.cell, AttentionCell):
+            self.cell.check_rows(sequences, memory)
         batch = ops.shape(sequences)[0]
         if initial_state is None:
             if self.stateful:
@@ -272,7 +292,12 @@ class RNN(keras.layers.Layer):
             return (output, *alignments, *(states if self.return_state else []))
         return output
 
-    def step(self, inputs, states=None, memory=None):
+    def step(
+        self,
+        inputs: Tensor,
+        states: States | None = None,
+        memory: Tensor | dict | None = None,
+    ) -> tuple[Tensor | list, States]:
         """One step with the state in the caller's hands.
 
         The same numbers, bit by bit, as the sequence gives at once.
@@ -299,10 +324,11 @@ class RNN(keras.layers.Layer):
         >>> bool(np.all(y == layer(x)))
         True
         """
+        check_real(self, "inputs", inputs)
         sequences = ops.expand_dims(
             ops.convert_to_tensor(inputs, dtype=self.compute_dtype), 1
         )
-        check_sequences(self, sequences)
+        self._check_sequences(sequences)
         if not self.built:
             shape = None if memory is None else memory.shape
             self.build(sequences.shape, memory_shape=shape)
@@ -316,7 +342,7 @@ class RNN(keras.layers.Layer):
             return [output[..., :size], output[..., size:]], states
         return output, states
 
-    def explain(self, training=True) -> str:
+    def explain(self, training: bool = True) -> str:
         """Which kernel runs this layer, and why not a faster one.
 
         Args:
@@ -338,6 +364,11 @@ class RNN(keras.layers.Layer):
             ]
             lines += [f"not {name}: {reason}" for name, reason in declined.items()]
         return "\n".join(lines)
+
+    def _check_sequences(self, sequences):
+        features = cell_input_size(self.cell) if self.built else None
+        rank_known = self.input_spec is not None or takes_vectors(self.cell)
+        check_sequences(self, sequences, rank_known=rank_known, features=features)
 
     def _prepare_memory(self, memory, memory_mask):
         """`memory` as the cell wants it at every step, computed once."""
@@ -372,20 +403,22 @@ class RNN(keras.layers.Layer):
                 "layer configuration with this backend. Pass use_cudnn='auto' to "
                 "fallback to a non-cuDNN implementation."
             )
-        if training:
-            # Drawn before the loop: a seed generator cannot be drawn from inside it
-            # on JAX, and every step of a sequence drops the same units.
-            draw_dropout_masks(self.cell, sequences[:, 0])
         changes = {}
         if self.go_backwards and run_in_turn(self.cell, mask) != [self.cell]:
             # Only the first of several loops would find the last step at the end.
             sequences = ops.flip(sequences, axis=1)
             mask = None if mask is None else ops.flip(mask, axis=1)
             changes = {"go_backwards": False}
-        results = self._run_cell(
-            self.cell, sequences, initial_state, mask, training, memory, **changes
-        )
-        reset_dropout_masks(self.cell)
+        try:
+            if training:
+                # Drawn before the loop: a seed generator cannot be drawn from inside
+                # it on JAX, and every step of a sequence drops the same units.
+                draw_dropout_masks(self.cell, sequences[:, 0])
+            results = self._run_cell(
+                self.cell, sequences, initial_state, mask, training, memory, **changes
+            )
+        finally:
+            reset_dropout_masks(self.cell)
         return tree.map_structure(
             lambda a: None if a is None else ops.cast(a, self.compute_dtype), results
         )
@@ -409,10 +442,10 @@ class RNN(keras.layers.Layer):
             outputs = side_by_side(outputs) if cell.return_alignments else outputs
             return outputs[:, -1], outputs, states
         new_states = []
-        for inner, state in zip(cell.cells, states, strict=True):
-            options = changes if inner is cell.cells[-1] else all_steps
+        for place, (inner, state) in enumerate(zip(cell.cells, states, strict=True), 1):
+            options = changes if place == len(cell.cells) else all_steps
             last_output, outputs, new = self._run_cell(
-                inner, sequences, tree.flatten(state), mask, training, None, **options
+                inner, sequences, as_list(state), mask, training, None, **options
             )
             new_states.append(tree.pack_sequence_as(state, tree.flatten(new)))
             sequences = outputs
@@ -423,7 +456,8 @@ class RNN(keras.layers.Layer):
             sequences = ops.cast(sequences, self.compute_dtype)
         if training and hoists_dropout(cell) and cell.dropout:
             dropout_mask = cell.get_dropout_mask(sequences[:, 0])
-            sequences = sequences * ops.expand_dims(dropout_mask, 1)
+            if dropout_mask is not None:
+                sequences = sequences * ops.expand_dims(dropout_mask, 1)
         recurrence = self._recurrence(cell, training, memory, **changes)
         kernel, _ = choose_kernel(recurrence, sequences, mask)
         return kernel.run(recurrence, sequences, states, mask)
@@ -438,7 +472,7 @@ class RNN(keras.layers.Layer):
                 known = self._known_to_kernels(cell.cell, training)
                 known |= {"attention": attention, "gate_dropout": training and drops}
         step_arguments = {}
-        if "training" in inspect.signature(cell.call).parameters:
+        if takes(cell, "training"):
             step_arguments["training"] = training and not hoists_dropout(cell)
         output_size = self.output_size if cell is self.cell else cell_output_size(cell)
         returns_alignments = getattr(cell, "return_alignments", False)
@@ -447,15 +481,14 @@ class RNN(keras.layers.Layer):
             step_arguments["memory"] = memory
             if returns_alignments:
                 output_size += ops.shape(memory["memory"])[1]
-        call_cell = cell if callable(cell) else cell.call
 
         def step(inputs, states):
-            output, new_states = call_cell(inputs, states, **step_arguments)
+            output, new_states = run_step(cell, inputs, states, **step_arguments)
             if returns_alignments:
                 output = side_by_side(output)
             dtype = self.state_dtype
-            flat = [ops.cast(s, dtype) for s in tree.flatten(new_states)]
-            return ops.cast(output, dtype), tree.pack_sequence_as(states, flat)
+            new_states = tree.map_structure(lambda s: ops.cast(s, dtype), new_states)
+            return ops.cast(output, dtype), new_states
 
         options = {
             "go_backwards": self.go_backwards,
@@ -492,15 +525,15 @@ class RNN(keras.layers.Layer):
             }
         return known
 
-    def save_assets(self, dir_path):
+    def save_assets(self, dir_path: str) -> None:
         if self.states is not None:
             self._carried.save(dir_path)
 
-    def load_assets(self, dir_path):
+    def load_assets(self, dir_path: str) -> None:
         if self.states is not None:
             self._carried.load(dir_path)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         config = {
             "return_sequences": self.return_sequences,
             "return_state": self.return_state,
@@ -513,7 +546,7 @@ class RNN(keras.layers.Layer):
         return {**super().get_config(), **config}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "RNN":
         config = dict(config)
         cell = keras.saving.deserialize_keras_object(
             config.pop("cell"), custom_objects=custom_objects

@@ -1,11 +1,26 @@
 """Cells, one on top of the other."""
 
-import inspect
+from typing import Any
 
 import keras
-from keras import ops, tree
+from keras import tree
 
-from kerasrnn.layers.recurrent_cell import keras_dropout_protocol
+from kerasrnn.layers.any_cell import (
+    as_list,
+    cell_output_size,
+    check_is_cell,
+    draw_dropout_masks,
+    initial_states,
+    keras_dropout_protocol,
+    reset_dropout_masks,
+    run_step,
+    takes,
+)
+from kerasrnn.layers.arguments import (
+    Shape,
+    States,
+    Tensor,
+)
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -40,116 +55,72 @@ class StackedRNNCells(keras.layers.Layer, keras_dropout_protocol()):
     Reference: `keras.layers.StackedRNNCells`.
     """
 
-    def __init__(self, cells, **kwargs):
+    def __init__(self, cells: list | tuple, **kwargs: Any):
         super().__init__(**kwargs)
+        if not isinstance(cells, (list, tuple)) or not cells:
+            raise ValueError(
+                f"`cells` must be a list of at least one cell; got {cells!r}."
+            )
         for cell in cells:
-            for name, kind in (("call", "method"), ("state_size", "attribute")):
-                if name not in dir(cell):
-                    raise ValueError(
-                        f"All cells must have a `{name}` {kind}. Received cell "
-                        f"without a `{name}`: {cell}"
-                    )
+            check_is_cell("cells", cell)
         self.cells = list(cells)
 
     @property
-    def state_size(self):
+    def state_size(self) -> list:
         return [c.state_size for c in self.cells]
 
     @property
-    def output_size(self):
+    def output_size(self) -> int:
         return cell_output_size(self.cells[-1])
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         for cell in self.cells:
             if isinstance(cell, keras.layers.Layer) and not cell.built:
                 cell.build(input_shape)
                 cell.built = True
             input_shape = (input_shape[0], cell_output_size(cell))
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size: int | None = None) -> States:
         """The initial states of each cell, zeros where it has no say."""
+        return [
+            initial_states(cell, batch_size, self.compute_dtype) for cell in self.cells
+        ]
 
-        def initial_state(cell):
-            if hasattr(cell, "get_initial_state"):
-                return cell.get_initial_state(batch_size=batch_size)
-            return tree.map_structure(
-                lambda n: ops.zeros((batch_size, n), dtype=self.compute_dtype),
-                cell.state_size,
-            )
-
-        return [initial_state(cell) for cell in self.cells]
-
-    def call(self, inputs, states, training=False):
+    def call(
+        self, inputs: Tensor, states: States, training: bool = False
+    ) -> tuple[Tensor, States]:
         new_states = []
         for cell, state in zip(self.cells, states, strict=True):
-            call_cell = cell if callable(cell) else cell.call
-            arguments = {}
-            if "training" in inspect.signature(cell.call).parameters:
-                arguments["training"] = training
-            cell_state = list(state) if tree.is_nested(state) else [state]
-            inputs, new = call_cell(inputs, cell_state, **arguments)
+            arguments = {"training": training} if takes(cell, "training") else {}
+            inputs, new = run_step(cell, inputs, as_list(state), **arguments)
             new_states.append(tree.pack_sequence_as(state, tree.flatten(new)))
         return inputs, new_states
 
-    def get_dropout_mask(self, step_input):
+    def get_dropout_mask(self, step_input: Tensor) -> None:
         """Draws every cell's masks: how `keras.layers.RNN` asks for them."""
         draw_dropout_masks(self, step_input)
 
-    def get_recurrent_dropout_mask(self, step_input):
+    def get_recurrent_dropout_mask(self, step_input: Tensor) -> None:
         """Drawn by `get_dropout_mask`."""
 
-    def reset_dropout_mask(self):
+    def reset_dropout_mask(self) -> None:
         for cell in self.cells:
             reset_dropout_masks(cell)
 
-    def reset_recurrent_dropout_mask(self):
+    def reset_recurrent_dropout_mask(self) -> None:
         """Reset by `reset_dropout_mask`."""
 
-    def get_config(self):
+    def get_config(self) -> dict:
         cells = [keras.saving.serialize_keras_object(c) for c in self.cells]
         return {**super().get_config(), "cells": cells}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict, custom_objects: dict | None = None
+    ) -> "StackedRNNCells":
         config = dict(config)
         cells = [
             keras.saving.deserialize_keras_object(c, custom_objects=custom_objects)
             for c in config.pop("cells")
         ]
         return cls(cells, **config)
-
-
-def cell_output_size(cell):
-    """Size of one step's output of any cell."""
-    size = getattr(cell, "output_size", None)
-    return tree.flatten(cell.state_size)[0] if size is None else size
-
-
-def draw_dropout_masks(cell, inputs):
-    """Draws the masks of one sequence, of a cell or of each cell in a stack.
-
-    Args:
-        cell: Any cell.
-        inputs: (B, D), one step; only its shape and dtype count.
-    """
-    if hasattr(cell, "cells"):
-        for c in cell.cells:
-            draw_dropout_masks(c, inputs)
-            size = cell_output_size(c)
-            inputs = ops.ones((ops.shape(inputs)[0], size), dtype=inputs.dtype)
-    elif hasattr(cell, "get_dropout_mask"):
-        h_size = tree.flatten(cell.state_size)[0]
-        cell.get_dropout_mask(inputs)
-        cell.get_recurrent_dropout_mask(
-            ops.ones((ops.shape(inputs)[0], h_size), dtype=inputs.dtype)
-        )
-
-
-def reset_dropout_masks(cell):
-    """Drops the masks of a cell, or of each cell in a stack."""
-    if hasattr(cell, "cells"):
-        for c in cell.cells:
-            reset_dropout_masks(c)
-    elif hasattr(cell, "reset_dropout_mask"):
-        cell.reset_dropout_mask()
-        cell.reset_recurrent_dropout_mask()

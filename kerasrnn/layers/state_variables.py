@@ -16,13 +16,20 @@ class StateVariables:
 
     def __init__(self):
         self.variables = None
+        self._waiting = []
 
     def create(self, values, dtype):
-        """Makes a variable of each of `values`, in their structure."""
+        """Makes a variable of each of `values`, in their structure.
+
+        What `set_rows` was given before is set then.
+        """
         self.variables = tree.map_structure(
             lambda v: keras.Variable(v, trainable=False, dtype=dtype, name="rnn_state"),
             values,
         )
+        waiting, self._waiting = self._waiting, []
+        for states, rows in waiting:
+            self.assign_rows(states, rows)
 
     @property
     def size(self) -> int:
@@ -67,6 +74,18 @@ class StateVariables:
             if static_batch != self.size:
                 s = ops.concatenate([s, v.value[batch:]], axis=0)
             v.assign(s)
+
+    def set_rows(self, states, rows):
+        """`assign_rows`, now or as soon as there are variables."""
+        if self.variables is not None:
+            self.assign_rows(states, rows)
+            return
+        if rows is None:
+            self._waiting = []
+        if states is not None:
+            # Copies, since the caller may go on to use the arrays.
+            states = [np.array(ops.convert_to_numpy(s)) for s in tree.flatten(states)]
+            self._waiting.append((states, rows))
 
     def assign_rows(self, states, rows):
         """Sets the rows `rows` (None: all) to `states` (None: zeros)."""

@@ -118,6 +118,7 @@ def test_bits_of_text_read_in_both_ways(cells):
     assert found != pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_table(cells, tmp_path):
     documents = {
         split: [text(lines, seed)]

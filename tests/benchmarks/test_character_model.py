@@ -49,6 +49,7 @@ def rows_of(text):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
+@pytest.mark.slow
 def test_training_is_measured_without_torch(bench, no_torch, tmp_path, capsys):
     page = tmp_path / "README.md"
     page.write_text("<!-- character_model_train -->\n<!-- /character_model_train -->\n")
@@ -90,6 +91,7 @@ def test_sides_that_compute_something_else_are_found(bench, monkeypatch):
         bench.generation_sides("gru", Namespace(**ARGUMENTS))
 
 
+@pytest.mark.slow
 def test_writing_and_streams_are_measured(bench, capsys):
     bench.compare_generation(Namespace(**ARGUMENTS))
     head, _, row = rows_of(capsys.readouterr().out)
@@ -102,7 +104,7 @@ def test_writing_and_streams_are_measured(bench, capsys):
     assert all(float(cell) > 0 for row in rows for cell in row[2:])
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", ["lstm", pytest.param("gru", marks=pytest.mark.slow)])
 def test_all_loops_write_what_ours_writes(peers, cell):
     vocabulary = "abcdefgh"
     from kerasrnn.text import CharacterTokenizer

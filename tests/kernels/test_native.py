@@ -240,8 +240,19 @@ def test_a_persistent_tape_differentiates_twice():
     np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("family", FAMILIES)
+# With a mask eagerly; without one in a graph, which is slow to make.
+@pytest.mark.parametrize(
+    ("family", "masked"),
+    [
+        *((family, True) for family in FAMILIES),
+        ("simple_rnn_tanh", False),
+        *(
+            pytest.param(family, False, marks=pytest.mark.slow)
+            for family in FAMILIES
+            if family != "simple_rnn_tanh"
+        ),
+    ],
+)
 def test_second_order_gradients_are_those_of_keras(family, masked):
     return_sequences = masked
     name, options = FAMILIES[family]
@@ -441,6 +452,7 @@ def test_a_concrete_function_can_be_exported(traced, tmp_path):
     assert b"Kerasrnn" not in converter.convert()
 
 
+@pytest.mark.slow  # To say what is untracked, TensorFlow asks the garbage collector.
 @called
 def test_an_export_of_a_called_function_names_layer_and_remedy(traced, tmp_path):
     module, _, function, concrete = traced
@@ -488,6 +500,7 @@ def test_runs_inside_datasets_and_vectorized_maps():
     np.testing.assert_allclose(tf.map_fn(layer, x), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_several_devices(tmp_path):
     code = """
     import contextlib

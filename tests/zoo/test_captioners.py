@@ -22,12 +22,18 @@ from kerasrnn.vision import features_of
 from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner, Task
 
 BOTH = pytest.mark.parametrize("model_class", [ImageCaptioner, AttentionCaptioner])
+# Of the two, the one whose graphs are made in a moment; the other in the second stage.
+EACH_IN_TURN = pytest.mark.parametrize(
+    "model_class",
+    [ImageCaptioner, pytest.param(AttentionCaptioner, marks=pytest.mark.slow)],
+)
 FEATURES, CAPTIONS = features(9, seed=1)
 
 
 @pytest.fixture(scope="module", params=[ImageCaptioner, AttentionCaptioner])
 def trained(request):
-    return trained_captioner(request.param)
+    # The quickest to trace; tests of their own have the other cells.
+    return trained_captioner(request.param, cell="simple_rnn")
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +134,7 @@ def test_adapt_brings_features_to_one_scale(model_class):
     assert np.isfinite(array(model.scaled(ops.convert_to_tensor(x)))).all()
 
 
-@pytest.mark.parametrize("weight", [1.0, 0.25])
+@pytest.mark.parametrize("weight", [0.25, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_doubly_stochastic_attention(weight):
     model = captioner(cell="simple_rnn", attention_regularization=weight)
     targets = model.preprocessor.target_ids([RED, BLUE]).numpy()
@@ -181,12 +187,13 @@ def test_they_read_their_picture(trained):
     assert wrong["loss"] > 10 * scores["loss"]
 
 
-def test_fit_takes_datasets_and_token_ids():
-    ids = captioner().preprocessor.target_ids(CAPTIONS).numpy()
+@EACH_IN_TURN
+def test_fit_takes_datasets_and_token_ids(model_class):
+    ids = captioner(model_class).preprocessor.target_ids(CAPTIONS).numpy()
     pairs = tf.data.Dataset.from_tensor_slices((FEATURES, CAPTIONS)).batch(3)
     losses = []
     for arguments in ((FEATURES, CAPTIONS), (FEATURES, ids), (pairs,)):
-        model = captioner()
+        model = captioner(model_class)
         options = {} if len(arguments) == 1 else {"batch_size": 3}
         history = model.fit(
             *arguments,
@@ -198,9 +205,8 @@ def test_fit_takes_datasets_and_token_ids():
         losses.append(history["loss"][0])
         assert np.isfinite(history["val_loss"]).all()
     np.testing.assert_allclose(losses[1:], losses[0], rtol=1e-4)
-    history = (
-        captioner().fit(FEATURES, CAPTIONS, validation_split=0.4, verbose=0).history
-    )
+    model = captioner(model_class)
+    history = model.fit(FEATURES, CAPTIONS, validation_split=0.4, verbose=0).history
     assert np.isfinite(history["val_loss"]).all()
 
 
@@ -298,11 +304,12 @@ def test_a_broken_picture_is_told_by_its_place_in_the_list(seeing):
         seeing.fit(pictures, [RED] * 5, verbose=0)
 
 
-def test_a_frozen_encoder_is_no_part_of_the_model(seeing):
-    bare = captioner()
+@EACH_IN_TURN
+def test_a_frozen_encoder_is_no_part_of_the_model(model_class, seeing):
+    bare = captioner(model_class)
     shapes = [weight.shape for weight in bare.weights]
-    assert [weight.shape for weight in seeing.weights] == shapes
-    model = captioner(encoder="efficientnet_lite0")
+    model = captioner(model_class, encoder="efficientnet_lite0")
+    assert [weight.shape for weight in model.weights] == shapes
     before = array(model.build_encoder().kernel)
     pictures = [RED_PICTURE, BLUE_PICTURE] * 4
     model.fit(pictures, [RED, BLUE] * 4, epochs=2, verbose=0)
@@ -310,8 +317,9 @@ def test_a_frozen_encoder_is_no_part_of_the_model(seeing):
     assert [weight.shape for weight in model.weights] == shapes
 
 
-def test_fine_tuning_trains_the_encoder_and_keeps_it(seeing, tmp_path):
-    model = captioner(encoder="efficientnet_lite0", fine_tune=True)
+@EACH_IN_TURN
+def test_fine_tuning_trains_the_encoder_and_keeps_it(model_class, seeing, tmp_path):
+    model = captioner(model_class, encoder="efficientnet_lite0", fine_tune=True)
     kernel = model.build_encoder().kernel
     assert any(kernel is weight for weight in model.trainable_weights)
     before = array(kernel)

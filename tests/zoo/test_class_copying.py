@@ -85,7 +85,10 @@ def test_the_mixture_is_that_of_the_equations():
     np.testing.assert_allclose(np.exp(steps), found[:, None].repeat(3, 1), atol=1e-6)
 
 
-@pytest.mark.parametrize("model_class", [ImageCaptioner, AttentionCaptioner])
+@pytest.mark.parametrize(
+    "model_class",
+    [ImageCaptioner, pytest.param(AttentionCaptioner, marks=pytest.mark.slow)],
+)
 def test_a_caption_may_hold_a_word_that_no_caption_did(model_class):
     model = captioner(model_class)
     model.compile(keras.optimizers.Adam(0.03))

@@ -13,6 +13,11 @@ from kerasrnn.training.resumable_fit import resumable_fit
 from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner, Seq2SeqAttention, Task
 
 BOTH = pytest.mark.parametrize("model_class", [ImageCaptioner, AttentionCaptioner])
+# Of the two, the one whose graphs are made in a moment; the other in the second stage.
+EACH_IN_TURN = pytest.mark.parametrize(
+    "model_class",
+    [ImageCaptioner, pytest.param(AttentionCaptioner, marks=pytest.mark.slow)],
+)
 FEATURES, CAPTIONS = features(9, seed=1)
 
 
@@ -80,7 +85,7 @@ def test_translators_have_members_too():
         assert chosen.sum() == pytest.approx(float(found.scores[row]), abs=1e-5)
 
 
-@BOTH
+@EACH_IN_TURN
 def test_each_member_learns_on_its_own_loss(model_class):
     options = {"attention_regularization": 0.5} if model_class.attends else {}
     model = captioner(model_class, members=2, **options)
@@ -102,7 +107,7 @@ def test_each_member_learns_on_its_own_loss(model_class):
             np.testing.assert_allclose(found, wanted, atol=2e-5)
 
 
-@BOTH
+@EACH_IN_TURN
 def test_they_learn_and_are_saved(model_class, tmp_path):
     model = captioner(model_class, members=2, named_classes=3)
     names = ["red", "zebra", "dog"]
@@ -136,7 +141,8 @@ def test_they_learn_and_are_saved(model_class, tmp_path):
     again.fit(*features(16), verbose=0)
 
 
-def test_a_run_that_was_stopped_ends_in_the_same_weights(tmp_path):
+@EACH_IN_TURN
+def test_a_run_that_was_stopped_ends_in_the_same_weights(model_class, tmp_path):
     class StoppedError(Exception):
         pass
 
@@ -147,7 +153,7 @@ def test_a_run_that_was_stopped_ends_in_the_same_weights(tmp_path):
 
     def run(folder, callbacks=()):
         keras.utils.set_random_seed(5)
-        model = captioner(members=2, dropout=0.3)
+        model = captioner(model_class, members=2, dropout=0.3)
         model.compile(keras.optimizers.Adam(0.01))
         x, texts = features(24)
         token_ids = caption_ids(model.preprocessor, [[text] for text in texts])

@@ -72,3 +72,47 @@ def test_half_precision_has_no_infinities():
 def test_an_unknown_mode_is_named():
     with pytest.raises(ValueError, match="`pooling` must be one or several of max, "):
         MaskedPooling("sum")
+
+
+MODES = ["max", "mean", "last", "attention"]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "mixed_float16", "bfloat16"])
+def test_half_precision_counts_long_sequences_to_the_end(dtype):
+    steps = 3 * 2048
+    x = np.zeros((2, steps, 2), "float32")
+    x[:, :, 0] = 1  # the mean of ones is one, however many
+    x[:, -steps // 2 :, 1] = 1  # and of ones that come last a half
+    mask = np.ones((2, steps), bool)
+    for mode in ("mean", "attention"):
+        layer = MaskedPooling(mode, dtype=dtype)
+        layer.build(x.shape)
+        layer.set_weights([np.zeros_like(w) for w in layer.get_weights()])
+        found = keras.ops.cast(layer(x, mask=mask), "float32")
+        np.testing.assert_allclose(
+            keras.ops.convert_to_numpy(found), [[1, 0.5]] * 2, rtol=1e-2
+        )
+
+
+@pytest.mark.parametrize("hidden", [np.nan, np.inf, -1e5])
+def test_what_masked_steps_hold_never_counts(hidden):
+    inputs = keras.Input((3, 2)), keras.Input((3,), dtype="bool")
+    keras.utils.set_random_seed(0)
+    model = keras.Model(inputs, MaskedPooling(MODES)(inputs[0], mask=inputs[1]))
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    start = model.get_weights()
+    results = []
+    for value in (0, hidden):
+        model.set_weights(start)
+        x = np.where(MASK[..., None], X, value).astype("float32")
+        answers = keras.ops.convert_to_numpy(model([x, MASK]))
+        model.train_on_batch([x, MASK], np.zeros_like(answers))
+        results.append([answers, *model.get_weights()])
+    assert np.abs(results[0][1] - start[0]).max() > 1e-4
+    for found, expected in zip(*reversed(results), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_max_of_numbers_below_those_of_a_half():
+    x = np.full((1, 3, 1), -1e6, "float32")
+    assert pool("max", np.array([[True, True, False]]), x).tolist() == [[-1e6]]

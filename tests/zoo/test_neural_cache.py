@@ -166,6 +166,7 @@ def test_it_writes_as_a_stream_does_and_is_kept_by_presets(tmp_path):
     assert loaded.count_params() == new_model(cache_size=0).count_params()
 
 
+@pytest.mark.slow
 def test_an_exported_model_remembers(tmp_path):
     import tensorflow as tf
 

@@ -125,6 +125,7 @@ def test_no_gradient_flows_through_the_first_pass():
         np.testing.assert_allclose(one, two, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_schedule_in_fit_and_its_resumption():
     x, y = pairs(8)
 

@@ -138,6 +138,7 @@ def test_subwords():
 
 
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="SavedModels are TensorFlow's")
+@pytest.mark.slow  # tests/export does it for a smaller one.
 def test_exported_answers_are_the_same(trained, tmp_path):
     import tensorflow as tf
 

@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 from keras import ops
 
 MODES = ("max", "mean", "last", "attention")
@@ -14,7 +15,9 @@ class MaskedPooling(keras.layers.Layer):
     attention   y = Σ_t α_t x_t,  α = softmax_t(vᵀ tanh(W x_t + b))
 
     Several modes are computed side by side and concatenated. A row without any
-    valid step gives zeros.
+    valid step gives zeros. What masked steps hold, also NaN, never counts. In half
+    precision the sums over the steps are float32: a float16 that has counted to 2,048
+    grows no more.
 
     Args:
         modes: One of `"max"`, `"mean"`, `"last"`, `"attention"`, or several.
@@ -42,7 +45,9 @@ class MaskedPooling(keras.layers.Layer):
     for Document Classification", eq. 5–7.
     """
 
-    def __init__(self, modes="max", *, bidirectional: bool = False, **kwargs):
+    def __init__(
+        self, modes: str | list = "max", *, bidirectional: bool = False, **kwargs
+    ):
         super().__init__(**kwargs)
         self.supports_masking = True
         self.modes = (modes,) if isinstance(modes, str) else tuple(modes)
@@ -71,26 +76,28 @@ class MaskedPooling(keras.layers.Layer):
         if mask is None:
             mask = ops.ones(ops.shape(sequences)[:2], dtype="bool")
         mask = ops.cast(mask, "bool")
-        valid = ops.cast(mask, sequences.dtype)[..., None]  # (B, T, 1)
+        # Not a product with the mask: 0 · NaN is NaN.
+        sequences = ops.where(mask[..., None], sequences, 0)  # (B, T, D)
         pools = {
             "max": self._max,
             "mean": self._mean,
             "last": self._last,
             "attention": self._attention,
         }
-        pooled = [pools[mode](sequences, mask, valid) for mode in self.modes]
+        pooled = [pools[mode](sequences, mask) for mode in self.modes]
         return ops.concatenate(pooled, axis=-1)  # (B, D · modes)
 
-    def _max(self, sequences, mask, valid):
-        # -6e4 is below every output of a layer and still a float16.
-        highest = ops.max(sequences * valid - 6e4 * (1 - valid), axis=1)  # (B, D)
-        return highest * ops.max(valid, axis=1)
+    def _max(self, sequences, mask):
+        highest = ops.max(ops.where(mask[..., None], sequences, -np.inf), axis=1)
+        return ops.where(ops.any(mask, axis=1, keepdims=True), highest, 0)  # (B, D)
 
-    def _mean(self, sequences, mask, valid):
-        steps = ops.maximum(ops.sum(valid, axis=1), 1)  # (B, 1)
-        return ops.sum(sequences * valid, axis=1) / steps  # (B, D)
+    def _mean(self, sequences, mask):
+        steps = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)  # (B, 1)
+        total = ops.sum(for_sums(sequences), axis=1)  # (B, D)
+        mean = total / ops.cast(ops.maximum(steps, 1), total.dtype)
+        return ops.cast(mean, sequences.dtype)
 
-    def _last(self, sequences, mask, valid):
+    def _last(self, sequences, mask):
         index = ops.cast(ops.arange(ops.shape(sequences)[1]), "int32")  # (T,)
         index = ops.where(mask, index[None, :], -1)  # (B, T)
         last = ops.max(index, axis=1, keepdims=True)  # (B, 1), -1: no valid step
@@ -103,16 +110,19 @@ class MaskedPooling(keras.layers.Layer):
         backward = _one_step(sequences[..., units:], first)
         return ops.concatenate([forward[:, :units], backward], axis=-1)
 
-    def _attention(self, sequences, mask, valid):
+    def _attention(self, sequences, mask):
         hidden = ops.tanh(
             ops.matmul(sequences, self.attention_kernel) + self.attention_bias
         )  # (B, T, D)
-        scores = ops.matmul(hidden, self.attention_vector)  # (B, T, 1)
-        scores = scores * valid - 6e4 * (1 - valid)
+        scores = for_sums(ops.matmul(hidden, self.attention_vector))  # (B, T, 1)
+        mask = mask[..., None]  # (B, T, 1)
+        scores = ops.where(mask, scores, -1e30)
         # Not ops.softmax, which warns of sequences of one step.
-        weights = ops.exp(scores - ops.max(scores, axis=1, keepdims=True)) * valid
+        weights = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
+        weights = ops.where(mask, weights, 0)
         total = ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1e-6)  # (B, 1, 1)
-        return ops.sum(weights / total * sequences, axis=1)  # (B, D)
+        pooled = ops.sum(weights / total * for_sums(sequences), axis=1)  # (B, D)
+        return ops.cast(pooled, sequences.dtype)
 
     def compute_mask(self, inputs, previous_mask=None):
         return None  # Nothing is left of the steps.
@@ -126,6 +136,11 @@ class MaskedPooling(keras.layers.Layer):
             "modes": list(self.modes),
             "bidirectional": self.bidirectional,
         }
+
+
+def for_sums(values):
+    """`values` in float32, or in float64 if they are."""
+    return ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
 
 
 def _one_step(sequences, index):
