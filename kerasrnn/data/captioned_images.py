@@ -119,7 +119,7 @@ def load_captions(
     *,
     config: str | None = None,
     kinds: Sequence[str] | None = None,
-    data_dir=None,
+    data_dir: str | os.PathLike | None = None,
 ) -> CaptionedImages:
     """Pictures with captions of a TFDS data set.
 

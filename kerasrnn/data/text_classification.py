@@ -1,6 +1,7 @@
 """Texts and their classes, from TFDS or from a file of the user's own."""
 
 import dataclasses
+import os
 import pathlib
 
 import numpy as np
@@ -66,18 +67,19 @@ class Examples:
 
 
 def load_text_classification(
-    name_or_path,
+    name_or_path: str | os.PathLike,
     split: str = "train",
     *,
     rating_sharpness: float | None = None,
     weight: float = 1.0,
-    data_dir=None,
+    data_dir: str | os.PathLike | None = None,
 ) -> Examples:
     """Texts and their classes, of a TFDS data set or of a TSV file.
 
     Args:
         name_or_path: name of a TFDS data set with texts and classes (`movie_snippets`,
-            `imdb_reviews`), or path of a `.tsv` file as `read_tsv` describes it.
+            `imdb_reviews`), or path of a `.tsv` file with a line label<tab>text for
+            each example.
         split: what TFDS calls it (`"train[:90%]"` works too), or `"train"`,
             `"validation"` or `"test"` of a TSV file.
         rating_sharpness: k, for data sets of two classes that have a mean `rating`:
@@ -134,7 +136,7 @@ def _load_tfds(name, split, rating_sharpness, data_dir):
     )
 
 
-def read_tsv(path) -> dict[str, Examples]:
+def read_tsv(path: str | os.PathLike) -> dict[str, Examples]:
     """Reads a file of one example a line: its class, a tab, its text.
 
     A first line `label<tab>text` or `text<tab>label` names the columns, in either

@@ -1,7 +1,9 @@
 """Sentences and their translations, from TFDS or from a file of the user's own."""
 
 import dataclasses
+import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -107,19 +109,19 @@ class TextPairs:
 
 
 def load_translation(
-    name_or_path,
+    name_or_path: str | os.PathLike,
     split: str = "train",
     *,
     languages: tuple[str, str] | None = None,
     max_words: int | None = None,
-    data_dir=None,
+    data_dir: str | os.PathLike | None = None,
 ) -> TextPairs:
     """Texts and their translations, of a TFDS data set or of a TSV file.
 
     Args:
         name_or_path: name of a TFDS data set with texts in two languages
             (`bible_en_es`, `ted_hrlr_translate/pt_to_en`), or path of a `.tsv` file
-            as `read_pairs` describes it.
+            with a line source<tab>target for each pair.
         split: what TFDS calls it (`"train[:90%]"` works too), or `"train"`,
             `"validation"` or `"test"` of a TSV file.
         languages: from which to which, as the data set names them; None: as it is.
@@ -160,7 +162,9 @@ def _load_tfds(name, split, languages, data_dir):
     return TextPairs(*texts, tuple(languages))
 
 
-def read_pairs(path, languages=("source", "target")) -> dict[str, TextPairs]:
+def read_pairs(
+    path: str | os.PathLike, languages: Sequence[str] = ("source", "target")
+) -> dict[str, TextPairs]:
     """Reads a file of one pair a line: a text, a tab, its translation.
 
     Blank lines are left out, and so are pairs of which one side is empty; these are

@@ -2,9 +2,12 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 PIECE_MARK = "▁"  # as in the vocabulary of a SubwordTokenizer
 END = "[END]"
@@ -24,7 +27,13 @@ class Alignments(NamedTuple):
     targets: list
 
 
-def translation_attention(model, texts, *, max_length=64, merge_pieces=False):
+def translation_attention(
+    model: keras.Model,
+    texts: Sequence[str],
+    *,
+    max_length: int = 64,
+    merge_pieces: bool = False,
+) -> Alignments:
     """Translate texts, and tell where each token of the translation looked.
 
     Args:
@@ -160,7 +169,7 @@ def word_of(pieces) -> str:
     return text.replace(PIECE_MARK, " ").strip()
 
 
-def distance_from_diagonal(alignment) -> float:
+def distance_from_diagonal(alignment: ArrayLike) -> float:
     """How far from the diagonal a translator looked: the mean of |s/S − t/T|.
 
     Each place is weighted with the attention that it got. 0 is the diagonal itself;

@@ -1,6 +1,11 @@
 """Where a translator looked: source × target pictures of its alignments."""
 
+import os
+import pathlib
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasrnn.inspection.figure_style import (
     INK,
@@ -29,7 +34,12 @@ GAP = 0.35
 TILT = 60  # degrees
 
 
-def attention_maps_figure(alignments, sources, targets, path):
+def attention_maps_figure(
+    alignments: Sequence[ArrayLike],
+    sources: Sequence[Sequence[str]],
+    targets: Sequence[Sequence[str]],
+    path: str | os.PathLike,
+) -> pathlib.Path:
     """Draw where each target token looked, one panel a sentence.
 
     The source is at the top and the target on the left; the darker a cell, the more

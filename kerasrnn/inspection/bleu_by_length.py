@@ -1,3 +1,7 @@
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
 from kerasrnn.inspection.figure_style import BLUE, ORANGE, QUIET, new_figure, save
 from kerasrnn.inspection.glyphs import LONGEST_LABEL, drawable
 
@@ -5,7 +9,9 @@ COLOURS = (BLUE, ORANGE, QUIET, "#3a8f5c", "#8e4585", "#1f2933")
 KEYS = ("low", "high", "sentences", "bleu")
 
 
-def bleu_by_length_figure(results, path):
+def bleu_by_length_figure(
+    results: Mapping[str, Sequence[Mapping[str, float | None]]], path: str | os.PathLike
+) -> pathlib.Path:
     """Draw how the quality of translations depends on the length of sentences.
 
     Of two models the title says by how much the first leads in the shortest and in

@@ -1,8 +1,11 @@
 """Where a captioner looked: the picture, once for each word."""
 
 import math
+import os
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasrnn.inspection.figure_style import (
     INK,
@@ -37,7 +40,14 @@ FOOT = 0.16
 NOTE = 0.3
 
 
-def caption_attention_figure(image, words, alignments, path=None, *, grid=None):
+def caption_attention_figure(
+    image: ArrayLike,
+    words: Sequence[str],
+    alignments: ArrayLike,
+    path: str | os.PathLike | None = None,
+    *,
+    grid: tuple[int, int] | None = None,
+):
     """Draw a picture, and for every word of its caption where in it the model looked.
 
     A word's picture is grey where the word got no attention and as it is where the

@@ -2,7 +2,11 @@
 
 import base64
 import html
+import os
 import pathlib
+from collections.abc import Sequence
+
+from numpy.typing import ArrayLike
 
 from kerasrnn.inspection.figure_style import BLUE, INK, QUIET, empty_figure, save
 from kerasrnn.inspection.glyphs import MISSING_NOTE, drawable
@@ -26,7 +30,12 @@ HEAD = 0.36
 FONT_SIZE = 8.5
 
 
-def caption_gallery_figure(images, references, hypotheses, path=None):
+def caption_gallery_figure(
+    images: Sequence[ArrayLike],
+    references: Sequence[str] | Sequence[Sequence[str]],
+    hypotheses: Sequence[str],
+    path: str | os.PathLike | None = None,
+):
     """Draw a page of pictures, each with a true caption and the generated one.
 
     Args:
@@ -134,8 +143,14 @@ p {{ margin: .25rem 0 0; }}
 
 
 def write_gallery(
-    path, pictures, references, hypotheses, scores=None, *, title="Captions"
-):
+    path: str | os.PathLike,
+    pictures: Sequence[bytes],
+    references: Sequence[str] | Sequence[Sequence[str]],
+    hypotheses: Sequence[str],
+    scores: Sequence[float] | None = None,
+    *,
+    title: str = "Captions",
+) -> pathlib.Path:
     """Write a web page of pictures, each with its true captions and the generated one.
 
     The page is one file: the pictures are in it, nothing is fetched, no script runs.

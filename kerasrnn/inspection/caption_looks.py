@@ -1,9 +1,12 @@
 """Where a captioner looked while it wrote a caption."""
 
+import os
 from typing import NamedTuple
 
+import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from kerasrnn.inspection.alignments import END, has_pieces, merged, tokens_of
 from kerasrnn.vision import read_images
@@ -23,7 +26,12 @@ class Looks(NamedTuple):
     alignments: np.ndarray
 
 
-def caption_attention(model, picture, *, max_length: int = 40) -> Looks:
+def caption_attention(
+    model: keras.Model,
+    picture: str | os.PathLike | bytes | ArrayLike,
+    *,
+    max_length: int = 40,
+) -> Looks:
     """A picture's caption, by greedy search, and where the model looked for each word.
 
     Args:

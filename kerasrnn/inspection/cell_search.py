@@ -1,8 +1,11 @@
 """Search for the units of a character model that keep track of something."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasrnn.inspection.recording import check_text, record
 from kerasrnn.inspection.recurrent_model import (
@@ -89,16 +92,16 @@ class FoundCells(NamedTuple):
 
 
 def find_cells(
-    model,
-    text,
-    features=None,
+    model: keras.Model,
+    text: str | Sequence[str],
+    features: Mapping[str, ArrayLike] | None = None,
     *,
-    names=None,
-    choose_on=0.5,
-    best=5,
-    streams=16,
-    warm_up=1000,
-):
+    names: Sequence[str] | None = None,
+    choose_on: float = 0.5,
+    best: int = 5,
+    streams: int = 16,
+    warm_up: int = 1000,
+) -> FoundCells:
     """Find the units that track properties of a text, and judge them on other text.
 
     The text's first part chooses: for each feature the units with the highest score,
@@ -119,11 +122,11 @@ def find_cells(
             sound scores. Memory: 2 bytes for each unit and character of a part.
         features: A dict of arrays (T,), bool or numbers, over all the text; None for
             `text_features(text)`.
-        names: Which activations are searched, as in `record`; None for "hidden" and,
-            of an LSTM, "cell".
+        names: Which activations are searched, by their names in a `Recording`; None
+            for "hidden" and, of an LSTM, "cell".
         choose_on: The share of the text that chooses.
         best: How many units are kept for each feature.
-        streams: As in `record`.
+        streams: How many places of the text are read at once.
         warm_up: As in `record`.
 
     Returns:

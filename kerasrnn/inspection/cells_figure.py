@@ -1,6 +1,12 @@
 """The best cells that a search found, at work on the text."""
 
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasrnn.inspection.cell_search import FoundCells, check_feature
 from kerasrnn.inspection.colored_text import colored_texts_figure
@@ -9,17 +15,17 @@ from kerasrnn.inspection.text_features import text_features
 
 
 def found_cells_figure(
-    model,
-    text,
-    found,
-    path,
+    model: keras.Model,
+    text: str | Sequence[str],
+    found: FoundCells,
+    path: str | os.PathLike,
     *,
-    features=None,
-    most=4,
-    characters=420,
-    width=80,
-    warm_up=1000,
-):
+    features: Mapping[str, ArrayLike] | None = None,
+    most: int | Sequence[str] = 4,
+    characters: int = 420,
+    width: int = 80,
+    warm_up: int = 1000,
+) -> pathlib.Path:
     """Draw what the best cells of a search did, each on a passage of the text.
 
     The passages are from the part that judged, where there is much of the feature and

@@ -2,9 +2,11 @@
 
 import html
 import itertools
+import os
 import pathlib
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasrnn.inspection.attention_map import text_width
 from kerasrnn.inspection.figure_style import INK, QUIET, empty_figure, save
@@ -37,7 +39,13 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def colored_text_html(text, values, path=None, *, title="activation"):
+def colored_text_html(
+    text: str,
+    values: ArrayLike,
+    path: str | os.PathLike | None = None,
+    *,
+    title: str = "activation",
+) -> str:
     """Show a unit's activations as the background of a text, in HTML.
 
     From blue, −1, through white, 0, to red, 1; beyond is as −1 and 1.
@@ -89,7 +97,7 @@ def colored_text_html(text, values, path=None, *, title="activation"):
     return body
 
 
-def colored_text_terminal(text, values):
+def colored_text_terminal(text: str, values: ArrayLike) -> str:
     r"""Show a unit's activations as the background of a text, in a terminal.
 
     The colours are those of `colored_text_html`, 24 bit deep. Characters that could
@@ -125,8 +133,15 @@ def colored_text_terminal(text, values):
 
 
 def colored_text_figure(
-    text, values, path, *, title="", width=80, marks=None, ends=("−1", "+1")
-):
+    text: str,
+    values: ArrayLike,
+    path: str | os.PathLike,
+    *,
+    title: str = "",
+    width: int = 80,
+    marks: ArrayLike | None = None,
+    ends: tuple[str, str] = ("−1", "+1"),
+) -> pathlib.Path:
     """Draw a text on the colours of a unit's activations, with a legend.
 
     Args:

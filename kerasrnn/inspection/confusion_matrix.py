@@ -3,6 +3,7 @@ import pathlib
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasrnn.inspection.attention_map import text_width
 from kerasrnn.inspection.figure_style import BLUE, INK, QUIET, new_figure, save
@@ -15,7 +16,7 @@ MOST_NUMBERS = 20
 
 
 def confusion_matrix_figure(
-    counts, labels: Sequence[str], path: str | os.PathLike
+    counts: ArrayLike, labels: Sequence[str], path: str | os.PathLike
 ) -> pathlib.Path:
     """Draw which classes are taken for which.
 

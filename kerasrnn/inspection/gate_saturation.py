@@ -1,5 +1,8 @@
 """How often the gates of a recurrent layer are shut, and how often open."""
 
+import os
+import pathlib
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +34,7 @@ class Saturation(NamedTuple):
     right: np.ndarray
 
 
-def gate_saturation(recording) -> list:
+def gate_saturation(recording: Recording) -> list:
     """Tell for each unit how often its gates are left- and right-saturated.
 
     left = mean_t [g_t < 0.1],   right = mean_t [g_t > 0.9]
@@ -80,7 +83,9 @@ def gate_saturation(recording) -> list:
     return found
 
 
-def gate_saturation_figure(recordings, path):
+def gate_saturation_figure(
+    recordings: Recording | Mapping[str, Recording], path: str | os.PathLike
+) -> pathlib.Path:
     """Draw each unit at the shares of characters that saturate its gates.
 
     To the right units whose gate is mostly open, up those whose gate is mostly shut;

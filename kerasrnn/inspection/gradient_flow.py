@@ -31,7 +31,9 @@ class GradientFlow(NamedTuple):
     weight_gradient: float
 
 
-def gradient_flow(model, batch, *, loss_step=-1, loss=None):
+def gradient_flow(
+    model: keras.Model, batch, *, loss_step=-1, loss=None
+) -> GradientFlow:
     """Measure ‖∂L/∂h_t‖, the gradient that reaches the state of every step.
 
     ∂L/∂h_t = Σ over all ways from h_t to L        (U,) for each row and step

@@ -1,5 +1,8 @@
 """The story of vanishing and exploding gradients in one figure."""
 
+import os
+import pathlib
+
 import numpy as np
 
 from kerasrnn.inspection.figure_style import BLUE, ORANGE, QUIET, empty_figure, save
@@ -13,7 +16,7 @@ from kerasrnn.inspection.gradient_study import (
 LOWEST, HIGHEST = 1e-12, 1e8
 
 
-def gradient_flow_figure(study, path):
+def gradient_flow_figure(study: GradientStudy, path: str | os.PathLike) -> pathlib.Path:
     """Draw the story that a `GradientStudy` tells, on logarithmic scales.
 
     Above: the gradient at every step of SimpleRNN, LSTM and GRU, for each largest

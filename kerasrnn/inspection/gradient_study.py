@@ -39,15 +39,15 @@ class GradientStudy(NamedTuple):
 
 def gradient_flow_study(
     *,
-    units=32,
-    steps=100,
+    units: int = 32,
+    steps: int = 100,
     values=(0.5, 1.0, 2.0),
     gate_biases=(0.0, 1.0, 3.0, 6.0),
-    clipnorm=1.0,
-    learning_rate=0.05,
-    training_steps=150,
-    seed=0,
-):
+    clipnorm: float = 1.0,
+    learning_rate: float = 0.05,
+    training_steps: int = 150,
+    seed: int = 0,
+) -> GradientStudy:
     """Measure how gradients flow through SimpleRNN, LSTM and GRU, untrained.
 
     ∂L/∂h_t = ∂L/∂h_T Π_{k>t} ∂h_k/∂h_{k-1},   ‖∂h_k/∂h_{k-1}‖ ≤ σ₁(U) for tanh

@@ -1,3 +1,7 @@
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from kerasrnn.inspection.figure_style import BLUE, ORANGE, QUIET, new_figure, save
@@ -6,7 +10,12 @@ from kerasrnn.inspection.figure_style import BLUE, ORANGE, QUIET, new_figure, sa
 SCORES = {"bleu": "BLEU", "bits_per_character": "bits per character"}
 
 
-def learning_curve_figure(history, path, *, kept_epoch: int | None = None):
+def learning_curve_figure(
+    history: Sequence[Mapping[str, float]],
+    path: str | os.PathLike,
+    *,
+    kept_epoch: int | None = None,
+) -> pathlib.Path:
     """Draw loss and accuracy over the epochs, for training and validation data.
 
     Where there is BLEU, which is of validation data only, or bits per character, it

@@ -35,7 +35,7 @@ def picture_axes(figure, image, x, y, width, height):
 
 
 def write_at(figure, x, y, text, **style):
-    """Write a line of text whose left end is at a place, in inches as above."""
+    """Write a line of text; (x, y) is its left end, in inches from the upper left."""
     width, height = figure.get_size_inches()
     figure.text(x / width, 1 - y / height, text, **style)
 

@@ -1,5 +1,8 @@
 """What every unit of a character model did at every character of a text."""
 
+from collections.abc import Sequence
+
+import keras
 import numpy as np
 from keras import ops
 
@@ -73,7 +76,15 @@ class Recording:
         return "; ".join([f"Recording of {len(self.text):,} characters", *layers])
 
 
-def record(model, text, *, names=None, dtype="float32", streams=1, warm_up=1000):
+def record(
+    model: keras.Model,
+    text: str | Sequence[str],
+    *,
+    names: Sequence[str] | None = None,
+    dtype: str = "float32",
+    streams: int = 1,
+    warm_up: int = 1000,
+) -> Recording:
     """Read a text, and keep what the units of all recurrent layers did.
 
     Row t is the state after the model has read character t, and the gates that made

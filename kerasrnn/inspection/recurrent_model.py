@@ -73,7 +73,7 @@ def check_reads_text(model):
         )
 
 
-def set_largest_singular_value(layer, value):
+def set_largest_singular_value(layer: keras.layers.Layer, value: float) -> None:
     """Scale a layer's recurrent kernel to a largest singular value.
 
     U_g ← U_g · value / σ₁(U_g)        for each gate g

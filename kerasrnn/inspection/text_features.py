@@ -1,6 +1,7 @@
 """Properties of a text, character by character, that a cell may keep track of."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,7 +33,7 @@ IF = re.compile(r"\bif\s*\(")
 HEAD = re.compile(r"\s*(?:if|for|while|switch|\w*for_each\w*)\s*\(")
 
 
-def text_features(text, kind=None) -> dict:
+def text_features(text: str | Sequence[str], kind=None) -> dict:
     r"""Say of every character of a text what it is inside of, and how deep.
 
     The value at a character is what a reader knows who has just read it: an opening

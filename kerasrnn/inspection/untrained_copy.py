@@ -4,7 +4,7 @@ import numpy as np
 from kerasrnn.inspection.recurrent_model import recurrent_layers_of
 
 
-def untrained_copy(model, *, seed=0):
+def untrained_copy(model: keras.Model, *, seed: int = 0) -> keras.Model:
     """The same model with recurrent weights as before training: a control.
 
     Args:

@@ -1,9 +1,13 @@
+from collections.abc import Sequence
+
 from kerasrnn.metrics.caption_tokens import caption_tokens
 from kerasrnn.metrics.cider_d import ORDERS, SIGMA, check_captions, cider_d
 from kerasrnn.metrics.translation_scores import require_sacrebleu
 
 
-def caption_scores(hypotheses, references) -> dict:
+def caption_scores(
+    hypotheses: Sequence[str], references: Sequence[str] | Sequence[Sequence[str]]
+) -> dict:
     """BLEU-1 to 4, CIDEr-D and exact match of captions.
 
     What is compared are the words that `caption_tokens` finds. BLEU is of all

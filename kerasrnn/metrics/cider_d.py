@@ -1,4 +1,5 @@
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,12 @@ class DocumentFrequencies(NamedTuple):
     documents: int
 
 
-def cider_d(hypotheses, references, *, document_frequencies=None) -> CiderD:
+def cider_d(
+    hypotheses: Sequence[str],
+    references: Sequence[str] | Sequence[Sequence[str]],
+    *,
+    document_frequencies=None,
+) -> CiderD:
     """How near captions are to what people say of a picture, rare words first.
 
     With g_n(c) the TF-IDF vector of a caption's n-grams, and |c| its words:
@@ -82,7 +88,9 @@ def cider_d(hypotheses, references, *, document_frequencies=None) -> CiderD:
     return CiderD(float(np.mean(scores)), np.array(scores))
 
 
-def count_documents(references) -> DocumentFrequencies:
+def count_documents(
+    references: Sequence[str] | Sequence[Sequence[str]],
+) -> DocumentFrequencies:
     """In the captions of how many pictures each n-gram is, for `cider_d`.
 
     Args:

@@ -1,9 +1,12 @@
 """How good a classifier's answers are, from its probabilities."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def confusion_matrix(labels, predictions, classes: int) -> np.ndarray:
+def confusion_matrix(
+    labels: ArrayLike, predictions: ArrayLike, classes: int
+) -> np.ndarray:
     """Counts of examples: row is the true class, column the predicted one.
 
     Args:
@@ -28,7 +31,7 @@ def confusion_matrix(labels, predictions, classes: int) -> np.ndarray:
     return counts
 
 
-def classification_scores(labels, probabilities) -> dict:
+def classification_scores(labels: ArrayLike, probabilities: ArrayLike) -> dict:
     """Accuracy, cross-entropy, macro F1 and the confusion matrix.
 
     Args:

@@ -1,7 +1,8 @@
 import importlib.util
+from collections.abc import Sequence
 
 
-def translation_scores(hypotheses, references) -> dict:
+def translation_scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict:
     """BLEU and chrF of translations, as sacreBLEU counts them, from 0 to 100.
 
     Args:
@@ -49,7 +50,7 @@ def translation_scores(hypotheses, references) -> dict:
     }
 
 
-def require_sacrebleu():
+def require_sacrebleu() -> None:
     """Say at once, not after hours of training, that nothing can be scored."""
     if importlib.util.find_spec("sacrebleu") is None:
         raise ImportError(

@@ -79,12 +79,12 @@ LENGTHS = st.lists(
 @given(LENGTHS, st.integers(1, 100), st.integers(0, 3))
 def test_batches_hold_every_example_once_and_fit(lengths, max_tokens, epoch):
     lengths = np.array(lengths).reshape(-1, 2)
-    options = {"max_tokens": max_tokens, "seed": 1, "epoch": epoch, "max_size": 7}
+    options = {"max_tokens": max_tokens, "seed": 1, "epoch": epoch}
     batches = batches_by_length(lengths, **options)
     assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
     for batch in batches:
         width = lengths[batch].max()
-        assert len(batch) == 1 or (width * len(batch) <= max_tokens and len(batch) <= 7)
+        assert len(batch) == 1 or width * len(batch) <= max_tokens
     again = batches_by_length(lengths, **options)
     assert [b.tolist() for b in batches] == [b.tolist() for b in again]
 
