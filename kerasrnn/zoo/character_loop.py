@@ -5,8 +5,6 @@ from keras import ops
 from kerasrnn.decoding.carried_state import CarriedState, call_step, while_loop
 from kerasrnn.decoding.sampling import choose_token
 
-# The least number that logits are divided by: so near to 0 only the best is chosen.
-COLDEST = 1e-9
 # The first ids are padding and unknown, which are never written.
 FIRST = 2
 
@@ -29,16 +27,14 @@ def write_characters(step, state, ids, uniforms, temperature, top_k=None):
         Their ids (B, n), and the state before the last one of them was read.
     """
     uniforms = ops.transpose(ops.convert_to_tensor(uniforms, "float32"))  # (n, B)
-    temperature = ops.maximum(ops.cast(temperature, "float32"), COLDEST)
     carried = CarriedState(state)
     ids = ops.cast(ids, "int32")
 
     def body(t, ids, written, *tensors):
         logits, _, tensors = call_step(step, ids, carried, tensors)
         logits = logits[:, FIRST:]
-        # From the best, so that nothing overflows however cold it is.
-        logits = (logits - ops.max(logits, axis=-1, keepdims=True)) / temperature
-        chosen = choose_token(logits, ops.take(uniforms, t, axis=0), top_k)
+        numbers = ops.take(uniforms, t, axis=0)
+        chosen = choose_token(logits, numbers, temperature, top_k)
         ids = ops.cast(chosen, "int32") + FIRST
         written = ops.scatter_update(written, ops.reshape(t, (1, 1)), ids[None])
         return [t + 1, ids, written, *tensors]

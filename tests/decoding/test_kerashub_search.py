@@ -136,7 +136,7 @@ def test_mistakes():
         KerasHubSearch(lambda next, prompt, **_: prompt[:, 0])(
             step, state, start_ids, **options
         )
-    with pytest.raises(ValueError, match="`max_length` must be a positive integer"):
+    with pytest.raises(ValueError, match="`max_length` must be an integer"):
         KerasHubSearch(Greedy())(step, state, start_ids, **{**options, "max_length": 0})
 
 
