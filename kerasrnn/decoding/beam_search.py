@@ -19,6 +19,7 @@ from kerasrnn.decoding.checks import (
 )
 
 NEVER = float("-inf")
+NO_TOKEN = -1
 
 
 class Hypotheses(NamedTuple):
@@ -42,7 +43,7 @@ def beam_search(
     start_ids: Any,
     *,
     max_length: Any,
-    end_id: int,
+    end_id: int | None,
     pad_id: int = 0,
     beam_width: int = 5,
     n_best: int = 1,
@@ -78,7 +79,7 @@ def beam_search(
             so that it is neither repeated nor moved.
         start_ids: (B,), the token that each row starts from.
         max_length: The most tokens of a sequence.
-        end_id: The token that ends one.
+        end_id: The token that ends one; None: there is no such token.
         pad_id: What is put after it.
         beam_width: K.
         n_best: How many sequences of each row are returned, at most K.
@@ -197,7 +198,7 @@ def beam_search(
         sequences = ops.where(
             positions == t, tokens[:, :, None], of_beams(v["sequences"], parents)
         )
-        ends = tokens == end_id
+        ends = tokens == (NO_TOKEN if end_id is None else end_id)
 
         # Those that end, if they are among the best K and their row is not done.
         coverage = coverage_of(v)

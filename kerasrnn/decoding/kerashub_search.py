@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from kerasrnn.decoding.beam_search import Hypotheses
+from kerasrnn.decoding.beam_search import NO_TOKEN, Hypotheses
 from kerasrnn.decoding.carried_state import CarriedState, call_step
 from kerasrnn.decoding.checks import check_options
 from kerasrnn.decoding.token_loop import Decoded, run_token_loop
@@ -143,8 +143,7 @@ class KerasHubSearch:
 def all_beams(prompts, scores, *, end_id, pad_id) -> Hypotheses:
     """Of prompts (B, K, T + 1) what stands between the start and after the end."""
     token_ids = ops.cast(prompts[:, :, 1:], "int32")
-    # No token is as large as int32's largest number.
-    last = 2**31 - 1 if end_id is None else end_id
+    last = NO_TOKEN if end_id is None else end_id
     ends = ops.cast(token_ids == last, "int32")
     counted = ops.cumsum(ends, axis=-1) - ends == 0
     lengths = ops.sum(ops.cast(counted, "int32"), axis=-1)
