@@ -43,6 +43,7 @@ LONG_FILES = {
     "kerasrnn/cli.py": "all commands in one place, half of it what --help says",
     "kerasrnn/kernels/tensorflow.py": "three families, each forward and backward",
     "kerasrnn/zoo/seq2seq.py": "one model: layers, loss, decoding and serving",
+    "kerasrnn/zoo/char_language_model.py": "one model, and what it does with texts",
     "kerasrnn/layers/rnn.py": "the contract of keras.layers.RNN is one class",
 }
 
