@@ -1,5 +1,6 @@
 """Beam search: the best of several sequences that go on side by side."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -7,11 +8,18 @@ from keras import ops
 from kerasrnn.decoding.carried_state import (
     CarriedState,
     call_step,
-    check_options,
+    log_probabilities,
     while_loop,
+)
+from kerasrnn.decoding.checks import (
+    check_memory,
+    check_options,
+    check_penalties,
+    check_vocabulary,
 )
 
 NEVER = float("-inf")
+NO_TOKEN = -1
 
 
 class Hypotheses(NamedTuple):
@@ -30,18 +38,18 @@ class Hypotheses(NamedTuple):
 
 
 def beam_search(
-    step,
-    state,
-    start_ids,
+    step: Callable,
+    state: Any,
+    start_ids: Any,
     *,
-    max_length,
-    end_id: int,
+    max_length: Any,
+    end_id: int | None,
     pad_id: int = 0,
     beam_width: int = 5,
     n_best: int = 1,
     length_penalty: float = 0.0,
     coverage_penalty: float = 0.0,
-    source_mask=None,
+    source_mask: Any = None,
 ) -> Hypotheses:
     """Keeps the likeliest `beam_width` unfinished sequences at every step.
 
@@ -55,17 +63,23 @@ def beam_search(
     so any more. With a beam of 1 that is greedy search. Sequences that `max_length`
     cuts come after all that ended.
 
+    A beam that nothing can follow, since all its logits are -inf or one is NaN, is
+    dropped, and the others go on. A row whose beams are all dropped gives what had
+    ended before.
+
     Args:
-        step: As in `greedy_search`, for B · K rows: those of one sentence stand
-            together. With a coverage penalty it returns alignments (B · K, S) as a
-            third result.
+        step: Callable `(token_ids, state) -> (logits, state)`, from (B · K,) integers
+            and the state to logits (B · K, V) and the next state. The rows of one
+            sentence stand together. With a coverage penalty it returns alignments
+            (B · K, S) as a third result. A logit of -inf forbids a token, one of +inf
+            forces it.
         state: The state before the first step, for B rows. Tensors whose first axis
             is the batch follow their beams; scalars are left alone. What never
             changes, such as a memory to attend to, should rather be held by `step`,
             so that it is neither repeated nor moved.
         start_ids: (B,), the token that each row starts from.
         max_length: The most tokens of a sequence.
-        end_id: The token that ends one.
+        end_id: The token that ends one; None: there is no such token.
         pad_id: What is put after it.
         beam_width: K.
         n_best: How many sequences of each row are returned, at most K.
@@ -77,9 +91,11 @@ def beam_search(
             a coverage penalty.
 
     Returns:
-        `Hypotheses`: token ids, lengths and scores.
+        `Hypotheses`: token ids, lengths and scores. Where fewer than `n_best` are
+        found, the others are padding of the length 0 and the score -inf.
 
     Raises:
+        TypeError: An option of another type.
         ValueError: An option out of its range, or a `step` that returns something
             else.
 
@@ -103,11 +119,13 @@ def beam_search(
 
     Reference: Wu et al. 2016, "Google's Neural Machine Translation System", eq. 14.
     """
-    start_ids = check_options(start_ids, max_length, end_id, pad_id)
     check_penalties(beam_width, n_best, length_penalty, coverage_penalty, source_mask)
+    beam_width, n_best = int(beam_width), int(n_best)
+    start_ids = check_options(start_ids, max_length, end_id, pad_id, beam_width)
     K, batch = beam_width, ops.shape(start_ids)[0]
-    positions = ops.arange(max_length)
+    positions = ops.arange(max_length, dtype="int32")
     carried = CarriedState(state)
+    check_memory(carried.tensors, K)
     tensors = [ops.repeat(x, K, axis=0) if len(x.shape) else x for x in carried.tensors]
     nothing = ops.full((batch, K, max_length), pad_id, "int32")
     never = ops.full((batch, K), NEVER, "float32")
@@ -116,7 +134,7 @@ def beam_search(
         "done": ops.zeros((batch,), "bool"),
         "token_ids": ops.repeat(start_ids[:, None], K, axis=1),
         # At first the beams are all alike, and one is enough.
-        "log_p": ops.where(ops.arange(K) == 0, 0.0, never),
+        "log_p": ops.where(ops.arange(K, dtype="int32") == 0, 0.0, never),
         "sequences": nothing,
         "ended": nothing,
         "ended_scores": never,
@@ -131,7 +149,10 @@ def beam_search(
 
     def scores_of(log_p, length, coverage):
         score = log_p / gnmt_length_penalty(length, length_penalty)
-        return score if coverage is None else score + coverage
+        if coverage is None:
+            return score
+        # A prefix that nothing can follow may have looked at nothing that counts.
+        return ops.where(log_p > NEVER, score + coverage, NEVER)
 
     def coverage_of(v):
         if not coverage_penalty:
@@ -149,6 +170,7 @@ def beam_search(
         logits, alignments, tensors = call_step(
             step, ops.reshape(v["token_ids"], (-1,)), carried, tensors[len(names) :]
         )
+        check_vocabulary(logits, end_id)
         V = logits.shape[-1]
         if coverage_penalty:
             if alignments is None:
@@ -164,16 +186,19 @@ def beam_search(
         # the best 2 K of each beam.
         most = min(2 * K, V)
         best, tokens = ops.top_k(logits, most)  # (B · K, most)
-        log_p = best - ops.logsumexp(logits, axis=-1, keepdims=True)
+        log_sums = ops.logsumexp(logits, axis=-1, keepdims=True)
+        log_p = log_probabilities(best, log_sums)
         log_p = v["log_p"][:, :, None] + ops.reshape(log_p, (batch, K, most))
-        log_p, index = ops.top_k(ops.reshape(log_p, (batch, K * most)), 2 * K)
+        log_p, index = ops.top_k(
+            ops.reshape(log_p, (batch, K * most)), min(2, most) * K
+        )
         parents = index // most  # (B, 2K)
         tokens = ops.reshape(tokens, (batch, K * most))
         tokens = ops.take_along_axis(tokens, index, axis=1)
         sequences = ops.where(
             positions == t, tokens[:, :, None], of_beams(v["sequences"], parents)
         )
-        ends = tokens == end_id
+        ends = tokens == (NO_TOKEN if end_id is None else end_id)
 
         # Those that end, if they are among the best K and their row is not done.
         coverage = coverage_of(v)
@@ -244,7 +269,7 @@ def gnmt_length_penalty(length, alpha):
 def flat_index(index, beams):
     """Rows of (B · beams, ...) for beams `index` (B, N) of each row."""
     batch = ops.shape(index)[0]
-    return ops.arange(batch)[:, None] * beams + ops.cast(index, "int32")
+    return ops.arange(batch, dtype="int32")[:, None] * beams + ops.cast(index, "int32")
 
 
 def of_beams(x, index):
@@ -254,25 +279,3 @@ def of_beams(x, index):
     taken = ops.take(flat, flat_index(index, beams), axis=0)
     # JAX forgets an axis where there are no rows.
     return ops.reshape(taken, (*ops.shape(index), *rest))
-
-
-def check_penalties(beam_width, n_best, length_penalty, coverage_penalty, source_mask):
-    """Raises a ValueError where an option of beam search is out of its range."""
-    for name, value in (("beam_width", beam_width), ("n_best", n_best)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"`{name}` must be a positive integer; got {value!r}.")
-    if n_best > beam_width:
-        raise ValueError(
-            f"`n_best` must be at most beam_width={beam_width}; got {n_best}."
-        )
-    for name, value in (
-        ("length_penalty", length_penalty),
-        ("coverage_penalty", coverage_penalty),
-    ):
-        if not value >= 0:
-            raise ValueError(f"`{name}` must be at least 0; got {value!r}.")
-    if coverage_penalty and source_mask is None:
-        raise ValueError(
-            "`coverage_penalty` needs `source_mask`, the places (batch, places) that "
-            "should be looked at; got None."
-        )

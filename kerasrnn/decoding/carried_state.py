@@ -1,6 +1,5 @@
 """A decoder's state, of any structure, as the variables of a loop."""
 
-import keras
 from keras import ops, tree
 
 
@@ -65,6 +64,26 @@ def call_step(step, token_ids, carried: CarriedState, tensors):
     return ops.cast(logits, "float32"), alignments, carried.unpack(state)
 
 
+def log_probabilities(logits, log_sums):
+    """Log-probabilities of some logits, given the logarithm of the sum of all.
+
+    A logit of +inf is a token that is certain. Where all logits are -inf, or one is
+    NaN, nothing can come next: -inf.
+
+    Args:
+        logits: Those of the tokens that are asked for, (..., N).
+        log_sums: (..., 1), log Σ exp of all logits.
+    """
+    certain = logits == float("inf")
+    found = ops.where(certain, 0.0, logits - ops.where(certain, 0.0, log_sums))
+    return ops.where(is_dead(log_sums), float("-inf"), found)
+
+
+def is_dead(log_sums):
+    """Where nothing can come next: all logits are -inf, or one is NaN."""
+    return ops.logical_or(ops.isnan(log_sums), log_sums == float("-inf"))
+
+
 def while_loop(condition, body, variables: list) -> list:
     """`keras.ops.while_loop` whose variables keep their shapes and dtypes.
 
@@ -89,23 +108,3 @@ def while_loop(condition, body, variables: list) -> list:
         return [keep(m, n) for m, n in zip(body(*old), old, strict=True)]
 
     return list(ops.while_loop(condition, stable_body, variables))
-
-
-def check_options(start_ids, max_length, end_id, pad_id):
-    """`start_ids` as int32 (B,), after a check of what every search is given."""
-    start_ids = ops.cast(ops.convert_to_tensor(start_ids), "int32")
-    if len(start_ids.shape) != 1:
-        raise ValueError(
-            "`start_ids` must be (batch,), the token that each row starts from; got "
-            f"the shape {tuple(start_ids.shape)}."
-        )
-    is_number = isinstance(max_length, int) and not isinstance(max_length, bool)
-    if (is_number and max_length < 1) or not (
-        is_number or keras.ops.is_tensor(max_length)
-    ):
-        raise ValueError(
-            f"`max_length` must be a positive integer; got {max_length!r}."
-        )
-    if end_id == pad_id:
-        raise ValueError(f"`end_id` and `pad_id` must differ; both are {end_id}.")
-    return start_ids

@@ -1,19 +1,22 @@
 """Greedy search: at every step the likeliest token."""
 
+from collections.abc import Callable
+from typing import Any
+
 from keras import ops
 
 from kerasrnn.decoding.token_loop import Decoded, run_token_loop
 
 
 def greedy_search(
-    step,
-    state,
-    start_ids,
+    step: Callable,
+    state: Any,
+    start_ids: Any,
     *,
-    max_length,
-    end_id: int,
+    max_length: Any,
+    end_id: int | None,
     pad_id: int = 0,
-    source_length=None,
+    source_length: Any = None,
 ) -> Decoded:
     """Takes the likeliest token at every step, until all rows have ended.
 
@@ -25,7 +28,8 @@ def greedy_search(
     Args:
         step: Callable `(token_ids, state) -> (logits, state)`, from (B,) integers
             and the state to logits (B, V) and the next state. It may return
-            alignments (B, S) as a third result.
+            alignments (B, S) as a third result. A logit of -inf forbids a token, one
+            of +inf forces it.
         state: The state before the first step, of any structure: tensors whose first
             axis is the batch. What never changes, such as a memory to attend to,
             should rather be held by `step`.
@@ -33,14 +37,18 @@ def greedy_search(
             results.
         max_length: The most tokens of a row, an integer (or, on TensorFlow, a scalar
             tensor).
-        end_id: The token after which a row has ended.
+        end_id: The token after which a row has ended; None: there is no such token.
         pad_id: What is put after it, and what `step` is given for rows that ended.
         source_length: S, to get the alignments; None for none.
+
+    A row in which nothing can come next, since all its logits are -inf or one is NaN,
+    ends there: it keeps the tokens before, and its score is -inf.
 
     Returns:
         A `Decoded`: token ids, lengths, scores and alignments.
 
     Raises:
+        TypeError: An option of another type.
         ValueError: An option that cannot be meant, or a `step` that returns
             something else.
 
@@ -62,7 +70,7 @@ def greedy_search(
     def likeliest(logits, t):
         return ops.argmax(logits, axis=-1)
 
-    return run_token_loop(
+    decoded, _ = run_token_loop(
         step,
         state,
         start_ids,
@@ -72,3 +80,4 @@ def greedy_search(
         pad_id=pad_id,
         source_length=source_length,
     )
+    return decoded

@@ -1,10 +1,14 @@
 """Searches of KerasHub, with what the searches here take and give."""
 
+from collections.abc import Callable
+from typing import Any
+
 from keras import ops
 
-from kerasrnn.decoding.beam_search import Hypotheses
-from kerasrnn.decoding.carried_state import CarriedState, call_step, check_options
-from kerasrnn.decoding.token_loop import run_token_loop
+from kerasrnn.decoding.beam_search import NO_TOKEN, Hypotheses
+from kerasrnn.decoding.carried_state import CarriedState, call_step
+from kerasrnn.decoding.checks import check_options
+from kerasrnn.decoding.token_loop import Decoded, run_token_loop
 
 
 class KerasHubSearch:
@@ -22,12 +26,15 @@ class KerasHubSearch:
             states, as `ContrastiveSampler`, cannot be used.
 
     Call arguments:
-        step: As in `greedy_search`, for B rows, or K times as many if the sampler
-            repeats its cache.
-        state: As in `greedy_search`, but without scalars.
+        step: Callable `(token_ids, state) -> (logits, state)`, from integers (B,) and
+            the state to logits (B, V) and the next state; for K times as many rows
+            if the sampler repeats its cache. It may return alignments (B, S) as a
+            third result.
+        state: The state before the first step, of any structure: tensors whose first
+            axis is the batch, and no scalars.
         start_ids: (B,), the token that each row starts from.
         max_length: The most tokens of a row.
-        end_id: The token after which a row has ended.
+        end_id: The token after which a row has ended; None: there is no such token.
         pad_id: What is put after it.
         source_length: S, to get the alignments; None for none.
 
@@ -58,7 +65,7 @@ class KerasHubSearch:
     [[2, 3, 4], [3, 4, 0]]
     """
 
-    def __init__(self, sampler):
+    def __init__(self, sampler: Callable):
         if not callable(sampler):
             raise TypeError(
                 "`sampler` must be callable, as those of keras_hub.samplers are; got "
@@ -68,15 +75,15 @@ class KerasHubSearch:
 
     def __call__(
         self,
-        step,
-        state,
-        start_ids,
+        step: Callable,
+        state: Any,
+        start_ids: Any,
         *,
-        max_length,
-        end_id: int,
+        max_length: Any,
+        end_id: int | None,
         pad_id: int = 0,
-        source_length=None,
-    ):
+        source_length: Any = None,
+    ) -> Decoded | Hypotheses:
         start_ids = check_options(start_ids, max_length, end_id, pad_id)
         carried = CarriedState(state)
         if any(len(x.shape) == 0 for x in carried.tensors):
@@ -106,7 +113,7 @@ class KerasHubSearch:
                 [ops.ones_like(prompt[:, :1], "bool"), ops.zeros_like(room, "bool")],
                 axis=1,
             ),
-            stop_token_ids=[end_id],
+            stop_token_ids=None if end_id is None else [end_id],
         )
         if isinstance(found, (tuple, list)):
             return all_beams(*found, end_id=end_id, pad_id=pad_id)
@@ -120,7 +127,7 @@ class KerasHubSearch:
         def chosen(logits, t):
             return ops.take(tokens, t, axis=0)
 
-        return run_token_loop(
+        decoded, _ = run_token_loop(
             step,
             state,
             start_ids,
@@ -130,12 +137,14 @@ class KerasHubSearch:
             pad_id=pad_id,
             source_length=source_length,
         )
+        return decoded
 
 
 def all_beams(prompts, scores, *, end_id, pad_id) -> Hypotheses:
     """Of prompts (B, K, T + 1) what stands between the start and after the end."""
     token_ids = ops.cast(prompts[:, :, 1:], "int32")
-    ends = ops.cast(token_ids == end_id, "int32")
+    last = NO_TOKEN if end_id is None else end_id
+    ends = ops.cast(token_ids == last, "int32")
     counted = ops.cumsum(ends, axis=-1) - ends == 0
     lengths = ops.sum(ops.cast(counted, "int32"), axis=-1)
     return Hypotheses(ops.where(counted, token_ids, pad_id), lengths, scores)

@@ -10,6 +10,9 @@ class _TokenMean(keras.metrics.Metric):
     """The mean of something over all tokens that are not padding, of all batches."""
 
     def __init__(self, name, *, pad_id=0, dtype=None):
+        if dtype is None and keras.config.floatx() != "float64":
+            # In half precision a count of tokens would stop at 2,048.
+            dtype = "float32"
         super().__init__(name=name, dtype=dtype)
         self.pad_id = pad_id
         self.total = self.add_weight(name="total", initializer="zeros")

@@ -1,8 +1,12 @@
 """Long texts as streams of characters, for truncated back-propagation through time."""
 
 import dataclasses
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+
+from kerasrnn.text.tokenizer import check_integer
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -43,7 +47,7 @@ class CharacterText:
             )
 
     @classmethod
-    def of_documents(cls, documents, tokenizer) -> "CharacterText":
+    def of_documents(cls, documents: Iterable[str], tokenizer: Any) -> "CharacterText":
         """The documents, one after the other; empty ones are left out.
 
         Args:
@@ -102,16 +106,9 @@ class CharacterStreams:
     """
 
     def __init__(self, text: CharacterText, batch_size: int, chunk: int = 100):
-        for name, value in (("batch_size", batch_size), ("chunk", chunk)):
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, (int, np.integer))
-                or value < 1
-            ):
-                raise ValueError(f"`{name}` must be a positive integer; got {value!r}.")
         self.text = text
-        self.batch_size = int(batch_size)
-        self.chunk = int(chunk)
+        self.batch_size = check_integer("batch_size", batch_size, 1)
+        self.chunk = check_integer("chunk", chunk, 1)
         lengths = np.diff(text.ends, prepend=0)
         chunks = np.cumsum(-(-lengths // self.chunk))  # (K,), of documents so far
         self._first_chunks = np.concatenate([[0], chunks[:-1]])
@@ -121,7 +118,7 @@ class CharacterStreams:
         """How many batches, or steps, there are."""
         return -(-self._chunks // self.batch_size)
 
-    def batch(self, step: int):
+    def batch(self, step: int) -> tuple:
         """The batch of one step, `((inputs, fresh), targets, weights)`."""
         if not 0 <= step < len(self):
             raise ValueError(f"`step` must be from 0 to {len(self) - 1}; got {step}.")
@@ -145,7 +142,7 @@ class CharacterStreams:
         fresh = (nth == 0) & running | (step == 0)
         return (inputs, fresh), targets, there.astype("float32")
 
-    def dataset(self, steps):
+    def dataset(self, steps: Iterable[int]) -> Any:
         """A `tf.data.Dataset` of the batches of these steps, in this order.
 
         Made one by one, ahead of their use, from wherever the text lies.

@@ -1,12 +1,14 @@
 """Characters of raw strings, and their numbers, made of core TensorFlow operations."""
 
 import collections
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasrnn.text.tokenizer import Tokenizer
+from kerasrnn.text.tokenizer import Tokenizer, check_ids, check_integer
 
 PADDING, UNKNOWN = "", "[UNK]"
 FIRST_CHARACTER = 2
@@ -70,27 +72,22 @@ class CharacterTokenizer(Tokenizer):
 
     def __init__(
         self,
-        vocabulary=None,
+        vocabulary: Sequence[str] | None = None,
         *,
         max_tokens: int | None = None,
         characters: str | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if max_tokens is not None and (isinstance(max_tokens, bool) or max_tokens < 3):
-            raise ValueError(
-                "`max_tokens` must be an integer of at least 3 or None; "
-                f"got {max_tokens!r}."
-            )
         if vocabulary is not None and characters is not None:
             raise ValueError("`characters` must be None where `vocabulary` is given.")
-        self.max_tokens = max_tokens
+        self.max_tokens = check_integer("max_tokens", max_tokens, 3, none=True)
         if characters is not None:
             vocabulary = characters
         if vocabulary is not None:
             self.set_vocabulary(vocabulary)
 
-    def set_vocabulary(self, vocabulary) -> None:
+    def set_vocabulary(self, vocabulary: Sequence[str]) -> None:
         """Takes characters in any order; the two special ones may lead a list."""
         characters = [tf.compat.as_text(character) for character in vocabulary]
         if characters[:2] == [PADDING, UNKNOWN]:
@@ -121,8 +118,9 @@ class CharacterTokenizer(Tokenizer):
             self._codes[-1] + 2, np.min_scalar_type(self.vocabulary_size - 1)
         )
         self._numbers[self._codes] = numbers
+        self._vocabulary_has_changed()
 
-    def set_counts(self, counts) -> None:
+    def set_counts(self, counts: Mapping[str, int]) -> None:
         """Makes the vocabulary of characters that were counted.
 
         Args:
@@ -146,7 +144,7 @@ class CharacterTokenizer(Tokenizer):
             raise ValueError("`counts` must count a character at least; got none.")
         self.set_vocabulary(kept)
 
-    def adapt(self, data) -> None:
+    def adapt(self, data: Any) -> None:
         """Makes the vocabulary of the characters of texts.
 
         Args:
@@ -164,6 +162,11 @@ class CharacterTokenizer(Tokenizer):
             for text in np.ravel(np.asarray(texts, object)):
                 if isinstance(text, bytes):
                     text = text.decode("utf-8", "replace")
+                if not isinstance(text, str):
+                    raise ValueError(
+                        f"`data` must hold strings; got {text!r} "
+                        f"({type(text).__name__})."
+                    )
                 counts.update(text)
         if not (found := counts.counter()):
             raise ValueError("`data` must hold a character at least; got none.")
@@ -194,7 +197,7 @@ class CharacterTokenizer(Tokenizer):
             ids[start : start + BLOCK] = np.take(self._numbers, codes, mode="clip")
         return ids
 
-    def decode(self, ids) -> str:
+    def decode(self, ids: Any) -> str:
         """The text of numbers (N,); padding is left out, unknown is U+FFFD."""
         self._check_vocabulary()
         ids = np.asarray(ids)
@@ -218,7 +221,7 @@ class CharacterTokenizer(Tokenizer):
         return sorted(set(text) - set(self._tokens))
 
     def call(self, strings):
-        strings = self._check_strings(strings)
+        strings = self.check_strings(strings)
         if strings.shape.rank == 0:
             return self.call(strings[None])[0]
         codes = tf.strings.unicode_decode(strings, "UTF-8")  # (B, characters)
@@ -231,15 +234,12 @@ class CharacterTokenizer(Tokenizer):
         lacking = tf.maximum(1 - tf.shape(ids)[1], 0)
         return tf.pad(ids, [[0, 0], [0, lacking]])  # (B, T)
 
-    def detokenize(self, ids) -> tf.Tensor:
+    def detokenize(self, ids: Any) -> tf.Tensor:
         """The texts of numbers (B, T); padding is left out, unknown is U+FFFD."""
-        self._check_vocabulary()
+        ids = check_ids(ids, self.vocabulary_size)
         shown = tf.constant([PADDING, REPLACEMENT, *self._tokens])
-        characters = tf.gather(shown, tf.convert_to_tensor(ids))  # (B, T)
+        characters = tf.gather(shown, ids)  # (B, T)
         return tf.strings.reduce_join(characters, axis=-1)
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape, None)
 
     def get_config(self):
         return {

@@ -1,19 +1,25 @@
 """Numbers of texts and of their translations, with start and end tokens."""
 
+from collections.abc import Hashable
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from kerasrnn.text.target_tokenizer import (
     TargetTokenizer,
+    check_tokenizer,
     marks,
     size_with_marks,
     tokens_with_marks,
+    trace_key,
     with_end,
 )
+from kerasrnn.text.tokenizer import StringLayer, batches_of_strings, check_ids
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
-class PairTokenizer(keras.layers.Layer):
+class PairTokenizer(StringLayer):
     """The tokenizers of a translator: of what it reads and of what it writes.
 
     Sources get an end token, so that even an empty text is something to read;
@@ -21,7 +27,8 @@ class PairTokenizer(keras.layers.Layer):
     `WordTokenizer`, gets two more numbers at the end of its vocabulary.
 
     Args:
-        source: a tokenizer that has its vocabulary already.
+        source: a tokenizer, such as `SubwordTokenizer`; `adapt` trains it where it has
+            no vocabulary yet.
         target: that of the translations; None: the same one.
 
     Call arguments:
@@ -40,13 +47,59 @@ class PairTokenizer(keras.layers.Layer):
     [[3, 2, 2, 4]]
     >>> pair.detokenize([[2, 2, 4, 2]]).numpy().tolist()
     [b'c c']
+
+    One call trains both on pairs of texts:
+
+    >>> pair = PairTokenizer(WordTokenizer(), WordTokenizer())
+    >>> pair.adapt(["a cat", "a dog"], ["eine Katze", "ein Hund"])
+    >>> pair.source_vocabulary_size, pair.target_vocabulary_size
+    (7, 8)
     """
 
-    def __init__(self, source, target=None, **kwargs):
+    def __init__(self, source: Any, target: Any = None, **kwargs):
         super().__init__(**kwargs)
+        check_tokenizer("source", source)
         self.source = source
         self.target = source if target is None else target
         self._writer = TargetTokenizer(self.target)
+
+    def adapt(self, sources: Any, targets: Any) -> None:
+        """Makes the vocabularies: the source's of texts, the target's of translations.
+
+        One tokenizer for both languages learns of all of them together.
+
+        Args:
+            sources: list or array of strings, or a tf.data dataset of strings.
+            targets: their translations, as many.
+
+        Raises:
+            ValueError: they are no strings, or differ in number.
+        """
+        lists = [x for x in (sources, targets) if not is_one_or_dataset(x)]
+        if len(lists) == 2 and len(sources) != len(targets):
+            raise ValueError(
+                f"`targets` must be the translations of the {len(sources)} `sources`; "
+                f"got {len(targets)}."
+            )
+        if self.target is not self.source:
+            self.source.adapt(sources)
+            self.target.adapt(targets)
+            return
+        # Flat, so that batched and unbatched ones go together.
+        of_both = [
+            batches_of_strings(x).map(lambda texts: tf.reshape(texts, [-1])).unbatch()
+            for x in (sources, targets)
+        ]
+        self.source.adapt(of_both[0].concatenate(of_both[1]).batch(1024))
+
+    @property
+    def trace_key(self) -> Hashable:
+        """Something that differs once the tokenizer gives other numbers or texts.
+
+        Whoever keeps a graph that was traced of a tokenizer compares the key of then
+        with the key of now, by `==`, and traces again where they differ.
+        """
+        return trace_key(self.source), trace_key(self.target)
 
     @property
     def source_vocabulary_size(self) -> int:
@@ -68,38 +121,31 @@ class PairTokenizer(keras.layers.Layer):
         """The number that every target ends with."""
         return self._writer.end_id
 
-    def build(self, input_shape):
-        """Nothing to make: the tokenizers have their vocabularies already."""
-
     def call(self, strings):
+        if strings.shape.rank == 0:
+            return self.call(strings[None])[0]
         return with_end(self.source.call(strings), marks(self.source)[1])
 
-    def __call__(self, strings, *args, **kwargs):
-        # Keras would turn Python strings into tensors of its own backend.
-        return super().__call__(tf.convert_to_tensor(strings), *args, **kwargs)
-
-    def count_cut(self, strings) -> tf.Tensor:
+    def count_cut(self, strings: Any) -> tf.Tensor:
         """How many tokens of each source its tokenizer cuts off, (B,) int32."""
         return self.source.count_cut(strings)
 
-    def target_ids(self, strings) -> tf.Tensor:
+    def target_ids(self, strings: Any) -> tf.Tensor:
         """Numbers of translations (B,), start and end included: (B, T)."""
         return self._writer.target_ids(strings)
 
-    def detokenize(self, ids) -> tf.Tensor:
+    def detokenize(self, ids: Any) -> tf.Tensor:
         """The texts of targets (B, T), up to the first end token."""
         return self._writer.detokenize(ids)
 
-    def source_tokens(self, ids) -> tf.Tensor:
+    def source_tokens(self, ids: Any) -> tf.Tensor:
         """The token of each number of sources (B, S), "" for padding."""
+        ids = check_ids(ids, self.source_vocabulary_size)
         return tf.gather(tf.constant(tokens_with_marks(self.source)), ids)
 
-    def target_tokens(self, ids) -> tf.Tensor:
+    def target_tokens(self, ids: Any) -> tf.Tensor:
         """The token of each number of targets (B, T), "" for padding."""
         return self._writer.target_tokens(ids)
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape, None)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -117,3 +163,9 @@ class PairTokenizer(keras.layers.Layer):
             if config[name] is not None:
                 config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
+
+
+def is_one_or_dataset(texts: Any) -> bool:
+    """Whether these are no list whose length is the number of texts."""
+    one_or_dataset = (str, bytes, tf.data.Dataset)
+    return isinstance(texts, one_or_dataset) or not hasattr(texts, "__len__")

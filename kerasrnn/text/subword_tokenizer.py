@@ -1,6 +1,8 @@
 """Pieces of words of raw strings, and their numbers: byte pairs in the graph."""
 
 import collections
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,8 +16,13 @@ from kerasrnn.text.byte_pairs import (
     learn_byte_pairs,
 )
 from kerasrnn.text.normalize_nfc import normalize_nfc
-from kerasrnn.text.string_argument import batches_of_strings, check_strings
-from kerasrnn.text.tokenizer import Tokenizer
+from kerasrnn.text.tokenizer import (
+    Tokenizer,
+    batches_of_strings,
+    check_ids,
+    check_integer,
+    check_strings,
+)
 
 PADDING, UNKNOWN, START, END = SPECIAL = ("", "[UNK]", "[START]", "[END]")
 FIRST_BYTE = len(SPECIAL)
@@ -88,9 +95,11 @@ class SubwordTokenizer(Tokenizer):
 
     start_id, end_id = SPECIAL.index(START), SPECIAL.index(END)
 
+    OPTIONS = ("max_length", "lowercase", "add_start", "add_end")
+
     def __init__(
         self,
-        vocabulary=None,
+        vocabulary: Sequence[str] | None = None,
         *,
         max_tokens: int = 8000,
         max_length: int | None = 256,
@@ -100,26 +109,16 @@ class SubwordTokenizer(Tokenizer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        for name, value, least, none in (
-            ("max_tokens", max_tokens, FIRST_PIECE, ""),
-            ("max_length", max_length, 1 + add_start + add_end, " or None"),
-        ):
-            if (value is None and not none) or (
-                value is not None and (isinstance(value, bool) or value < least)
-            ):
-                raise ValueError(
-                    f"`{name}` must be an integer of at least {least}{none}; "
-                    f"got {value!r}."
-                )
-        self.max_tokens = max_tokens
-        self.max_length = max_length
+        marks = int(add_start) + int(add_end)
+        self.max_tokens = check_integer("max_tokens", max_tokens, FIRST_PIECE)
+        self.max_length = check_integer("max_length", max_length, 1 + marks, none=True)
         self.lowercase = lowercase
         self.add_start = add_start
         self.add_end = add_end
         if vocabulary is not None:
             self.set_vocabulary(vocabulary)
 
-    def set_vocabulary(self, vocabulary) -> None:
+    def set_vocabulary(self, vocabulary: Sequence[str]) -> None:
         """Takes what `get_vocabulary` gave."""
         vocabulary = [tf.compat.as_text(piece) for piece in vocabulary]
         pieces = [as_bytes(piece) for piece in vocabulary[FIRST_BYTE:]]
@@ -147,8 +146,9 @@ class SubwordTokenizer(Tokenizer):
         self._pairs = pair_key(pairs[:, 0], pairs[:, 1])
         joined = [joins[pair] + FIRST_BYTE for pair in sorted(joins)]
         self._joined = np.array(joined, "int32")
+        self._vocabulary_has_changed()
 
-    def adapt(self, data) -> None:
+    def adapt(self, data: Any) -> None:
         """Learns the pieces.
 
         Args:
@@ -177,14 +177,14 @@ class SubwordTokenizer(Tokenizer):
         """How many numbers there are, the special ones included."""
         return len(self.get_vocabulary())
 
-    def normalize(self, strings) -> tf.Tensor:
+    def normalize(self, strings: Any) -> tf.Tensor:
         """The text that `detokenize` gives back: NFC, and one space for several."""
         text = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8")
         text = tf.strings.strip(tf.strings.regex_replace(text, _SPACE, " "))
         text = normalize_nfc(text)
         return tf.strings.lower(text, encoding="utf-8") if self.lowercase else text
 
-    def split(self, strings) -> tf.RaggedTensor:
+    def split(self, strings: Any) -> tf.RaggedTensor:
         """The words of each text, spaces before them, as a ragged tensor (B, words)."""
         text = tf.strings.regex_replace(self.normalize(strings), "^([^ ])", r" \1")
         # No text has a line feed left.
@@ -192,7 +192,7 @@ class SubwordTokenizer(Tokenizer):
         text = tf.strings.regex_replace(text, rf"([^\n]{{{_LONGEST}}})", "\\1\n")
         return tf.strings.split(text, "\n")[:, :-1]
 
-    def count_cut(self, strings) -> tf.Tensor:
+    def count_cut(self, strings: Any) -> tf.Tensor:
         """How many pieces of each text `max_length` cuts off, (B,) int32."""
         lengths = tf.cast(self._tokenize(check_strings(strings)).row_lengths(), "int32")
         if self.max_length is None:
@@ -200,7 +200,7 @@ class SubwordTokenizer(Tokenizer):
         return tf.maximum(lengths - self._room, 0)
 
     def call(self, strings):
-        strings = self._check_strings(strings)
+        strings = self.check_strings(strings)
         if strings.shape.rank == 0:
             return self.call(strings[None])[0]
         ids = self._tokenize(strings)  # (B, pieces)
@@ -217,18 +217,14 @@ class SubwordTokenizer(Tokenizer):
         lacking = tf.maximum(1 - tf.shape(ids)[1], 0)
         return tf.pad(ids, [[0, 0], [0, lacking]])  # (B, T)
 
-    def detokenize(self, ids) -> tf.Tensor:
+    def detokenize(self, ids: Any) -> tf.Tensor:
         """The text of numbers (B, T), up to the first end token."""
-        self._check_vocabulary()
-        ids = tf.convert_to_tensor(ids)
+        ids = check_ids(ids, self.vocabulary_size)
         ended = tf.cumsum(tf.cast(ids == self.end_id, tf.int32), axis=-1) > 0
         pieces = tf.gather(tf.constant(self._pieces), ids)  # (B, T)
         text = tf.strings.reduce_join(tf.where(ended, b"", pieces), axis=-1)
         # A model may give bytes that are no text.
         return tf.strings.strip(tf.strings.unicode_transcode(text, "UTF-8", "UTF-8"))
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape, None)
 
     def get_config(self):
         return {

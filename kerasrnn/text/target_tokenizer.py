@@ -1,18 +1,24 @@
 """Numbers of texts that a model learns to write, with start and end tokens."""
 
+from collections.abc import Hashable
+from typing import Any
+
 import keras
 import tensorflow as tf
 
+from kerasrnn.text.tokenizer import StringLayer, check_ids, check_strings
+
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
-class TargetTokenizer(keras.layers.Layer):
+class TargetTokenizer(StringLayer):
     """The tokenizer of what a model writes, such as captions.
 
     A tokenizer that has no start and end tokens, as `WordTokenizer`, gets two more
     numbers at the end of its vocabulary.
 
     Args:
-        target: a tokenizer that has its vocabulary already.
+        target: a tokenizer, such as `WordTokenizer`; `adapt` trains it where it has no
+            vocabulary yet.
 
     Call arguments:
         strings: (B,) texts.
@@ -30,9 +36,28 @@ class TargetTokenizer(keras.layers.Layer):
     [b'a cat']
     """
 
-    def __init__(self, target, **kwargs):
+    def __init__(self, target: Any, **kwargs):
         super().__init__(**kwargs)
+        check_tokenizer("target", target)
         self.target = target
+
+    def adapt(self, data: Any) -> None:
+        """Makes the vocabulary of texts, as the tokenizer's own `adapt` does.
+
+        Args:
+            data: list or array of strings, or a tf.data dataset of strings (batched
+                or not).
+        """
+        self.target.adapt(data)
+
+    @property
+    def trace_key(self) -> Hashable:
+        """Something that differs once the tokenizer gives other numbers or texts.
+
+        Whoever keeps a graph that was traced of a tokenizer compares the key of then
+        with the key of now, by `==`, and traces again where they differ.
+        """
+        return trace_key(self.target)
 
     @property
     def target_vocabulary_size(self) -> int:
@@ -49,36 +74,29 @@ class TargetTokenizer(keras.layers.Layer):
         """The number that every target ends with."""
         return marks(self.target)[1]
 
-    def build(self, input_shape):
-        """Nothing to make: the tokenizer has its vocabulary already."""
-
     def call(self, strings):
+        if strings.shape.rank == 0:
+            return self.call(strings[None])[0]
         ids = self.target.call(strings)
         start = tf.fill([tf.shape(ids)[0], 1], self.start_id)
         return tf.concat([start, with_end(ids, self.end_id)], 1)
 
-    def __call__(self, strings, *args, **kwargs):
-        # Keras would turn Python strings into tensors of its own backend.
-        return super().__call__(tf.convert_to_tensor(strings), *args, **kwargs)
-
-    def target_ids(self, strings) -> tf.Tensor:
+    def target_ids(self, strings: Any) -> tf.Tensor:
         """Numbers of texts (B,), start and end included: (B, T)."""
-        return self.call(tf.convert_to_tensor(strings))
+        return self.call(check_strings(strings))
 
-    def detokenize(self, ids) -> tf.Tensor:
+    def detokenize(self, ids: Any) -> tf.Tensor:
         """The texts of targets (B, T), up to the first end token."""
-        ids = tf.convert_to_tensor(ids)
+        ids = check_ids(ids, self.target_vocabulary_size)
         ended = tf.cumsum(tf.cast(ids == self.end_id, tf.int32), axis=-1) > 0
         return self.target.detokenize(
             tf.where(ended | (ids == self.start_id), tf.zeros_like(ids), ids)
         )
 
-    def target_tokens(self, ids) -> tf.Tensor:
+    def target_tokens(self, ids: Any) -> tf.Tensor:
         """The token of each number of targets (B, T), "" for padding."""
+        ids = check_ids(ids, self.target_vocabulary_size)
         return tf.gather(tf.constant(tokens_with_marks(self.target)), ids)
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape, None)
 
     def get_config(self):
         target = keras.saving.serialize_keras_object(self.target)
@@ -88,6 +106,20 @@ class TargetTokenizer(keras.layers.Layer):
     def from_config(cls, config):
         target = keras.saving.deserialize_keras_object(config["target"])
         return cls(**{**config, "target": target})
+
+
+def check_tokenizer(name: str, tokenizer: Any) -> None:
+    """Raises a TypeError where it is no tokenizer of one language."""
+    if not hasattr(tokenizer, "get_vocabulary") or not hasattr(tokenizer, "detokenize"):
+        raise TypeError(
+            f"`{name}` must be a tokenizer such as SubwordTokenizer or WordTokenizer; "
+            f"got {type(tokenizer).__name__}."
+        )
+
+
+def trace_key(tokenizer: Any) -> Hashable:
+    """The tokenizer's own key; of one that has none, the object itself."""
+    return getattr(tokenizer, "trace_key", id(tokenizer))
 
 
 def marks(tokenizer) -> tuple[int, int]:

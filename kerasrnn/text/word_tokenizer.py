@@ -1,13 +1,20 @@
 """Words of raw strings, and their numbers, made of core TensorFlow operations."""
 
 import collections
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from kerasrnn.text.normalize_nfc import normalize_nfc
-from kerasrnn.text.string_argument import batches_of_strings, check_strings
-from kerasrnn.text.tokenizer import Tokenizer
+from kerasrnn.text.tokenizer import (
+    Tokenizer,
+    batches_of_strings,
+    check_ids,
+    check_integer,
+    check_strings,
+)
 
 PADDING, UNKNOWN = "", "[UNK]"
 
@@ -93,9 +100,11 @@ class WordTokenizer(Tokenizer):
     "don't like [UNK]!"
     """
 
+    OPTIONS = ("max_length", "lowercase")
+
     def __init__(
         self,
-        vocabulary=None,
+        vocabulary: Sequence[str] | None = None,
         *,
         max_tokens: int | None = 20000,
         max_length: int | None = 256,
@@ -103,22 +112,13 @@ class WordTokenizer(Tokenizer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        for name, value, least in (
-            ("max_tokens", max_tokens, 3),
-            ("max_length", max_length, 1),
-        ):
-            if value is not None and (isinstance(value, bool) or value < least):
-                raise ValueError(
-                    f"`{name}` must be an integer of at least {least} or None; "
-                    f"got {value!r}."
-                )
-        self.max_tokens = max_tokens
-        self.max_length = max_length
+        self.max_tokens = check_integer("max_tokens", max_tokens, 3, none=True)
+        self.max_length = check_integer("max_length", max_length, 1, none=True)
         self.lowercase = lowercase
         if vocabulary is not None:
             self.set_vocabulary(vocabulary)
 
-    def set_vocabulary(self, vocabulary) -> None:
+    def set_vocabulary(self, vocabulary: Sequence[str]) -> None:
         """Takes words in order; the two special ones may lead the list."""
         words = [tf.compat.as_text(word) for word in vocabulary]
         if words[:2] == [PADDING, UNKNOWN]:
@@ -146,8 +146,9 @@ class WordTokenizer(Tokenizer):
                 ),
                 default_value=1,
             )
+        self._vocabulary_has_changed()
 
-    def adapt(self, data) -> None:
+    def adapt(self, data: Any) -> None:
         """Makes the vocabulary: words by falling count, then by code point.
 
         Args:
@@ -174,7 +175,7 @@ class WordTokenizer(Tokenizer):
         """How many numbers there are, padding and unknown included."""
         return len(self.get_vocabulary())
 
-    def split(self, strings) -> tf.RaggedTensor:
+    def split(self, strings: Any) -> tf.RaggedTensor:
         """The words of each text, as a ragged string tensor (B, words)."""
         text = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8")
         # First of all: `lower` forgets what follows a byte of zero.
@@ -186,7 +187,7 @@ class WordTokenizer(Tokenizer):
             text = tf.strings.regex_replace(text, pattern, replacement)
         return tf.strings.split(text)
 
-    def count_cut(self, strings) -> tf.Tensor:
+    def count_cut(self, strings: Any) -> tf.Tensor:
         """How many words of each text `max_length` cuts off, (B,) int32."""
         lengths = tf.cast(self.split(check_strings(strings)).row_lengths(), "int32")
         if self.max_length is None:
@@ -194,7 +195,7 @@ class WordTokenizer(Tokenizer):
         return tf.maximum(lengths - self.max_length, 0)
 
     def call(self, strings):
-        strings = self._check_strings(strings)
+        strings = self.check_strings(strings)
         if strings.shape.rank == 0:
             return self.call(strings[None])[0]
         words = self.split(strings)  # (B, words)
@@ -205,10 +206,9 @@ class WordTokenizer(Tokenizer):
         lacking = tf.maximum(1 - tf.shape(ids)[1], 0)
         return tf.pad(ids, [[0, 0], [0, lacking]])  # (B, T)
 
-    def detokenize(self, ids) -> tf.Tensor:
+    def detokenize(self, ids: Any) -> tf.Tensor:
         """Readable text of numbers (B, T): padding is left out, punctuation joined."""
-        self._check_vocabulary()
-        ids = tf.convert_to_tensor(ids)
+        ids = check_ids(ids, self.vocabulary_size)
         words = tf.gather(tf.constant(self.get_vocabulary()), ids)  # (B, T)
         text = tf.strings.reduce_join(
             tf.where(ids == 0, "", tf.strings.join([" ", words])), axis=-1
@@ -216,9 +216,6 @@ class WordTokenizer(Tokenizer):
         for pattern, replacement in _JOIN:
             text = tf.strings.regex_replace(text, pattern, replacement)
         return tf.strings.strip(text)
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape, None)
 
     def get_config(self):
         return {

@@ -227,11 +227,11 @@ def test_jit_equals_eager():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"beam_width": 0}, "`beam_width` must be a positive integer; got 0"),
+        ({"beam_width": 0}, "`beam_width` must be an integer of at least 1; got 0"),
         ({"beam_width": 2, "n_best": 3}, "at most beam_width=2; got 3"),
         ({"length_penalty": -0.1}, "`length_penalty` must be at least 0; got -0.1"),
         ({"coverage_penalty": 0.2}, "`coverage_penalty` needs `source_mask`"),
-        ({"max_length": 0}, "`max_length` must be a positive integer; got 0"),
+        ({"max_length": 0}, "`max_length` must be an integer of at least 1; got 0"),
         ({"end_id": 0}, "`end_id` and `pad_id` must differ; both are 0"),
     ],
 )

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasrnn.text import normalize_nfc
+from kerasrnn.text.normalize_nfc import canonical_keys
 
 # What composition is about: bases, marks, Hangul, and characters that decompose.
 CHARACTERS = st.one_of(
@@ -47,6 +48,19 @@ def test_known_cases(text):
 
 def test_marks_do_not_move_from_one_string_to_the_next():
     assert normalized(["e", "\u0301", "", "e\u0301"]) == ["e", "\u0301", "", "é"]
+
+
+def test_keys_rise_for_as_many_characters_as_a_batch_may_hold():
+    # The key of character 2^23 does not fit into 32 bits.
+    keys = canonical_keys(tf.zeros([2**23 + 2], tf.int32)).numpy()
+    assert keys[-1] == 256 * (2**23 + 2)
+    assert (keys[1:] > keys[:-1]).all()
+
+
+@pytest.mark.slow
+def test_a_batch_of_more_characters_than_32_bit_keys_can_order():
+    texts = [f"{letter * 450_000}e\u0301" for letter in "abcdefghijklmnopqrst"]
+    assert normalized(texts) == [unicodedata.normalize("NFC", t) for t in texts]
 
 
 def test_no_strings():

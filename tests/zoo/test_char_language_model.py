@@ -182,7 +182,9 @@ def test_generate_draws_from_the_model(trained, temperature, prompt):
     assert found == expected
 
 
-@pytest.mark.parametrize("options", [{}, {"temperature": 0.3}, {"top_k": 2}])
+@pytest.mark.parametrize(
+    "options", [{}, {"temperature": 0.3}, {"top_k": 2}, {"top_p": 0.4}]
+)
 def test_a_stream_writes_what_generate_does(trained, options):
     whole = trained.generate("the", length=45, seed=5, **options)
     stream = trained.stream("the", length=45, seed=5, **options)
@@ -196,6 +198,32 @@ def test_prompts_of_a_list_are_gone_on_with_alone(trained):
     prompts = ["the cat", "", "the"]
     texts = trained.generate(prompts, length=30, temperature=0)
     assert texts == [trained.generate(p, length=30, temperature=0) for p in prompts]
+
+
+def test_restricted_to_one_character_it_takes_the_likeliest(trained):
+    best = trained.generate("the", length=30, temperature=0)
+    assert trained.generate("the", length=30, top_p=1e-6, seed=1) == best
+    assert trained.generate("the", length=30, top_k=1, seed=1) == best
+    assert trained.generate("the", length=30, temperature=9, top_p=0.99) != best
+
+
+def likeliest(next, prompt, cache, index, mask, stop_token_ids):
+    assert stop_token_ids is None
+    for t in range(index, prompt.shape[1]):
+        logits, _, cache = next(prompt, cache, t)
+        ids = ops.cast(ops.argmax(logits, axis=-1), "int32")
+        prompt = ops.slice_update(prompt, (0, t), ids[:, None])
+    return prompt
+
+
+def test_a_sampler_of_keras_hub_chooses(trained):
+    prompts = ["the cat", ""]
+    found = trained.generate(prompts, length=12, sampler=likeliest)
+    assert found == trained.generate(prompts, length=12, temperature=0)
+    with pytest.raises(ValueError, match="`top_k` must be left out"):
+        trained.generate("the", length=3, top_k=2, sampler=likeliest)
+    with pytest.raises(TypeError, match=r"`sampler` must be callable.*; got str"):
+        trained.generate("the", length=3, sampler="greedy")
 
 
 def test_seeds_decide(trained):
@@ -236,7 +264,9 @@ def test_unknown_characters_of_a_prompt_are_told(trained):
             "`temperature` must be a number; got 'hot'",
         ),
         ({"length": 0}, ValueError, "`length` must be an integer of at least 1; got 0"),
-        ({"top_k": 0}, ValueError, "`top_k` must be an integer of at least 1; got 0"),
+        ({"length": 10**12}, ValueError, "`length` must leave at most .*; got 10000"),
+        ({"top_p": 0}, ValueError, "`top_p` must be above 0 .*; got 0"),
+        ({"top_k": 0}, ValueError, "`top_k` must be an integer of at least 1 or None"),
         ({"seed": -3}, ValueError, "`seed` must be an integer of at least 0; got -3"),
         ({"prompt": [3]}, TypeError, "`prompt` must be a string.*item 0 is 3"),
         ({"prompt": []}, ValueError, "`prompt` must hold at least one text"),
@@ -245,7 +275,8 @@ def test_unknown_characters_of_a_prompt_are_told(trained):
 def test_wrong_options_of_generate(trained, arguments, error, message):
     with pytest.raises(error, match=message):
         trained.generate(**arguments)
-    if "prompt" not in arguments:
+    # A stream may be of any length.
+    if "prompt" not in arguments and arguments.get("length", 0) < 10**9:
         with pytest.raises(error, match=message):
             trained.stream(**arguments)
 

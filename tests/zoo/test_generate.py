@@ -302,7 +302,7 @@ ONE = np.array([[2, 3]])
         (
             {"search": "beam", "beam_width": 0},
             ValueError,
-            "`beam_width` must be a posi",
+            "`beam_width` must be an integer of at least 1",
         ),
         (
             {"search": "beam", "beam_width": 2, "n_best": 3},
@@ -325,7 +325,7 @@ ONE = np.array([[2, 3]])
             "`top_p` must be above 0 and at",
         ),
         ({"search": "sample", "top_p": 1.5}, ValueError, "`top_p` must .*; got 1.5"),
-        ({"search": "sample", "top_k": 0}, ValueError, "`top_k` must be a positive"),
+        ({"search": "sample", "top_k": 0}, ValueError, "`top_k` must be an integer"),
     ],
 )
 def test_bad_options_are_named(model, options, error, message):

@@ -7,8 +7,7 @@ import numpy as np
 from keras import ops
 
 from kerasrnn.decoding import KerasHubSearch, beam_search, greedy_search, sample
-from kerasrnn.decoding.beam_search import check_penalties
-from kerasrnn.decoding.sampling import check_restrictions
+from kerasrnn.decoding.checks import check_penalties, check_restrictions
 
 # Options that `generate` sets itself, or whose results it has no place for.
 NOT_FOR_TEXTS = ("pad_id", "source_length", "source_mask", "uniforms")

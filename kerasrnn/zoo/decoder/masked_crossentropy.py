@@ -31,7 +31,13 @@ class MaskedCrossentropy(keras.losses.Loss):
     Reference: Szegedy et al. 2016, section 7 (label smoothing).
     """
 
-    def __init__(self, label_smoothing=0.0, *, pad_id=0, name="masked_crossentropy"):
+    def __init__(
+        self,
+        label_smoothing: float = 0.0,
+        *,
+        pad_id: int = 0,
+        name: str = "masked_crossentropy",
+    ):
         super().__init__(name=name, reduction="sum")
         if not 0 <= label_smoothing < 1:
             raise ValueError(
@@ -50,7 +56,8 @@ class MaskedCrossentropy(keras.losses.Loss):
             if len(sample_weight.shape) == 1:
                 sample_weight = sample_weight[:, None]
             weight = weight * sample_weight
-        losses = self.call(y_true, y_pred) * weight
+        # Padding counts as nothing, even where the model gives infinities.
+        losses = ops.where(weight != 0, self.call(y_true, y_pred), 0.0) * weight
         return ops.divide_no_nan(ops.sum(losses), ops.sum(weight))
 
     def call(self, y_true, y_pred):

@@ -1,3 +1,6 @@
+from collections.abc import Iterator
+from typing import Any
+
 import keras
 from keras import ops, tree
 
@@ -333,8 +336,10 @@ class CharLanguageModel(Task):
         *,
         temperature: float = 1.0,
         top_k: int | None = None,
+        top_p: float | None = None,
         seed: int | None = None,
-    ):
+        sampler: Any = None,
+    ) -> str | list[str]:
         """What comes after a prompt, drawn character by character.
 
         p(c) ∝ exp(logit_c / temperature)
@@ -345,8 +350,13 @@ class CharLanguageModel(Task):
             temperature: Below 1 likely characters become likelier; 0 always takes the
                 likeliest.
             top_k: How many of the likeliest characters may be drawn; None: all.
+            top_p: The likeliest characters, of those of `top_k`, may be drawn that
+                together first have this probability; at least one. None: all.
             seed: An integer, for the same text every time. None: Keras's global seed
                 says which.
+            sampler: A sampler of KerasHub, such as `keras_hub.samplers.TopPSampler()`,
+                which then chooses the characters by its own options, the ones here
+                left out.
 
         Returns:
             The characters after the prompt, a string; of a list, a list of them.
@@ -354,8 +364,16 @@ class CharLanguageModel(Task):
         Raises:
             ValueError: An option is out of its range.
         """
-        options = {"temperature": temperature, "top_k": top_k, "seed": seed}
-        return character_texts.generate(self, prompt, length, **options)
+        return character_texts.generate(
+            self,
+            prompt,
+            length,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            sampler=sampler,
+        )
 
     def stream(
         self,
@@ -364,21 +382,27 @@ class CharLanguageModel(Task):
         *,
         temperature: float = 1.0,
         top_k: int | None = None,
+        top_p: float | None = None,
         seed: int | None = None,
-    ):
+    ) -> Iterator[str]:
         """The characters of `generate` one by one, as they are written.
 
         Args:
             prompt: What the text begins with.
             length: How many characters to write; None: without end.
-            temperature: As in `generate`.
-            top_k: As in `generate`.
-            seed: As in `generate`; the same seed gives the same text.
+            temperature: Below 1 likely characters become likelier; 0 always takes the
+                likeliest.
+            top_k: How many of the likeliest characters may be drawn; None: all.
+            top_p: The likeliest characters, of those of `top_k`, may be drawn that
+                together first have this probability; at least one. None: all.
+            seed: An integer, for the same text as `generate` gives with it. None:
+                Keras's global seed says which.
 
         Returns:
             An iterator over characters.
         """
-        options = {"temperature": temperature, "top_k": top_k, "seed": seed}
+        options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        options["seed"] = seed
         return character_texts.stream(self, prompt, length, **options)
 
     def serving_signatures(self):

@@ -8,10 +8,14 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasrnn.decoding.checks import MOST_NUMBERS, check_restrictions
 from kerasrnn.text import CharacterStreams, CharacterText
 from kerasrnn.zoo.compiled_function import compile_function
 from kerasrnn.zoo.decoder.decoder_checks import check_integer
-from kerasrnn.zoo.language_model.character_loop import write_characters
+from kerasrnn.zoo.language_model.character_loop import (
+    write_characters,
+    write_with_sampler,
+)
 
 # Texts that are read side by side.
 ROWS = 64
@@ -202,36 +206,73 @@ def make_reader(model):
     return compile_function(model, read)
 
 
-def generate(model, prompt, length, *, temperature, top_k, seed):
-    """`CharLanguageModel.generate`, which see."""
+def generate(model, prompt, length, *, temperature, top_k, top_p, seed, sampler):
+    """Texts after prompts, a string for a string and a list for a list.
+
+    Args:
+        model: A `CharLanguageModel`.
+        prompt: A string, or a list of them.
+        length: How many characters to write.
+        temperature: What logits are divided by; 0 takes the likeliest character.
+        top_k: How many of the likeliest characters may be drawn, or None.
+        top_p: What the likeliest that may be drawn together reach, or None.
+        seed: An integer, or None.
+        sampler: A sampler of KerasHub, which then chooses alone, or None.
+    """
     check_integer("length", length, 1)
-    check_options(temperature, top_k)
+    check_restrictions(temperature, top_k, top_p)
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-    states, ids = read_prompts(model, prompts)
-    uniforms = np.stack(
-        [draws_of(seed, row).random(length, "float32") for row in range(len(prompts))]
-    )
-    ids, _ = writer_of(model, top_k)(states, ids, uniforms, np.float32(temperature))
+    if length * len(prompts) > MOST_NUMBERS:
+        raise ValueError(
+            f"`length` must leave at most {MOST_NUMBERS} characters to write; got "
+            f"{length} for {len(prompts)} prompts."
+        )
+    if sampler is not None:
+        given = {"temperature": temperature != 1, "top_k": top_k is not None}
+        given |= {"top_p": top_p is not None, "seed": seed is not None}
+        if wrong := [name for name, is_given in given.items() if is_given]:
+            raise ValueError(
+                f"`sampler` chooses the characters by its own options; `{wrong[0]}` "
+                "must be left out."
+            )
+        states, ids = read_prompts(model, prompts)
+        step = functools.partial(model.step, remember=False)
+        ids = write_with_sampler(sampler, step, states, ids, length)
+    else:
+        draws = [draws_of(seed, row) for row in range(len(prompts))]
+        states, ids = read_prompts(model, prompts)
+        uniforms = np.stack([of_row.random(length, "float32") for of_row in draws])
+        write = writer_of(model, top_k, top_p)
+        ids, _ = write(states, ids, uniforms, np.float32(temperature))
     texts = [model.preprocessor.decode(row) for row in ops.convert_to_numpy(ids)]
     return texts[0] if isinstance(prompt, str) else texts
 
 
-def stream(model, prompt, length, *, temperature, top_k, seed):
-    """`CharLanguageModel.stream`, which see."""
+def stream(model, prompt, length, *, temperature, top_k, top_p, seed):
+    """An iterator over the characters that `generate` gives of one prompt.
+
+    Args:
+        model: A `CharLanguageModel`.
+        prompt: A string.
+        length: How many characters to write; None: without end.
+        temperature: What logits are divided by; 0 takes the likeliest character.
+        top_k: How many of the likeliest characters may be drawn, or None.
+        top_p: What the likeliest that may be drawn together reach, or None.
+        seed: An integer, or None.
+    """
     if length is not None:
         check_integer("length", length, 1)
-    check_options(temperature, top_k)
+    check_restrictions(temperature, top_k, top_p)
     if not isinstance(prompt, str):
         raise TypeError(f"`prompt` must be a string; got {type(prompt).__name__}.")
+    draws = draws_of(seed, 0)
     states, ids = read_prompts(model, [prompt])
-    return write_stream(
-        model, states, ids, length, temperature, top_k, draws_of(seed, 0)
-    )
+    write = writer_of(model, top_k, top_p)
+    return write_stream(model, write, states, ids, length, temperature, draws)
 
 
-def write_stream(model, states, ids, length, temperature, top_k, draws):
+def write_stream(model, write, states, ids, length, temperature, draws):
     """Characters, one by one, until `length` of them are written."""
-    write = writer_of(model, top_k)
     written = 0
     while length is None or written < length:
         uniforms = draws.random(BLOCK, "float32")[None]
@@ -242,18 +283,20 @@ def write_stream(model, states, ids, length, temperature, top_k, draws):
         ids = ids[:, -1]
 
 
-def writer_of(model, top_k):
-    """`write_characters` of a model, compiled once for each `top_k`."""
+def writer_of(model, top_k, top_p):
+    """`write_characters` of a model, compiled once for each `top_k` and `top_p`."""
 
     def make(model):
         step = functools.partial(model.step, remember=False)
 
         def write(states, ids, uniforms, temperature):
-            return write_characters(step, states, ids, uniforms, temperature, top_k)
+            return write_characters(
+                step, states, ids, uniforms, temperature, top_k, top_p
+            )
 
         return compile_function(model, write)
 
-    return compiled(model, ("write", top_k), make)
+    return compiled(model, ("write", top_k, top_p), make)
 
 
 def read_prompts(model, prompts):
@@ -294,7 +337,7 @@ def start(model, ids, lengths):
     """
     ids, lengths = ops.convert_to_tensor(ids), ops.convert_to_tensor(lengths)
     before = ops.pad(ids, [[0, 0], [1, 0]])  # (B, T + 1), what stands before each
-    mask = ops.arange(ops.shape(ids)[1])[None] < lengths[:, None]
+    mask = ops.arange(ops.shape(ids)[1], dtype="int32")[None] < lengths[:, None]
     _, states = model.run(
         before[:, :-1], model.initial_states(ops.shape(ids)[0]), mask=mask
     )
@@ -311,20 +354,6 @@ def draws_of(seed, row):
         seed = int(keras.random.randint((), 0, 2**31 - 1))
     check_integer("seed", seed, 0)
     return np.random.default_rng([seed, row])
-
-
-def check_options(temperature, top_k):
-    """Raises where one of them is out of its range."""
-    is_number = isinstance(temperature, (int, float, np.number))
-    if isinstance(temperature, bool) or not is_number:
-        raise TypeError(f"`temperature` must be a number; got {temperature!r}.")
-    if not 0 <= temperature < math.inf:
-        raise ValueError(
-            "`temperature` must be at least 0, which takes the likeliest character; "
-            f"got {temperature!r}."
-        )
-    if top_k is not None:
-        check_integer("top_k", top_k, 1)
 
 
 def compiled(model, key, make):

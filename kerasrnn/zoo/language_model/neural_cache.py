@@ -91,7 +91,8 @@ class NeuralCache:
         _, length, characters = shape
         block = BLOCK if length is None else min(BLOCK, length)
         # Of each query the W moments before it, and no later one.
-        apart = ops.arange(self.size + block)[None] - ops.arange(block)[:, None]
+        places = ops.arange(self.size + block, dtype="int32")
+        apart = places[None] - places[:block, None]
         seen = ops.cast((apart >= 0) & (apart < self.size), "float32")
 
         def count(keys, after):
