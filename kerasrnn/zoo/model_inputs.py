@@ -1,5 +1,8 @@
 """What `fit`, `evaluate` and `predict` are given, made into arrays or refused."""
 
+import contextlib
+import re
+
 import numpy as np
 
 
@@ -103,6 +106,66 @@ def check_element(element_spec, name):
             f"`{name}` must be a dataset whose inputs have rank {rank}, the first axis "
             f"the batch; got shape {inputs.shape}.{hint}"
         )
+
+
+def holds_strings(x):
+    """Whether a batch is of strings, and not of numbers."""
+    if isinstance(x, (list, tuple)):
+        return bool(x) and isinstance(x[0], (str, bytes))
+    if hasattr(x, "to_numpy"):
+        x = x.to_numpy()
+    name = getattr(getattr(x, "dtype", None), "name", "")
+    return name in ("string", "object") or name.startswith(("str", "bytes"))
+
+
+def checked_labels(dataset, class_names, name):
+    """The dataset, whose integer labels are checked as they come."""
+    if class_names is None or not has_targets(dataset):
+        return dataset
+    labels = dataset.element_spec[1]
+    if getattr(getattr(labels, "shape", None), "rank", None) != 1:
+        return dataset  # Not one label an example.
+    expected = (
+        f"`{name}` must give integer labels 0 to {len(class_names) - 1} "
+        f"({', '.join(map(str, class_names))})"
+    )
+    if not labels.dtype.is_integer and not labels.dtype.is_bool:
+        raise ValueError(f"{expected}; got {labels.dtype.name} values.")
+    import tensorflow as tf
+
+    def check(x, y, *weights):
+        numbers = tf.cast(y, tf.int64)
+        is_class = (numbers >= 0) & (numbers < len(class_names))
+        least, most = tf.reduce_min(numbers), tf.reduce_max(numbers)
+        told = tf.debugging.Assert(
+            tf.reduce_all(is_class), [expected, least, most], summarize=1
+        )
+        with tf.control_dependencies([told] if told is not None else []):
+            return (x, tf.identity(y), *weights)
+
+    return dataset.map(check)
+
+
+# How TensorFlow tells what `checked_labels` found.
+BAD_LABELS = re.compile(
+    r"assertion failed: \[(`.*? must give integer labels .*?\))\] \[(-?\d+)\] "
+    r"\[(-?\d+)\]",
+    re.DOTALL,
+)
+
+
+@contextlib.contextmanager
+def in_own_words():
+    """Raises a ValueError for labels that `checked_labels` found to be none."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        found = BAD_LABELS.search(str(error.message))
+        if found is None:
+            raise
+        raise ValueError(f"{found[1]}; got values {found[2]} to {found[3]}.") from None
 
 
 def split_off(x, y, sample_weight, fraction, as_inputs=as_array):

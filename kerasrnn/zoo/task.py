@@ -7,7 +7,10 @@ from kerasrnn.zoo.model_inputs import (
     as_array,
     as_column,
     check_element,
+    checked_labels,
     has_targets,
+    holds_strings,
+    in_own_words,
     inputs_of,
     split_off,
 )
@@ -89,6 +92,9 @@ class Task(keras.Model):
     def check_targets(self, y):
         """Raise a ValueError where the targets `y` cannot be meant."""
 
+    def class_names(self):
+        """The classes that integer targets number, or None: targets are no classes."""
+
     def fit(
         self,
         x=None,
@@ -102,6 +108,8 @@ class Task(keras.Model):
         shuffle=True,
         class_weight=None,
         sample_weight=None,
+        *,
+        validation_batch_size=None,
         **kwargs,
     ):
         """Train, as `keras.Model.fit` does, on raw strings or on token ids.
@@ -123,21 +131,24 @@ class Task(keras.Model):
             validation_data = self._as_dataset(
                 *(*validation_data, None, None)[:3],
                 # A dataset has its batches.
-                None if hasattr(validation_data[0], "element_spec") else batch_size,
+                None
+                if hasattr(validation_data[0], "element_spec")
+                else validation_batch_size or batch_size,
                 name="validation_data",
             )
         if not self.optimizer.built:  # Or TensorFlow traces the first step twice.
             self.optimizer.build(self.trainable_variables)
-        return super().fit(
-            dataset,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_data=validation_data,
-            shuffle=False,  # The dataset is shuffled already.
-            class_weight=class_weight,
-            **kwargs,
-        )
+        with in_own_words():
+            return super().fit(
+                dataset,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_data=validation_data,
+                shuffle=False,  # The dataset is shuffled already.
+                class_weight=class_weight,
+                **kwargs,
+            )
 
     def evaluate(
         self,
@@ -150,12 +161,41 @@ class Task(keras.Model):
     ):
         """Loss and metrics, as `keras.Model.evaluate`, on raw strings or token ids."""
         dataset = self._as_dataset(x, y, sample_weight, batch_size, name="x")
-        return super().evaluate(dataset, verbose=verbose, **kwargs)
+        with in_own_words():
+            return super().evaluate(dataset, verbose=verbose, **kwargs)
 
     def predict(self, x, batch_size=None, verbose="auto", **kwargs):
         """Probabilities of raw strings; logits where `preprocessor` is None."""
         dataset = self._as_dataset(x, None, None, batch_size, name="x")
-        outputs = super().predict(dataset, verbose=verbose, **kwargs)
+        return self._answer(super().predict(dataset, verbose=verbose, **kwargs))
+
+    def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+        """One step, as `keras.Model.train_on_batch`, on raw strings or token ids."""
+        if holds_strings(x):
+            x, y, sample_weight = self._as_batch(x, y, sample_weight)
+        return super().train_on_batch(x, y, sample_weight, **kwargs)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+        """Loss and metrics of one batch of raw strings, or of token ids."""
+        if holds_strings(x):
+            x, y, sample_weight = self._as_batch(x, y, sample_weight)
+        return super().test_on_batch(x, y, sample_weight, **kwargs)
+
+    def predict_on_batch(self, x):
+        """Probabilities of a batch of raw strings; logits without a preprocessor."""
+        if holds_strings(x):
+            x, _, _ = self._as_batch(x, None, None)
+        return self._answer(super().predict_on_batch(x))
+
+    def _as_batch(self, x, y, sample_weight):
+        """The numbers that a batch of strings is to the model."""
+        dataset = self._as_dataset(x, y, sample_weight, len(x), name="x")
+        batch = next(iter(dataset))
+        if y is None:
+            return batch, None, None
+        return keras.utils.unpack_x_y_sample_weight(batch)
+
+    def _answer(self, outputs):
         if self.preprocessor is None:
             return outputs
         return keras.ops.convert_to_numpy(self.postprocess(outputs))
@@ -170,7 +210,7 @@ class Task(keras.Model):
                     "batches; `y`, `sample_weight` and `batch_size` must be None."
                 )
             self._check_element(x.element_spec, name)
-            dataset = x
+            dataset = checked_labels(x, self.class_names(), name)
         else:
             inputs = self._as_inputs(x, name)
             columns = [inputs]
@@ -195,24 +235,38 @@ class Task(keras.Model):
                 "`preprocessor=None` and takes token ids. Attach a tokenizer: "
                 "`model.preprocessor = tokenizer`."
             )
-        if self._traced_preprocessor.value is None:
-            # Traced once, not for every dataset: a tokenizer is hundreds of operations.
-            self._traced_preprocessor.value = tf.function(
+        # Traced once, not for every dataset: a tokenizer is hundreds of operations; but
+        # anew when it has learned another vocabulary.
+        key = getattr(self.preprocessor, "trace_key", None)
+        if self._traced_preprocessor.value is None or (
+            self._traced_preprocessor.value[0] != key
+        ):
+            traced = tf.function(
                 self.preprocess, input_signature=[tf.TensorSpec((None,), tf.string)]
             )
+            self._traced_preprocessor.value = (key, traced)
         return dataset.map(
             self._map_batch, num_parallel_calls=tf.data.AUTOTUNE
         ).prefetch(tf.data.AUTOTUNE)
 
     # What a model that reads no text has otherwise.
     def _as_inputs(self, x, name):
-        return as_array(x, name)
+        inputs = as_array(x, name)
+        most = getattr(self, "vocabulary_size", None)
+        if inputs.ndim == 2 and most is not None:
+            if inputs.min() < 0 or inputs.max() >= most:
+                raise ValueError(
+                    f"`{name}` must hold token ids from 0 to {most - 1}; got "
+                    f"{inputs.min()} to {inputs.max()}."
+                )
+        return inputs
 
     def _check_element(self, element_spec, name):
         check_element(element_spec, name)
 
     def _map_batch(self, strings, *labels_and_weights):
-        ids = self._traced_preprocessor.value(strings)  # (B, T)
+        _, traced = self._traced_preprocessor.value
+        ids = traced(strings)  # (B, T)
         return (ids, *labels_and_weights) if labels_and_weights else ids
 
     @classmethod

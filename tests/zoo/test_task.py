@@ -232,3 +232,100 @@ def test_weights_too_large_for_half_precision_are_told(tmp_path):
 def test_a_preprocessor_must_be_callable():
     with pytest.raises(TypeError, match=r"`preprocessor` must be callable.*got int"):
         SentimentClassifier(10, preprocessor=3)
+
+
+@pytest.fixture
+def copy(trained):
+    """A model with the same weights and a tokenizer of its own."""
+    tokenizer = WordTokenizer.from_config(trained.preprocessor.get_config())
+    clone = SentimentClassifier(
+        **{**trained.get_config(), "preprocessor": tokenizer, "name": "copy"}
+    )
+    clone.set_weights(trained.get_weights())
+    return clone
+
+
+def test_a_tokenizer_that_is_changed_is_used_as_it_is_now(copy):
+    before = predict(copy, TEXTS)
+    copy.evaluate(TEXTS, [0, 1, 0, 1], verbose=0)
+    words = copy.preprocessor.get_vocabulary()[2:]
+    copy.preprocessor.set_vocabulary(words[::-1])
+    ids = np.asarray(copy.preprocessor(TEXTS))
+    expected = keras.ops.softmax(copy(ids))
+    assert abs(np.asarray(expected) - before).max() > 1e-3
+    np.testing.assert_allclose(predict(copy, TEXTS), expected, atol=1e-6)
+    np.testing.assert_allclose(copy.predict_on_batch(TEXTS), expected, atol=1e-6)
+    loss = copy.evaluate(TEXTS, [0, 1, 0, 1], verbose=0)[0]
+    picked = np.asarray(expected)[np.arange(4), [0, 1, 0, 1]]
+    assert loss == pytest.approx(-np.log(picked).mean(), rel=1e-4)
+
+
+def test_batches_of_raw_strings(copy, trained):
+    y = np.array([1, 0, 1, 0])
+    ids = np.asarray(copy.preprocessor(TEXTS))
+    expected = copy.test_on_batch(ids, y)
+    copy.reset_metrics()
+    for x in (TEXTS, np.array(TEXTS), tf.constant(TEXTS), tuple(TEXTS)):
+        np.testing.assert_allclose(copy.test_on_batch(x, y), expected, rtol=1e-5)
+        copy.reset_metrics()
+        np.testing.assert_allclose(
+            copy.predict_on_batch(x), predict(trained, TEXTS), atol=1e-6
+        )
+    weights = copy.get_weights()
+    copy.train_on_batch(TEXTS, y, sample_weight=np.array([1, 0, 1, 1]))
+    assert max(
+        abs(a - b).max() for a, b in zip(weights, copy.get_weights(), strict=True)
+    )
+    with pytest.raises(ValueError, match="got values 0 to 9"):
+        copy.train_on_batch(TEXTS, [0, 1, 0, 9])
+
+
+def test_validation_has_batches_of_its_own(copy, reviews):
+    sizes = []
+
+    class Sizes(keras.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            sizes.append(batch)
+
+    copy.compile(run_eagerly=True)
+    texts, labels = reviews[0][:40], reviews[1][:40]
+    # A tuple of callbacks is as good as a list.
+    options = {"callbacks": (Sizes(),), "verbose": 0, "batch_size": 20}
+    copy.fit(texts, labels, validation_split=0.5, validation_batch_size=4, **options)
+    assert len(sizes) == 5
+    sizes.clear()
+    data = (texts[:6], labels[:6])
+    copy.fit(texts, labels, validation_data=data, validation_batch_size=2, **options)
+    assert len(sizes) == 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (
+            [0, 1, 2, 0],
+            r"integer labels 0 to 1 \(negative, positive\); got values 0 to 2",
+        ),
+        ([0, -1, 1, 0], "got values -1 to 1"),
+        ([0.0, 1.0, 0.0, 1.0], "got float32 values"),
+        (["a", "b", "a", "b"], "got string values"),
+    ],
+)
+def test_bad_labels_of_a_dataset_are_named(copy, labels, message):
+    dataset = tf.data.Dataset.from_tensor_slices((TEXTS, labels)).batch(4)
+    for run in (copy.fit, copy.evaluate):
+        with pytest.raises(ValueError, match=f"`x` must give .*{message}"):
+            run(dataset, verbose=0)
+    good = tf.data.Dataset.from_tensor_slices((TEXTS, [0, 1, 1, 0])).batch(4)
+    with pytest.raises(ValueError, match="`validation_data` must give integer labels"):
+        copy.fit(good, validation_data=dataset, verbose=0)
+
+
+def test_ids_outside_the_vocabulary_are_named(copy):
+    most = copy.vocabulary_size - 1
+    for ids, got in (([[1, most + 1]], f"1 to {most + 1}"), ([[-1, 2]], "-1 to 2")):
+        for run in (copy.predict, copy.evaluate):
+            with pytest.raises(
+                ValueError, match=f"`x` must hold token ids from 0 to {most}; got {got}"
+            ):
+                run(np.array(ids), verbose=0)

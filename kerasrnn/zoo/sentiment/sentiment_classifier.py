@@ -216,6 +216,9 @@ class SentimentClassifier(Task):
     def postprocess(self, outputs):
         return ops.softmax(outputs, axis=-1)
 
+    def class_names(self):
+        return self.labels
+
     def check_targets(self, y):
         if y.ndim == 2 and y.shape[1] == len(self.labels):
             return  # Probabilities of the classes, for another loss than the default.
