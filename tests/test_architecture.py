@@ -55,7 +55,7 @@ PRIVATE_HOLDERS = {
     ("kerasrnn/kernels/native.py", "_saving"): (
         "only a context without a public name says that a SavedModel is being traced"
     ),
-    ("kerasrnn/layers/recurrent_cell.py", "keras_dropout_protocol"): (
+    ("kerasrnn/layers/any_cell.py", "keras_dropout_protocol"): (
         "keras.layers.RNN knows a cell with dropout by a base that has no public name"
     ),
 }

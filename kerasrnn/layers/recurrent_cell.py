@@ -25,7 +25,7 @@ from kerasrnn.layers.arguments import (
 )
 
 
-class DropoutMasks(threading.local):
+class _DropoutMasks(threading.local):
     """The masks of the sequence that a thread is in; each thread has its own."""
 
     of_inputs = None
@@ -99,7 +99,7 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
         self.seed_generator = keras.random.SeedGenerator(seed=self.seed)
         self.state_size = self.units
         self.output_size = self.units
-        self._masks = DropoutMasks()
+        self._masks = _DropoutMasks()
 
     def build(self, input_shape: Shape) -> None:
         self.kernel = self.add_weight(

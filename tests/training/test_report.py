@@ -196,7 +196,7 @@ def test_a_better_translator_is_published(translating):
     run = translating / "run"
     for name in ("preset", "figures"):
         (run / name).mkdir(parents=True)
-    (run / "run.json").write_text("{}")
+    (run / "run.json").write_text(json.dumps({"format": FORMAT}))
     # Its accuracy does not count.
     metrics = TRANSLATING["metrics"] | {"test_bleu": 31.0, "test_accuracy": 0.9}
     (run / "results.json").write_text(json.dumps(TRANSLATING | {"metrics": metrics}))
@@ -213,6 +213,7 @@ SIDES = ("", "_greedy", "_shuffled_images", "_nearest_neighbour")
 CAPTIONING = {
     **RESULTS,
     "recipe": "captioning",
+    "headline": "test_cider_d",
     "task": "AttentionCaptioner",
     "data": {
         "name": "stamps_and_emoji",
@@ -330,7 +331,7 @@ def test_a_better_captioner_is_published(captioning):
         (run / name).mkdir(parents=True)
     for name in ("captions.tsv", "gallery.html"):
         (run / name).write_text("")
-    (run / "run.json").write_text("{}")
+    (run / "run.json").write_text(json.dumps({"format": FORMAT}))
     # Neither its accuracy nor its BLEU counts.
     metrics = CAPTIONING["metrics"] | {"test_cider_d": 1.9, "test_bleu_4": 90.0}
     (run / "results.json").write_text(json.dumps(CAPTIONING | {"metrics": metrics}))
@@ -354,6 +355,7 @@ def test_card_of_a_language_model(folder):
         **RESULTS,
         "task": "CharLanguageModel",
         "data": {"name": "plays", "examples": {"train": 1234}, "unit": "characters"},
+        "headline": "test_bits_per_character",
         "metrics": bits,
         "runs": [run],
         "preset_seed": run["seed"],

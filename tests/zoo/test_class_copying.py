@@ -5,7 +5,8 @@ from keras import ops
 
 from kerasrnn.fetching import FetchError
 from kerasrnn.text import TargetTokenizer, WordTokenizer
-from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner, class_copying
+from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner
+from kerasrnn.zoo.captioning import class_copying
 from kerasrnn.zoo.captioning.class_copying import ClassCopying
 
 WORDS = ["a", "red", "cat", "sumatran", "zebra"]

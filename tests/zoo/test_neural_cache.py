@@ -4,7 +4,8 @@ import pytest
 from keras import ops
 
 from kerasrnn.text import CharacterTokenizer
-from kerasrnn.zoo import CharLanguageModel, neural_cache
+from kerasrnn.zoo import CharLanguageModel
+from kerasrnn.zoo.language_model import neural_cache
 from kerasrnn.zoo.language_model.neural_cache import NeuralCache
 
 TEXT = "ANN. who is there? BOB. it is the cat. ANN. then let it in. " * 4

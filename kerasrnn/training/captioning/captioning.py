@@ -98,7 +98,7 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
 
     def __init__(self, config, path=None, log=print):
         require_sacrebleu()
-        super().__init__(config, log)
+        super().__init__(config, path, log)
         self.splits = load_caption_splits(config["data"], path)
         self.search = dict(config.get("evaluation", {}))
         groups = self.search.pop("groups", None)

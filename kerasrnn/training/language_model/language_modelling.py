@@ -54,7 +54,7 @@ written = answer(
 print("The " + written["text"].numpy()[0].decode())"""
 
     def __init__(self, config, path=None, log=print):
-        super().__init__(config, log)
+        super().__init__(config, path, log)
         self.tokenizer, self.splits = load_texts(
             config["data"], config["preprocessor"], path
         )

@@ -40,7 +40,7 @@ class TextClassification(TaskKind):
     }
 
     def __init__(self, config, path=None, log=print):
-        super().__init__(config, log)
+        super().__init__(config, path, log)
         self.splits = load_splits(config["data"], path)
         self.labels = list(self.splits["train"].label_names)
 

@@ -76,7 +76,7 @@ class Translation(TaskKind):
 
     def __init__(self, config, path=None, log=print):
         require_sacrebleu()
-        super().__init__(config, log)
+        super().__init__(config, path, log)
         self.splits = load_pair_splits(config["data"], path)
         self.search = dict(config.get("evaluation", {}))
         self.max_length = self.search.setdefault("max_length", 100)
