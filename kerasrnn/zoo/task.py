@@ -53,11 +53,8 @@ class Task(keras.Model):
 
     def __init__(self, *, preprocessor=None, **kwargs):
         super().__init__(**kwargs)
-        if preprocessor is not None and not callable(preprocessor):
-            raise TypeError(
-                "`preprocessor` must be callable on strings, such as a WordTokenizer; "
-                f"got {type(preprocessor).__name__}."
-            )
+        if preprocessor is not None:
+            self.check_kind_of_preprocessor(preprocessor)
         self._preprocessor = Untracked(preprocessor)
         self._traced_preprocessor = Untracked(None)
 
@@ -67,6 +64,8 @@ class Task(keras.Model):
 
     @preprocessor.setter
     def preprocessor(self, preprocessor):
+        if preprocessor is not None:
+            self.check_kind_of_preprocessor(preprocessor)
         self._preprocessor.value = preprocessor
         self._traced_preprocessor.value = None
 
@@ -76,6 +75,14 @@ class Task(keras.Model):
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
+
+    def check_kind_of_preprocessor(self, preprocessor):
+        """Raise a TypeError where the object is no preprocessor for this model."""
+        if not callable(preprocessor):
+            raise TypeError(
+                "`preprocessor` must be callable on strings, such as a WordTokenizer; "
+                f"got {type(preprocessor).__name__}."
+            )
 
     def preprocess(self, strings):
         """Token ids (B, T) of strings (B,), both tensors of TensorFlow."""
@@ -235,16 +242,15 @@ class Task(keras.Model):
                 "`preprocessor=None` and takes token ids. Attach a tokenizer: "
                 "`model.preprocessor = tokenizer`."
             )
-        # Traced once, not for every dataset: a tokenizer is hundreds of operations; but
-        # anew when it has learned another vocabulary.
         key = getattr(self.preprocessor, "trace_key", None)
-        if self._traced_preprocessor.value is None or (
-            self._traced_preprocessor.value[0] != key
-        ):
-            traced = tf.function(
+        traced = self._traced_preprocessor.value
+        if traced is None or traced[0] != key:
+            # Traced once for a vocabulary, not for every dataset: a tokenizer is
+            # hundreds of operations.
+            function = tf.function(
                 self.preprocess, input_signature=[tf.TensorSpec((None,), tf.string)]
             )
-            self._traced_preprocessor.value = (key, traced)
+            self._traced_preprocessor.value = (key, function)
         return dataset.map(
             self._map_batch, num_parallel_calls=tf.data.AUTOTUNE
         ).prefetch(tf.data.AUTOTUNE)
@@ -265,8 +271,7 @@ class Task(keras.Model):
         check_element(element_spec, name)
 
     def _map_batch(self, strings, *labels_and_weights):
-        _, traced = self._traced_preprocessor.value
-        ids = traced(strings)  # (B, T)
+        ids = self._traced_preprocessor.value[1](strings)  # (B, T)
         return (ids, *labels_and_weights) if labels_and_weights else ids
 
     @classmethod

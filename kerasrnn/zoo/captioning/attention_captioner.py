@@ -21,7 +21,8 @@ class AttentionCaptioner(ImageCaptioner):
     place is never looked at.
 
     Args:
-        target_vocabulary_size: As in `ImageCaptioner`, and so are those that follow.
+        target_vocabulary_size: How many token ids a caption may hold; 0 is padding.
+            None: as many as the preprocessor knows.
         attention_regularization: λ.
         gated: Whether a gate says how much of c_t each word needs.
         attention_units: Size of v, in which d_{t-1} and m_l meet. None: `units`.
@@ -54,7 +55,7 @@ class AttentionCaptioner(ImageCaptioner):
 
     def __init__(
         self,
-        target_vocabulary_size,
+        target_vocabulary_size: int | None = None,
         *,
         attention_regularization=1.0,
         gated=True,

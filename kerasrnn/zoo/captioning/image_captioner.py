@@ -36,6 +36,8 @@ class ImageCaptioner(DecoderTask):
 
     Args:
         target_vocabulary_size: How many token ids a caption may hold; 0 is padding.
+            None: as many as the preprocessor knows, which then also says `start_id`
+            and `end_id` where they are not given.
         encoder: What makes features of pictures: the `model` of an `ImageEncoder`. None
             for features that come from elsewhere.
         encoder_weights: "imagenet", or None for random ones.
@@ -75,7 +77,7 @@ class ImageCaptioner(DecoderTask):
 
     def __init__(
         self,
-        target_vocabulary_size,
+        target_vocabulary_size: int | None = None,
         *,
         encoder="efficientnet_lite0",
         encoder_weights="imagenet",

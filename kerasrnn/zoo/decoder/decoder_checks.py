@@ -25,6 +25,27 @@ def check_integer(name, value, least, most=None):
     )
 
 
+def check_size(name, value, least):
+    """Raises where `value` is no size, with a hint where it is a tokenizer."""
+    if callable(value):
+        raise TypeError(
+            f"`{name}` must be an integer; got a {type(value).__name__}. Pass a "
+            "tokenizer by its name: `preprocessor=tokenizer`."
+        )
+    check_integer(name, value, least)
+
+
+def of_preprocessor(name, preprocessor):
+    """What the preprocessor says of an argument that was not given."""
+    value = getattr(preprocessor, name, None)
+    if value is None:
+        raise ValueError(
+            f"`{name}` must be given where the `preprocessor` does not know it; got "
+            f"a preprocessor {preprocessor!r}."
+        )
+    return value
+
+
 def check_fraction(name, value):
     """Raises where `value` is not from 0 to below 1."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -51,7 +72,7 @@ def check_decoder(model):
         ("embedding_dim", 1),
         ("members", 1),
     ):
-        check_integer(name, getattr(model, name), least)
+        check_size(name, getattr(model, name), least)
     for name in ("start_id", "end_id"):
         # 0 is padding.
         check_integer(name, getattr(model, name), 1, model.target_vocabulary_size - 1)

@@ -53,6 +53,7 @@ class DecoderTask(Task):
 
     Args:
         target_vocabulary_size: How many token ids a target may hold; 0 is padding.
+            None: as many as the preprocessor knows; so with the two that follow.
         start_id: The token that every target begins with.
         end_id: The token that every target ends with.
         cell: "simple_rnn", "lstm" or "gru".
@@ -75,10 +76,10 @@ class DecoderTask(Task):
 
     def __init__(
         self,
-        target_vocabulary_size,
+        target_vocabulary_size: int | None = None,
         *,
-        start_id,
-        end_id,
+        start_id: int | None = None,
+        end_id: int | None = None,
         cell="gru",
         num_layers=1,
         units=256,
@@ -95,9 +96,15 @@ class DecoderTask(Task):
         super().__init__(preprocessor=preprocessor, **kwargs)
         if cell not in CELLS:
             raise ValueError(f"`cell` must be one of {', '.join(CELLS)}; got {cell!r}.")
-        self.target_vocabulary_size = target_vocabulary_size
-        self.start_id = start_id
-        self.end_id = end_id
+        given = {
+            "target_vocabulary_size": target_vocabulary_size,
+            "start_id": start_id,
+            "end_id": end_id,
+        }
+        for name, value in given.items():
+            if value is None:
+                value = checks.of_preprocessor(name, preprocessor)
+            setattr(self, name, value)
         self.cell = cell
         self.num_layers = num_layers
         self.units = units
@@ -113,7 +120,7 @@ class DecoderTask(Task):
         policy = self.dtype_policy
         self.make_source_layers()
         self.target_embedding = keras.layers.Embedding(
-            target_vocabulary_size, embedding_dim, dtype=policy
+            self.target_vocabulary_size, embedding_dim, dtype=policy
         )
         self.states_of_a_layer = 2 if cell == "lstm" else 1
         self.bridge = [
@@ -139,15 +146,28 @@ class DecoderTask(Task):
             )
         if tie_embeddings:
             self.output_bias = self.add_weight(
-                shape=(target_vocabulary_size,), name="output_bias", initializer="zeros"
+                shape=(self.target_vocabulary_size,),
+                name="output_bias",
+                initializer="zeros",
             )
         else:
-            self.projection = keras.layers.Dense(target_vocabulary_size, dtype=policy)
+            self.projection = keras.layers.Dense(
+                self.target_vocabulary_size, dtype=policy
+            )
         if scheduled_sampling is not None:
             # Not from the global seed, so that all else is drawn as without it.
             self.sampling_seed = keras.random.SeedGenerator(0)
             self.sampling_probability = keras.Variable(
                 scheduled_sampling, dtype="float32", trainable=False
+            )
+
+    def check_kind_of_preprocessor(self, preprocessor):
+        super().check_kind_of_preprocessor(preprocessor)
+        if not hasattr(preprocessor, "target_ids"):
+            raise TypeError(
+                "`preprocessor` must be a tokenizer of targets, which adds start and "
+                "end, such as a TargetTokenizer; got a "
+                f"{type(preprocessor).__name__}."
             )
 
     def make_source_layers(self):

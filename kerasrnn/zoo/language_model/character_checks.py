@@ -8,6 +8,12 @@ SPECIAL = 2
 
 def size_of_vocabulary(vocabulary_size, preprocessor):
     """As many as a model is told, or else its preprocessor knows."""
+    if callable(vocabulary_size):
+        raise TypeError(
+            "`vocabulary_size` must be an integer; got a "
+            f"{type(vocabulary_size).__name__}. Pass a tokenizer by its name: "
+            "`preprocessor=tokenizer`."
+        )
     if vocabulary_size is None and preprocessor is None:
         raise ValueError(
             "`vocabulary_size` must be given where `preprocessor` is None."

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import os
 import warnings
 
 import keras
@@ -81,6 +82,11 @@ def as_text(model, x, name) -> CharacterText:
     """A text, or documents, as ids."""
     if isinstance(x, CharacterText):
         return x
+    if isinstance(x, os.PathLike) or (isinstance(x, str) and names_a_file(x)):
+        raise ValueError(
+            f"`{name}` must be a text, not the name of a file; got {str(x)!r}. Read "
+            "the file: `pathlib.Path(...).read_text()`."
+        )
     if isinstance(x, str):
         x = [x]
     if not isinstance(x, (list, tuple)) or not all(isinstance(d, str) for d in x):
@@ -91,6 +97,17 @@ def as_text(model, x, name) -> CharacterText:
     if not any(x):
         raise ValueError(f"`{name}` must hold at least one character; got none.")
     return CharacterText.of_documents(x, tokenizer_of(model))
+
+
+def names_a_file(text):
+    """Whether a text is the name of a file that exists, with an ending."""
+    # No longer than a path may be on Linux.
+    return (
+        len(text) < 4096
+        and "\0" not in text
+        and os.path.splitext(text)[1] != ""
+        and os.path.isfile(text)
+    )
 
 
 def tokenizer_of(model):

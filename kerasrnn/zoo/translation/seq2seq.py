@@ -2,7 +2,7 @@ import keras
 from keras import ops
 
 from kerasrnn.layers import Bidirectional
-from kerasrnn.zoo.decoder.decoder_checks import check_integer
+from kerasrnn.zoo.decoder.decoder_checks import check_size, of_preprocessor
 from kerasrnn.zoo.decoder.decoder_task import CELLS, DecoderTask
 from kerasrnn.zoo.decoder.text_generation import default_max_length, generate_texts
 from kerasrnn.zoo.translation import seq2seq_checks as checks
@@ -23,7 +23,8 @@ class Seq2Seq(DecoderTask):
 
     Args:
         source_vocabulary_size: How many token ids a source may hold; 0 is padding.
-        target_vocabulary_size: The same for targets.
+            None: as many as the preprocessor knows; so with the three that follow.
+        target_vocabulary_size: How many token ids a target may hold; 0 is padding.
         start_id: The token that every target begins with.
         end_id: The token that every target ends with.
         cell: "simple_rnn", "lstm" or "gru".
@@ -62,8 +63,17 @@ class Seq2Seq(DecoderTask):
     Networks"; Cho et al. 2014.
     """
 
-    def __init__(self, source_vocabulary_size, target_vocabulary_size, **kwargs):
-        check_integer("source_vocabulary_size", source_vocabulary_size, 2)
+    def __init__(
+        self,
+        source_vocabulary_size: int | None = None,
+        target_vocabulary_size: int | None = None,
+        **kwargs,
+    ):
+        if source_vocabulary_size is None:
+            source_vocabulary_size = of_preprocessor(
+                "source_vocabulary_size", kwargs.get("preprocessor")
+            )
+        check_size("source_vocabulary_size", source_vocabulary_size, 2)
         # Before Keras's own, since the layers are made there.
         self.source_vocabulary_size = source_vocabulary_size
         super().__init__(target_vocabulary_size, **kwargs)
@@ -79,6 +89,16 @@ class Seq2Seq(DecoderTask):
             Bidirectional(CELLS[self.cell][0](self.units, **options), dtype=policy)
             for _ in range(self.num_layers)
         ]
+
+    def check_kind_of_preprocessor(self, preprocessor):
+        needed = ("target_ids", "source_vocabulary_size")
+        knows_pairs = all(hasattr(preprocessor, name) for name in needed)
+        if callable(preprocessor) and not knows_pairs:
+            raise TypeError(
+                "`preprocessor` must be a tokenizer of sources and targets, such as "
+                f"a PairTokenizer; got a {type(preprocessor).__name__}."
+            )
+        super().check_kind_of_preprocessor(preprocessor)
 
     def check_call(self, inputs):
         source_ids, target_ids = checks.check_call(inputs)

@@ -15,11 +15,14 @@ class Seq2SeqAttention(Seq2Seq):
     p(y_t) = softmax(E a_t + b)             with `tie_embeddings`
 
     Args:
-        source_vocabulary_size: As in `Seq2Seq`, and so are all that follow.
-        target_vocabulary_size: As there.
+        source_vocabulary_size: How many token ids a source may hold; 0 is padding.
+            None: as many as the preprocessor knows.
+        target_vocabulary_size: How many token ids a target may hold; 0 is padding.
+            None: as many as the preprocessor knows.
         attention: "bahdanau" or "luong".
         input_feeding: Whether a_{t-1} enters the decoder's cell.
-        **kwargs: The other arguments of `Seq2Seq`.
+        **kwargs: The other arguments of `Seq2Seq`, among them `preprocessor`, and
+            `start_id` and `end_id`, which the preprocessor says, too.
 
     Call arguments:
         inputs: `(source_ids, target_ids)`, (B, S) and (B, T); the target begins with
@@ -44,8 +47,8 @@ class Seq2SeqAttention(Seq2Seq):
 
     def __init__(
         self,
-        source_vocabulary_size,
-        target_vocabulary_size,
+        source_vocabulary_size: int | None = None,
+        target_vocabulary_size: int | None = None,
         *,
         attention="bahdanau",
         input_feeding=True,
