@@ -6,15 +6,20 @@ The shape alphabet, used in every docstring and comment:
     V vocabulary    L image locations    K beams
 """
 
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from kerasrnn.version import __version__
 
 if TYPE_CHECKING:
     from kerasrnn import (
+        catalogue,
         data,
         decoding,
         export,
+        fetching,
+        inspection,
+        kernels,
         layers,
         metrics,
         text,
@@ -25,9 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "__version__",
+    "catalogue",
     "data",
     "decoding",
     "export",
+    "fetching",
+    "inspection",
+    "kernels",
     "layers",
     "metrics",
     "text",
@@ -37,7 +46,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> ModuleType:
     # Imported on first use, so that `kerasrnn --help` does not wait for TensorFlow.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -46,5 +55,5 @@ def __getattr__(name):
     return import_module(f"{__name__}.{name}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

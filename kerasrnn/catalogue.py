@@ -7,6 +7,7 @@ import dataclasses
 import difflib
 import functools
 import json
+import os
 import pathlib
 import shlex
 import textwrap
@@ -155,7 +156,7 @@ def metric_text(metrics: dict[str, float], name: str) -> str:
     return " ± ".join(format(value, layout) for value in values)
 
 
-def training_seconds(results) -> float:
+def training_seconds(results: dict[str, Any]) -> float:
     """How long training took, the mean over the seeds of a `results.json`."""
     # The wall time of a run that went on where it was killed is that since then.
     times = [run.get("training_time_s", run["wall_time_s"]) for run in results["runs"]]
@@ -221,7 +222,7 @@ def list_presets(task: str | None = None) -> dict[str, dict[str, Any]]:
     return presets
 
 
-def find_preset(name_or_folder) -> pathlib.Path:
+def find_preset(name_or_folder: str | os.PathLike) -> pathlib.Path:
     """The folder of a trained model.
 
     Args:

@@ -305,7 +305,7 @@ def init_file_violations(tree):
             statements = [node]
         for statement in statements:
             match statement:
-                case ast.ImportFrom(module="typing"):
+                case ast.ImportFrom(module="typing" | "types"):
                     pass
                 case ast.ImportFrom() | ast.Import():
                     imported |= {a.asname or a.name for a in statement.names}
@@ -450,3 +450,86 @@ def test_importing_the_folder_of_recipes_as_a_package_is_refused():
     )
     assert result.returncode != 0
     assert "import the models from `kerasrnn.zoo`" in result.stderr
+
+
+# What a user's own type checker reads.
+
+
+EXPORTING = ("data", "decoding", "export", "fetching", "inspection", "kernels")
+EXPORTING += ("layers", "metrics", "text", "training", "vision")
+
+
+def public_functions(tree, names):
+    """(name, function) of the functions of these names, and of their classes'."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name in names:
+            yield node.name, node
+        elif isinstance(node, ast.ClassDef) and node.name in names:
+            for method in node.body:
+                if isinstance(method, ast.FunctionDef) and (
+                    method.name == "__init__" or not method.name.startswith("_")
+                ):
+                    yield f"{node.name}.{method.name}", method
+
+
+def not_annotated(function):
+    """Names of the parameters without a type, and `return` where it has none."""
+    arguments = function.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    missing = [
+        a.arg for a in every if a.annotation is None and a.arg not in ("self", "cls")
+    ]
+    return missing + ["return"] * (function.returns is None)
+
+
+def exported_names(package):
+    for node in parse(package / "__init__.py").body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="__all__")]):
+                return set(ast.literal_eval(node.value))
+    return set()
+
+
+@pytest.mark.parametrize("name", EXPORTING)
+def test_what_a_package_exports_is_annotated(name):
+    exported = exported_names(PACKAGE / name)
+    found = [
+        f"{relative(path)}:{function.lineno}: {what} lacks {', '.join(missing)}"
+        for path in sources(f"kerasrnn/{name}")
+        for what, function in public_functions(parse(path), exported)
+        if (missing := not_annotated(function))
+    ]
+    assert exported
+    assert not found, "\n".join(found)
+
+
+def test_the_catalogue_is_annotated():
+    tree = parse(PACKAGE / "catalogue.py")
+    names = {n.name for n in tree.body if not getattr(n, "name", "_").startswith("_")}
+    found = {
+        what: missing
+        for what, function in public_functions(tree, names)
+        if (missing := not_annotated(function))
+    }
+    assert not found
+
+
+def test_a_missing_annotation_is_seen():
+    text = "class A:\n    def f(self, x, *args, y: int = 1, **kwargs): ...\n"
+    ((what, function),) = public_functions(ast.parse(text), {"A"})
+    assert (what, not_annotated(function)) == ("A.f", ["x", "return"])
+    ((_, complete),) = public_functions(ast.parse("def f(x: int) -> int: ..."), {"f"})
+    assert not not_annotated(complete)
+
+
+def test_every_package_is_reachable_after_import_kerasrnn():
+    import kerasrnn
+
+    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert set(kerasrnn.__all__) == packages | {"__version__", "catalogue"}
+    for name in kerasrnn.__all__:
+        assert name in dir(kerasrnn)
+    for name in packages | {"catalogue"}:
+        assert getattr(kerasrnn, name).__name__ == f"kerasrnn.{name}"
+    with pytest.raises(AttributeError, match="no attribute 'cell'"):
+        kerasrnn.cell  # noqa: B018

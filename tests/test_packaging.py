@@ -122,7 +122,7 @@ def expected_contents():
     expected = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "kerasrnn").rglob("*")
-        if path.suffix in {".py", ".cc", ".h"}
+        if path.suffix in {".py", ".cc", ".h"} or path.name == "py.typed"
     }
     return expected | {
         "kerasrnn/zoo/recipes/" + path.relative_to(ROOT / "zoo").as_posix()
@@ -143,6 +143,7 @@ def test_the_wheel_holds_the_package_and_the_library(wheel):
 
 def test_without_a_compiler_the_wheel_is_pure_python(wheel_without):
     assert contents(wheel_without) == expected_contents()
+    assert "kerasrnn/py.typed" in contents(wheel_without)
     assert wheel_without.stem.endswith("-py3-none-any"), wheel_without.name
 
 

@@ -1,6 +1,7 @@
 """The builders of data sets, registered with TFDS where it is installed."""
 
 from importlib.util import find_spec
+from typing import Any
 
 from kerasrnn.data.train_extra import tensorflow_datasets
 
@@ -18,7 +19,12 @@ else:
         def __init__(self, *arguments, **options):
             tensorflow_datasets()
 
-    BibleEnEs = KernelC = MovieSnippets = ShakespearePlays = StampsAndEmoji = Builder
+    # The names stand for other classes above.
+    BibleEnEs: Any = Builder  # type: ignore[no-redef]
+    KernelC: Any = Builder  # type: ignore[no-redef]
+    MovieSnippets: Any = Builder  # type: ignore[no-redef]
+    ShakespearePlays: Any = Builder  # type: ignore[no-redef]
+    StampsAndEmoji: Any = Builder  # type: ignore[no-redef]
 
 __all__ = [
     "BibleEnEs",

@@ -43,7 +43,7 @@ def join_groups(reasons: Mapping[str, Iterable[Hashable]]) -> dict[str, str]:
             item = leader[item]
         return item
 
-    first = {}
+    first: dict[Hashable, str] = {}
     for item, whys in reasons.items():
         for why in whys:
             one, other = sorted((find(item), find(first.setdefault(why, item))))

@@ -168,7 +168,7 @@ def load_captions(
     nested = isinstance(features["captions"].feature, tfds.features.FeaturesDict)
     wanted = {"captions": {"text"} if nested else True}
     key = next((name for name in KEY_FEATURES if name in features), None)
-    wanted |= {n: True for n in (key, "kind", "skin_tone") if n in features}
+    wanted |= {n: True for n in (key, "kind", "skin_tone") if n and n in features}
     try:
         table = list(rows(wanted))
     except ValueError as error:
@@ -247,11 +247,11 @@ def read_captions(
     leaders = join_groups(
         {file: list(map(caption_key, some)) for file, some in captions.items()}
     )
-    names = {}
+    names: dict[str, str] = {}
     for file, some in captions.items():
         first = min(map(caption_key, some))
         names[leaders[file]] = min(first, names.get(leaders[file], first))
-    files = {split: [] for split in SPLITS}
+    files: dict[str, list[str]] = {split: [] for split in SPLITS}
     for file in captions:
         files[split_of(names[leaders[file]])].append(file)
     if empty := [split for split in SPLITS if not files[split]]:
@@ -276,7 +276,7 @@ def read_captions(
 
 def read_caption_lines(path, folder) -> dict[str, list[str]]:
     """Captions of a file's pictures, which must all be in the folder."""
-    captions = {}
+    captions: dict[str, list[str]] = {}
     inside = pathlib.Path(os.path.realpath(folder))
     for number, line in read_lines(path):
         cells = [cell.strip() for cell in line.split("\t")]

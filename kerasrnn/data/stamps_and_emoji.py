@@ -7,6 +7,7 @@ import json
 import pathlib
 import re
 import tarfile
+from collections.abc import Hashable
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +15,13 @@ import tensorflow_datasets as tfds
 
 from kerasrnn.data.caption_groups import caption_key, join_groups
 from kerasrnn.data.splits import split_of
-from kerasrnn.fetching import PackageFile, fetch_debian, fetch_npm, open_debian
+from kerasrnn.fetching import (
+    PackageFile,
+    fetch_debian,
+    fetch_npm,
+    open_debian,
+    read_member,
+)
 
 STAMPS = PackageFile(
     package="tuxpaint-stamps-default",
@@ -192,9 +199,11 @@ class Picture:
 
 def groups_of(pictures: list[Picture]) -> dict[str, str]:
     """The group of every picture, by id."""
-    reasons = {}
+    reasons: dict[str, list[tuple[str, Hashable]]] = {}
     for picture in pictures:
-        whys = [("pixels", hashlib.sha256(pixels_of(picture.png)).digest())]
+        whys: list[tuple[str, Hashable]] = [
+            ("pixels", hashlib.sha256(pixels_of(picture.png)).digest())
+        ]
         if picture.base is not None:
             whys.append(("base", picture.base))
         for captions in picture.captions.values():
@@ -240,7 +249,7 @@ def distinct(captions) -> tuple[str, ...]:
     >>> distinct(["A star.", "", "The sun.", "a star"])
     ('A star.', 'The sun.')
     """
-    kept = {}
+    kept: dict[str, str] = {}
     for caption in captions:
         if caption := " ".join(caption.split()).removeprefix("– "):
             kept.setdefault(caption_key(caption), caption)
@@ -259,7 +268,7 @@ def read_stamps(path) -> list[Picture]:
         for member in archive:
             name = member.name.removeprefix(root)
             if member.isfile() and name.endswith((".png", ".svg", ".txt")):
-                files[name] = archive.extractfile(member).read()
+                files[name] = read_member(archive, member)
     pictures = []
     for stem in sorted({name[:-4] for name in files if not name.endswith(".txt")}):
         captions = stamp_captions(files.get(f"{stem}.txt", b""))
@@ -282,13 +291,13 @@ def stamp_captions(text: bytes) -> dict[str, tuple[str, ...]]:
     {'en': ('A tire.', 'A tyre.')}
     """
     first, *others = text.decode("utf-8").split("\n")
-    captions = {language: [] for language in LANGUAGES}
-    captions["en"].append(first)
+    written: dict[str, list[str]] = {language: [] for language in LANGUAGES}
+    written["en"].append(first)
     for line in others:
         if found := re.match(r"([a-z]+)(_[A-Z]+)?\.utf8=(.*)", line):
-            if found[1] in captions:
-                captions[found[1]].append(found[3])
-    captions = {language: distinct(some) for language, some in captions.items()}
+            if found[1] in written:
+                written[found[1]].append(found[3])
+    captions = {language: distinct(some) for language, some in written.items()}
     return {language: some for language, some in captions.items() if some}
 
 
@@ -329,17 +338,17 @@ def read_emoji(pictures_path, labels_path) -> list[Picture]:
         for member in archive:
             path = pathlib.PurePath(member.name)
             if path.match("img/google/64/*.png"):
-                contents = archive.extractfile(member).read()
+                contents = read_member(archive, member)
                 png[plain_code(path.stem)] = with_opacity(contents)
             elif path.match("package/emoji.json"):
-                for entry in json.load(archive.extractfile(member)):
+                for entry in json.loads(read_member(archive, member)):
                     names[plain_code(entry["unified"])] = entry["name"].lower()
-    captions = {code: {} for code in png}
+    captions: dict[str, dict[str, tuple[str, ...]]] = {code: {} for code in png}
     bases = {}
     with tarfile.open(labels_path) as archive:
         for language in LANGUAGES:
-            data = archive.extractfile(f"package/{language}/data.json")
-            for entry in json.load(data):
+            data = read_member(archive, f"package/{language}/data.json")
+            for entry in json.loads(data):
                 code = plain_code(entry["hexcode"])
                 for variant in (entry, *entry.get("skins", ())):
                     one = plain_code(variant["hexcode"])
@@ -347,8 +356,8 @@ def read_emoji(pictures_path, labels_path) -> list[Picture]:
                     said = [variant["label"]]
                     if language == "en":
                         said.append(names.get(one, ""))
-                    if one in captions and (said := distinct(said)):
-                        captions[one][language] = said
+                    if one in captions and (kept := distinct(said)):
+                        captions[one][language] = kept
     return [
         Picture(
             f"emoji/{code}",

@@ -155,7 +155,7 @@ def read_tsv(path: str | os.PathLike) -> dict[str, Examples]:
             out empty.
     """
     columns = ["label", "text"]
-    found = []  # (label, text)
+    found: list[tuple[str, str]] = []  # (label, text)
     for number, line in read_lines(path):
         if not line.strip():
             continue
@@ -176,7 +176,7 @@ def read_tsv(path: str | os.PathLike) -> dict[str, Examples]:
             f"{path} must hold 2 to 100 different labels; got {len(names)}. Each line "
             f"is {'<tab>'.join(columns)}."
         )
-    rows = {split: [] for split in SPLITS}
+    rows: dict[str, list] = {split: [] for split in SPLITS}
     for label, text in found:
         rows[split_of(text)].append((label, text))
     if empty := [split for split in SPLITS if not rows[split]]:

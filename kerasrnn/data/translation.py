@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,7 @@ class TextPairs:
             left_out=self.left_out + int((~kept).sum()),
         )
 
-    def batches(self, order):
+    def batches(self, order: Any) -> Any:
         """A `tf.data.Dataset` of (sources, targets) string batches.
 
         Args:
@@ -182,7 +183,7 @@ def read_pairs(
         ValueError: the file is not like this (it says in which line), or a split came
             out empty.
     """
-    rows = {split: [] for split in SPLITS}
+    rows: dict[str, list[tuple[str, str]]] = {split: [] for split in SPLITS}
     for number, line in read_lines(path):
         cells = line.split("\t")
         if not any(cell.strip() for cell in cells):
@@ -203,7 +204,7 @@ def read_pairs(
         split: TextPairs(
             np.array([source for source, _ in part], dtype=object),
             np.array([target for _, target in part], dtype=object),
-            tuple(languages),
+            (languages[0], languages[1]),
         ).not_empty()
         for split, part in rows.items()
     }

@@ -55,12 +55,12 @@ def call_step(step, token_ids, carried: CarriedState, tensors):
             f"{type(result).__name__}"
             + (f" of {len(result)}." if isinstance(result, (tuple, list)) else ".")
         )
-    logits, state, *alignments = result
+    logits, state, *others = result
     if len(logits.shape) != 2:
         raise ValueError(
             f"`step` must return logits (batch, vocabulary); got {logits.shape}."
         )
-    alignments = alignments[0] if alignments else None
+    alignments = others[0] if others else None
     return ops.cast(logits, "float32"), alignments, carried.unpack(state)
 
 

@@ -65,7 +65,7 @@ class KerasHubSearch:
     [[2, 3, 4], [3, 4, 0]]
     """
 
-    def __init__(self, sampler: Callable):
+    def __init__(self, sampler: Callable) -> None:
         if not callable(sampler):
             raise TypeError(
                 "`sampler` must be callable, as those of keras_hub.samplers are; got "

@@ -8,6 +8,7 @@ from kerasrnn.fetching.package_file import (
     cache_directory,
     fetch,
 )
+from kerasrnn.fetching.tar_member import read_member
 
 __all__ = [
     "FetchError",
@@ -17,4 +18,5 @@ __all__ = [
     "fetch_debian",
     "fetch_npm",
     "open_debian",
+    "read_member",
 ]

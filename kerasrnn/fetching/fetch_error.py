@@ -33,7 +33,7 @@ class FetchError(OSError):
     Addresses in the message are shown without name, password and query.
     """
 
-    def __init__(self, message: str):
+    def __init__(self, message: str) -> None:
         super().__init__(without_credentials(message))
 
 

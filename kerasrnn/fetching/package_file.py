@@ -15,6 +15,7 @@ import sys
 import tempfile
 import urllib.parse
 import urllib.request
+from typing import Any
 
 from kerasrnn.fetching.fetch_error import FetchError, why, without_credentials
 
@@ -74,8 +75,8 @@ def fetch(
     directory.mkdir(parents=True, exist_ok=True)
     settings = pip_settings()
     reasons = []
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=directory) as part:
-        part = pathlib.Path(part) / file.filename
+    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=directory) as folder:
+        part = pathlib.Path(folder) / file.filename
         with _session(settings) as session:
             for source in _sources(settings):
                 reason = _try(source, file, part, session)
@@ -211,10 +212,15 @@ def download(address: str, part: pathlib.Path, session) -> None:
 
     with session.get(address, stream=True, timeout=TIMEOUT) as answer:
         answer.raise_for_status()
-        size = answer.headers.get("Content-Length", "")
-        size = int(size) if size.isdecimal() else None
+        told = answer.headers.get("Content-Length", "")
+        size = int(told) if told.isdecimal() else None
         # `disable=None`: no bar where standard error is not a terminal.
-        bar = {"desc": part.name, "unit": "B", "unit_scale": True, "leave": False}
+        bar: dict[str, Any] = {
+            "desc": part.name,
+            "unit": "B",
+            "unit_scale": True,
+            "leave": False,
+        }
         with tqdm(total=size, disable=None, **bar) as done, open(part, "wb") as file:
             for block in answer.iter_content(1 << 16):
                 file.write(block)

@@ -1,6 +1,7 @@
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from kerasrnn.inspection.figure_style import BLUE, ORANGE, QUIET, new_figure, save
 from kerasrnn.inspection.glyphs import LONGEST_LABEL, drawable
@@ -10,7 +11,7 @@ KEYS = ("low", "high", "sentences", "bleu")
 
 
 def bleu_by_length_figure(
-    results: Mapping[str, Sequence[Mapping[str, float | None]]], path: str | os.PathLike
+    results: Mapping[str, Sequence[Mapping[str, Any]]], path: str | os.PathLike
 ) -> pathlib.Path:
     """Draw how the quality of translations depends on the length of sentences.
 

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,7 +48,7 @@ def caption_attention_figure(
     path: str | os.PathLike | None = None,
     *,
     grid: tuple[int, int] | None = None,
-):
+) -> Any:
     """Draw a picture, and for every word of its caption where in it the model looked.
 
     A word's picture is grey where the word got no attention and as it is where the

@@ -5,6 +5,7 @@ import html
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -35,7 +36,7 @@ def caption_gallery_figure(
     references: Sequence[str] | Sequence[Sequence[str]],
     hypotheses: Sequence[str],
     path: str | os.PathLike | None = None,
-):
+) -> Any:
     """Draw a page of pictures, each with a true caption and the generated one.
 
     Args:
@@ -183,11 +184,13 @@ def write_gallery(
     """
     pictures = list(pictures)
     references = check_references(references, hypotheses, len(pictures))
-    scores = [None] * len(pictures) if scores is None else list(scores)
-    if len(scores) != len(pictures):
+    shown: list[float | None] = [None] * len(pictures)
+    if scores is not None:
+        shown = list(scores)
+    if len(shown) != len(pictures):
         raise ValueError(
             f"`scores` must hold a number for each of the {len(pictures)} pictures; "
-            f"got {len(scores)}."
+            f"got {len(shown)}."
         )
     parts = [
         PAGE.format(
@@ -201,7 +204,7 @@ def write_gallery(
     parts += [
         entry(*item, number)
         for number, item in enumerate(
-            zip(pictures, references, hypotheses, scores, strict=True)
+            zip(pictures, references, hypotheses, shown, strict=True)
         )
     ]
     parts.append("</main>\n</body>\n</html>\n")

@@ -172,7 +172,8 @@ def find_cells(
         name: why for name, a in features.items() if (why := unfit(a, cut)) is not None
     }
     features = {name: a for name, a in features.items() if name not in left_out}
-    chosen, judged = [], []
+    chosen: list[tuple] = []
+    judged: list[tuple] = []
     first, second, skipped = parted(documents, cut, warm_up)
     of_numbers = [name for name, a in features.items() if a.dtype != bool]
     for name in of_numbers:  # The median leaves enough on either side: see `unfit`.
@@ -195,7 +196,7 @@ def find_cells(
             for name in list(arrays):
                 found = unit_scores(arrays.pop(name)[skip:], events, numbers)
                 scores.append((number, name, *found))
-    units = [
+    units: list[tuple[int, str, int]] = [
         (layer, name, unit)
         for layer, name, auc, _ in chosen
         for unit in range(len(auc))
@@ -219,7 +220,7 @@ def find_cells(
                 "AUC" if is_event else "|r|",
                 float(chance + signs[k] * held[k]),
                 float(chance + abs(choice[k])),
-                *units[k],
+                *units[int(k)],  # its layer, name and number
                 int(signs[k]),
             )
             for k in np.argsort(-abs(choice), kind="stable")[:best]

@@ -337,7 +337,9 @@ def laid_out(text, values, width) -> list:
     >>> laid_out("a\n\tb", [1, 2, 3, 4], 4)
     [[('a', 1), ('↵', 2)], [(' ', 3), (' ', 3), (' ', 3), (' ', 3)], [('b', 4)]]
     """
-    rows, row, column = [], [], 0
+    rows: list[list] = []
+    row: list = []
+    column = 0
 
     def add(character, value):
         if width is not None and len(row) == width:

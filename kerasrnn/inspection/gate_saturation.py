@@ -114,7 +114,7 @@ def gate_saturation_figure(
 
     Reference: Karpathy et al. 2016, figure 3.
     """
-    if not isinstance(recordings, dict):
+    if isinstance(recordings, Recording):
         recordings = {"": recordings}
     if not recordings:
         raise ValueError("`recordings` must hold one recording or more; got none.")

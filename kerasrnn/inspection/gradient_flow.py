@@ -1,6 +1,6 @@
 """How much of the last step's error reaches the steps before it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -32,7 +32,7 @@ class GradientFlow(NamedTuple):
 
 
 def gradient_flow(
-    model: keras.Model, batch, *, loss_step=-1, loss=None
+    model: keras.Model, batch: Any, *, loss_step: int | None = -1, loss: Any = None
 ) -> GradientFlow:
     """Measure ‖∂L/∂h_t‖, the gradient that reaches the state of every step.
 

@@ -1,6 +1,6 @@
 """Vanishing, exploding, clipping, and what gates can do: measured on new layers."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -41,8 +41,8 @@ def gradient_flow_study(
     *,
     units: int = 32,
     steps: int = 100,
-    values=(0.5, 1.0, 2.0),
-    gate_biases=(0.0, 1.0, 3.0, 6.0),
+    values: Any = (0.5, 1.0, 2.0),
+    gate_biases: Any = (0.0, 1.0, 3.0, 6.0),
     clipnorm: float = 1.0,
     learning_rate: float = 0.05,
     training_steps: int = 150,

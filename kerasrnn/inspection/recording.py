@@ -1,6 +1,7 @@
 """What every unit of a character model did at every character of a text."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -35,7 +36,7 @@ class Recording:
     Recording of 3 characters; layer 0, gru: hidden (3 units)
     """
 
-    def __init__(self, text, layers, families):
+    def __init__(self, text: Any, layers: Any, families: Any) -> None:
         self.text, self.layers, self.families = text, layers, families
         for number, arrays in enumerate(layers):
             for name, array in arrays.items():
@@ -45,7 +46,7 @@ class Recording:
                         f"({len(text)}, ·); got {name!r} of shape {array.shape}."
                     )
 
-    def unit(self, name, *, layer, unit) -> np.ndarray:
+    def unit(self, name: str, *, layer: int, unit: int) -> np.ndarray:
         """The activations (T,) of one unit; ValueError where there is none."""
         if not 0 <= layer < len(self.layers):
             raise ValueError(
@@ -134,7 +135,7 @@ def record(
     documents = check_text(text)
     layers = recurrent_layers_of(model)
     families = [family_of(layer) for layer in layers]
-    names = check_names(names, families)
+    wanted = check_names(names, families)
     if dtype not in ("float16", "float32"):
         raise ValueError(f"`dtype` must be 'float16' or 'float32'; got {dtype!r}.")
     for name, value, least in (("streams", streams, 1), ("warm_up", warm_up, 0)):
@@ -147,7 +148,7 @@ def record(
         {
             name: np.empty((total, layer.cell.units), dtype)
             for name in NAMES[family]
-            if name in names
+            if name in wanted
         }
         for layer, family in zip(layers, families, strict=True)
     ]

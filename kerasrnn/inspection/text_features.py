@@ -33,7 +33,7 @@ IF = re.compile(r"\bif\s*\(")
 HEAD = re.compile(r"\s*(?:if|for|while|switch|\w*for_each\w*)\s*\(")
 
 
-def text_features(text: str | Sequence[str], kind=None) -> dict:
+def text_features(text: str | Sequence[str], kind: str | None = None) -> dict:
     r"""Say of every character of a text what it is inside of, and how deep.
 
     The value at a character is what a reader knows who has just read it: an opening
@@ -157,7 +157,7 @@ def prose(text) -> dict:
 def c_source(text) -> dict:
     """Comments, strings, nesting and conditions."""
     size = len(text)
-    spans = {"comment": [], "string": [], "character": []}
+    spans: dict[str | None, list] = {"comment": [], "string": [], "character": []}
     for match in TOKEN.finditer(text):
         # A comment to the end of the line, or of the text, has no closing mark.
         closed = match[0][:2] != "//" and match[0][-1] in "/\"'"

@@ -4,6 +4,7 @@ import contextlib
 import contextvars
 import types
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 
@@ -57,7 +58,7 @@ def use_kernel(name: str) -> Iterator[None]:
 
 
 def choose_kernel(
-    recurrence: Recurrence, sequences, mask
+    recurrence: Recurrence, sequences: Any, mask: Any
 ) -> tuple[types.ModuleType, dict[str, str]]:
     """The first kernel that accepts, and why each one before it declined.
 

@@ -60,7 +60,8 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
     outputs, alignments, states = FedDecoder(recurrence, x.shape[1]).run(
         x, initial_state
     )
-    if recurrence.attention.returns_alignments:
+    attention = recurrence.attention
+    if attention is not None and attention.returns_alignments:
         outputs = tf.concat([outputs, alignments], -1)
     y = outputs[-1]
     if not recurrence.return_sequences:

@@ -19,6 +19,7 @@ import functools
 import inspect
 import os
 import pathlib
+from typing import Any
 
 import keras
 
@@ -85,8 +86,8 @@ def _guard(layer: str):
 
 
 @functools.cache
-def _load() -> tuple[_Library | None, str | None]:
-    """The operations, or None and the reason."""
+def _load() -> tuple[Any, str | None]:
+    """A `_Library`, or None and the reason why there is none."""
     if keras.backend.backend() != "tensorflow":
         return None, "it needs the TensorFlow backend"
     if not _LIBRARY.exists():

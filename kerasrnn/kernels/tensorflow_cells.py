@@ -145,8 +145,8 @@ class SimpleRNN(Cell):
     """h' = φ(x W + h U + b)."""
 
     gates = "φ"
-    residuals = (1,)
-    deltas = (1,)
+    residuals: tuple[int, ...] = (1,)
+    deltas: tuple[int, ...] = (1,)
 
     def forward(self, x, states, w, u, *b):
         (h,) = states

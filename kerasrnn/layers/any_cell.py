@@ -2,6 +2,7 @@
 
 import inspect
 import numbers
+from typing import Any
 
 import keras
 from keras import ops, tree
@@ -23,6 +24,9 @@ def keras_dropout_protocol() -> type:
     """
     bases = keras.layers.LSTMCell.__mro__
     return next((b for b in bases if b.__name__ == "DropoutRNNCell"), object)
+
+
+KerasDropoutProtocol: Any = keras_dropout_protocol()
 
 
 def check_is_cell(name: str, cell) -> None:

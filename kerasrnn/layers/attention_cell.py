@@ -6,12 +6,12 @@ from keras import ops, tree
 
 from kerasrnn.kernels import Attention
 from kerasrnn.layers.any_cell import (
+    KerasDropoutProtocol,
     as_list,
     cell_output_size,
     check_is_cell,
     draw_dropout_masks,
     initial_states,
-    keras_dropout_protocol,
     reset_dropout_masks,
     run_step,
     takes,
@@ -30,7 +30,7 @@ from kerasrnn.layers.attention_layer import AttentionLayer, standardize_memory
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
-class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
+class AttentionCell(keras.layers.Layer, KerasDropoutProtocol):
     """A cell that looks at a memory at every step: the decoder of a translator.
 
     With `attend="after"` the cell's own output h_t asks (Luong et al.):
@@ -124,7 +124,7 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         kernel_initializer: Initializer = "glorot_uniform",
         kernel_regularizer: Regularizer = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         check_is_cell("cell", cell)
         if not isinstance(attention, AttentionLayer):
@@ -164,8 +164,8 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
         self.return_alignments = flag("return_alignments", return_alignments)
         self.kernel_initializer = keras_object("kernel_initializer", kernel_initializer)
         self.kernel_regularizer = keras_object("kernel_regularizer", kernel_regularizer)
-        self._memory_size = None
-        self.input_size = None  # of a step, known when the cell is built
+        self._memory_size: Any = None  # known when the cell is built
+        self.input_size: Any = None  # of a step, known when the cell is built
 
     @property
     def state_size(self) -> list:
@@ -189,7 +189,8 @@ class AttentionCell(keras.layers.Layer, keras_dropout_protocol()):
             )
         batch, size = input_shape[0], cell_output_size(self.cell)
         self._memory_size = memory_shape[-1]
-        self.input_size = self._step_size = input_shape[-1]
+        self.input_size = input_shape[-1]
+        self._step_size = self.input_size
         if self.input_feeding:
             self._step_size += self.attention_layer_size
         if self.attend == "before":

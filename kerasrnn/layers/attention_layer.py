@@ -30,7 +30,8 @@ class AttentionLayer(keras.layers.Layer):
     """
 
     supports_masking = True
-    query_size = memory_size = None  # known when the layer is built
+    query_size: Any = None
+    memory_size: Any = None  # known when the layer is built
 
     def __call__(self, query: Tensor, memory: Tensor, *args: Any, **kwargs: Any):
         check_real(self, "query", query)

@@ -84,7 +84,7 @@ class BahdanauAttention(AttentionLayer):
         kernel_regularizer: Regularizer = None,
         kernel_constraint: Constraint = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         units = positive_integer("units", units)
         super().__init__(**kwargs)
         self.units = units

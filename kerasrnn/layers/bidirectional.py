@@ -67,7 +67,7 @@ class Bidirectional(keras.layers.Bidirectional):
         weights: list | None = None,
         backward_layer: keras.layers.Layer | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(
             layer,
             merge_mode=merge_mode,
@@ -124,14 +124,18 @@ class Bidirectional(keras.layers.Bidirectional):
         """
         if not self.stateful:
             raise AttributeError("Layer must be stateful.")
-        half = None if states is None else len(states) // 2
-        if half is not None and len(states) != 2 * half:
+        if states is None:
+            self.forward_layer.reset_state(None, rows)
+            self.backward_layer.reset_state(None, rows)
+            return
+        half = len(states) // 2
+        if len(states) != 2 * half:
             raise ValueError(
                 f"`states` of layer {self.name!r} must be the forward layer's and then "
                 f"the backward layer's, as many of each; got {len(states)}."
             )
-        self.forward_layer.reset_state(None if half is None else states[:half], rows)
-        self.backward_layer.reset_state(None if half is None else states[half:], rows)
+        self.forward_layer.reset_state(states[:half], rows)
+        self.backward_layer.reset_state(states[half:], rows)
 
     reset_states = reset_state
 

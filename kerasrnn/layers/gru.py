@@ -118,7 +118,7 @@ class GRU(RecurrentLayer):
         reset_after: bool = True,
         use_cudnn: bool | str = "auto",
         **kwargs: Any,
-    ):
+    ) -> None:
         cell = GRUCell(
             units,
             activation=activation,

@@ -88,7 +88,7 @@ class GRUCell(RecurrentCell):
         reset_after: bool = True,
         seed: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(
             units,
             activation=activation,

@@ -118,7 +118,7 @@ class LSTM(RecurrentLayer):
         unroll: bool = False,
         use_cudnn: bool | str = "auto",
         **kwargs: Any,
-    ):
+    ) -> None:
         cell = LSTMCell(
             units,
             activation=activation,

@@ -89,7 +89,7 @@ class LSTMCell(RecurrentCell):
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(
             units,
             activation=activation,

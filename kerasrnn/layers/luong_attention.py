@@ -79,7 +79,7 @@ class LuongAttention(AttentionLayer):
         kernel_regularizer: Regularizer = None,
         kernel_constraint: Constraint = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         if score not in SCORES:
             raise ValueError(f"`score` must be one of {SCORES}; got {score!r}.")
         if units is not None and score != "concat":

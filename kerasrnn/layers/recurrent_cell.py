@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasrnn.layers.any_cell import keras_dropout_protocol
+from kerasrnn.layers.any_cell import KerasDropoutProtocol
 from kerasrnn.layers.arguments import (
     Activation,
     Constraint,
@@ -32,7 +32,7 @@ class _DropoutMasks(threading.local):
     of_states = None
 
 
-class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
+class RecurrentCell(keras.layers.Layer, KerasDropoutProtocol):
     """A cell with a kernel W, a recurrent kernel U, a bias b and dropout.
 
     The arguments are those of `SimpleRNNCell`, `LSTMCell` and `GRUCell`. Dropout masks
@@ -97,7 +97,7 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
         self.implementation = 1 if self.recurrent_dropout else int(implementation)
         self.seed = seed_or_none(seed)
         self.seed_generator = keras.random.SeedGenerator(seed=self.seed)
-        self.state_size = self.units
+        self.state_size: Any = self.units
         self.output_size = self.units
         self._masks = _DropoutMasks()
 
@@ -116,7 +116,7 @@ class RecurrentCell(keras.layers.Layer, keras_dropout_protocol()):
             regularizer=self.recurrent_regularizer,
             constraint=self.recurrent_constraint,
         )
-        self.bias = None
+        self.bias: Any = None
         if self.use_bias:
             self.bias = self.add_weight(
                 shape=self.bias_shape,

@@ -60,5 +60,7 @@ class RecurrentLayer(RNN):
         return {**self.cell.get_config(), **config}
 
     @classmethod
-    def from_config(cls, config: dict) -> "RecurrentLayer":
+    def from_config(
+        cls, config: dict, custom_objects: dict | None = None
+    ) -> "RecurrentLayer":
         return cls(**config)

@@ -114,7 +114,7 @@ class RNN(keras.layers.Layer):
         unroll: bool = False,
         zero_output_for_mask: bool = False,
         **kwargs: Any,
-    ):
+    ) -> None:
         if isinstance(cell, (list, tuple)):
             cell = StackedRNNCells(cell, dtype=kwargs.get("dtype"))
         check_is_cell("cell", cell)
@@ -176,7 +176,7 @@ class RNN(keras.layers.Layer):
     @property
     def output_size(self) -> int:
         """Size of one step's output."""
-        size = cell_output_size(self.cell)
+        size: Any = cell_output_size(self.cell)
         size = size[0] if self.returns_alignments else size
         if not is_integer(size):
             raise ValueError(
@@ -197,7 +197,8 @@ class RNN(keras.layers.Layer):
     @property
     def state_dtype(self) -> str:
         """The dtype in which the cell computes, which may not be the layer's."""
-        return getattr(self.cell, "compute_dtype", self.compute_dtype)
+        dtype: Any = getattr(self.cell, "compute_dtype", self.compute_dtype)
+        return dtype
 
     def get_initial_state(self, batch_size: int | Tensor) -> States:
         """The states before the first step of `batch_size` rows: zeros, mostly."""
@@ -236,7 +237,8 @@ class RNN(keras.layers.Layer):
         batch, steps = sequences_shape[:2]
         rows = (batch, steps) if self.return_sequences else (batch,)
         output_shape = (*rows, self.output_size)
-        alignments = [(*rows, memory_shape[1])] if self.returns_alignments else []
+        places = None if memory_shape is None else memory_shape[1]
+        alignments = [(*rows, places)] if self.returns_alignments else []
         if not self.return_state:
             return (output_shape, *alignments) if alignments else output_shape
         states = tree.map_structure(lambda n: (batch, n), list(self.state_size))
@@ -296,7 +298,7 @@ class RNN(keras.layers.Layer):
         self,
         inputs: Tensor,
         states: States | None = None,
-        memory: Tensor | dict | None = None,
+        memory: Any = None,
     ) -> tuple[Tensor | list, States]:
         """One step with the state in the caller's hands.
 

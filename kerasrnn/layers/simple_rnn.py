@@ -105,7 +105,7 @@ class SimpleRNN(RecurrentLayer):
         unroll: bool = False,
         seed: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         cell = SimpleRNNCell(
             units,
             activation=activation,

@@ -76,7 +76,7 @@ class SimpleRNNCell(RecurrentCell):
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(
             units,
             activation=activation,

@@ -6,12 +6,12 @@ import keras
 from keras import tree
 
 from kerasrnn.layers.any_cell import (
+    KerasDropoutProtocol,
     as_list,
     cell_output_size,
     check_is_cell,
     draw_dropout_masks,
     initial_states,
-    keras_dropout_protocol,
     reset_dropout_masks,
     run_step,
     takes,
@@ -24,7 +24,7 @@ from kerasrnn.layers.arguments import (
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
-class StackedRNNCells(keras.layers.Layer, keras_dropout_protocol()):
+class StackedRNNCells(keras.layers.Layer, KerasDropoutProtocol):
     """Cells, one on top of the other, as one cell.
 
     y_1, s_1' = cell_1(x, s_1)        y_k, s_k' = cell_k(y_{k-1}, s_k)
@@ -55,7 +55,7 @@ class StackedRNNCells(keras.layers.Layer, keras_dropout_protocol()):
     Reference: `keras.layers.StackedRNNCells`.
     """
 
-    def __init__(self, cells: list | tuple, **kwargs: Any):
+    def __init__(self, cells: list | tuple, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(cells, (list, tuple)) or not cells:
             raise ValueError(

@@ -1,6 +1,6 @@
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def cider_d(
     hypotheses: Sequence[str],
     references: Sequence[str] | Sequence[Sequence[str]],
     *,
-    document_frequencies=None,
+    document_frequencies: Any = None,
 ) -> CiderD:
     """How near captions are to what people say of a picture, rare words first.
 
@@ -103,7 +103,8 @@ def count_documents(
     >>> counts["a",], counts["cat",], counts["a", "dog"], documents
     (2, 1, 1, 2)
     """
-    counts, documents = Counter(), 0
+    counts: Counter = Counter()
+    documents = 0
     for of_picture in references:
         counts.update({gram for text in of_picture for gram in ngrams(text)})
         documents += 1

@@ -1,6 +1,7 @@
 """Metrics over the tokens of sequences, which do not count padding."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -57,14 +58,16 @@ class MaskedAccuracy(_TokenMean):
     0.5
     """
 
-    def __init__(self, name="accuracy", *, pad_id=0, dtype=None):
+    def __init__(
+        self, name: str = "accuracy", *, pad_id: int = 0, dtype: Any = None
+    ) -> None:
         super().__init__(name, pad_id=pad_id, dtype=dtype)
 
-    def values(self, y_true, y_pred):
+    def values(self, y_true: Any, y_pred: Any) -> Any:
         best = ops.argmax(y_pred, axis=-1)
         return ops.cast(best, y_true.dtype) == y_true
 
-    def result(self):
+    def result(self) -> Any:
         return self.mean()
 
 
@@ -88,15 +91,17 @@ class Perplexity(_TokenMean):
     4.0
     """
 
-    def __init__(self, name="perplexity", *, pad_id=0, dtype=None):
+    def __init__(
+        self, name: str = "perplexity", *, pad_id: int = 0, dtype: Any = None
+    ) -> None:
         super().__init__(name, pad_id=pad_id, dtype=dtype)
 
-    def values(self, y_true, y_pred):
+    def values(self, y_true: Any, y_pred: Any) -> Any:
         logits = ops.cast(y_pred, self.dtype)
         y_true = ops.cast(y_true, "int32")
         return ops.sparse_categorical_crossentropy(y_true, logits, from_logits=True)
 
-    def result(self):
+    def result(self) -> Any:
         return ops.exp(self.mean())
 
 
@@ -120,8 +125,10 @@ class BitsPerCharacter(Perplexity):
     2.0
     """
 
-    def __init__(self, name="bits_per_character", *, pad_id=0, dtype=None):
+    def __init__(
+        self, name: str = "bits_per_character", *, pad_id: int = 0, dtype: Any = None
+    ) -> None:
         super().__init__(name, pad_id=pad_id, dtype=dtype)
 
-    def result(self):
+    def result(self) -> Any:
         return self.mean() / math.log(2)

@@ -26,14 +26,15 @@ def learn_byte_pairs(counts: dict[bytes, int], number: int) -> list[bytes]:
     """
     words = [[bytes([byte]) for byte in word] for word in counts]
     weights = list(counts.values())
-    frequency, places = collections.Counter(), collections.defaultdict(set)
+    frequency: collections.Counter[tuple[bytes, bytes]] = collections.Counter()
+    places: dict[tuple[bytes, bytes], set[int]] = collections.defaultdict(set)
     for index, word in enumerate(words):
         for pair in itertools.pairwise(word):
             frequency[pair] += weights[index]
             places[pair].add(index)
     heap = [(-count, pair) for pair, count in frequency.items()]
     heapq.heapify(heap)
-    pieces = {}  # ordered, and each once
+    pieces: dict[bytes, None] = {}  # ordered, and each once
     while heap and len(pieces) < number:
         count, pair = heapq.heappop(heap)
         if -count != frequency[pair]:  # it has changed since it was put there
@@ -109,6 +110,7 @@ def _shown(char):
 def as_bytes(text: str) -> bytes:
     """The piece that `as_text` shows."""
     parts = re.split("<0x([0-9A-F]{2})>", text)
-    parts[::2] = [part.replace(SPACE, " ").encode() for part in parts[::2]]
-    parts[1::2] = [bytes.fromhex(part) for part in parts[1::2]]
-    return b"".join(parts)
+    return b"".join(
+        bytes.fromhex(part) if place % 2 else part.replace(SPACE, " ").encode()
+        for place, part in enumerate(parts)
+    )

@@ -105,7 +105,7 @@ class CharacterStreams:
     [False, True]
     """
 
-    def __init__(self, text: CharacterText, batch_size: int, chunk: int = 100):
+    def __init__(self, text: CharacterText, batch_size: int, chunk: int = 100) -> None:
         self.text = text
         self.batch_size = check_integer("batch_size", batch_size, 1)
         self.chunk = check_integer("chunk", chunk, 1)

@@ -77,7 +77,7 @@ class CharacterTokenizer(Tokenizer):
         max_tokens: int | None = None,
         characters: str | None = None,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         if vocabulary is not None and characters is not None:
             raise ValueError("`characters` must be None where `vocabulary` is given.")
@@ -220,7 +220,7 @@ class CharacterTokenizer(Tokenizer):
         self._check_vocabulary()
         return sorted(set(text) - set(self._tokens))
 
-    def call(self, strings):
+    def call(self, strings: Any) -> Any:
         strings = self.check_strings(strings)
         if strings.shape.rank == 0:
             return self.call(strings[None])[0]
@@ -241,7 +241,7 @@ class CharacterTokenizer(Tokenizer):
         characters = tf.gather(shown, ids)  # (B, T)
         return tf.strings.reduce_join(characters, axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "max_tokens": self.max_tokens,

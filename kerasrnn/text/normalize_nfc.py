@@ -2,6 +2,7 @@
 
 import functools
 import unicodedata
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -190,7 +191,7 @@ def _compose(strings):
     return tf.strings.unicode_encode(composed, "UTF-8")
 
 
-def normalize_nfc(strings) -> tf.Tensor:
+def normalize_nfc(strings: Any) -> tf.Tensor:
     r"""Normalises UTF-8 strings to Unicode form C, so that é is one é.
 
     The whole of UAX #15: canonical decomposition, canonical order of the marks,

@@ -56,7 +56,7 @@ class PairTokenizer(StringLayer):
     (7, 8)
     """
 
-    def __init__(self, source: Any, target: Any = None, **kwargs):
+    def __init__(self, source: Any, target: Any = None, **kwargs) -> None:
         super().__init__(**kwargs)
         check_tokenizer("source", source)
         self.source = source
@@ -121,7 +121,7 @@ class PairTokenizer(StringLayer):
         """The number that every target ends with."""
         return self._writer.end_id
 
-    def call(self, strings):
+    def call(self, strings: Any) -> Any:
         if strings.shape.rank == 0:
             return self.call(strings[None])[0]
         return with_end(self.source.call(strings), marks(self.source)[1])
@@ -147,7 +147,7 @@ class PairTokenizer(StringLayer):
         """The token of each number of targets (B, T), "" for padding."""
         return self._writer.target_tokens(ids)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         serialize = keras.saving.serialize_keras_object
         same = self.target is self.source
         return {
@@ -157,7 +157,7 @@ class PairTokenizer(StringLayer):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> "PairTokenizer":
         config = dict(config)
         for name in ("source", "target"):
             if config[name] is not None:

@@ -107,10 +107,10 @@ class SubwordTokenizer(Tokenizer):
         add_start: bool = False,
         add_end: bool = False,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         marks = int(add_start) + int(add_end)
-        self.max_tokens = check_integer("max_tokens", max_tokens, FIRST_PIECE)
+        self.max_tokens: Any = check_integer("max_tokens", max_tokens, FIRST_PIECE)
         self.max_length = check_integer("max_length", max_length, 1 + marks, none=True)
         self.lowercase = lowercase
         self.add_start = add_start
@@ -155,11 +155,11 @@ class SubwordTokenizer(Tokenizer):
             data: list or array of strings, or a tf.data dataset of strings (batched
                 or not).
         """
-        words = collections.Counter()
+        counts: collections.Counter[bytes] = collections.Counter()
         for batch in batches_of_strings(data):
-            words.update(self.split(tf.reshape(batch, [-1])).values.numpy().tolist())
+            counts.update(self.split(tf.reshape(batch, [-1])).values.numpy().tolist())
         # In one order, whatever the order of the texts.
-        words = {word: words[word] for word in sorted(words)}
+        words = {word: counts[word] for word in sorted(counts)}
         pieces = learn_byte_pairs(words, self.max_tokens - FIRST_PIECE)
         texts = [as_text(piece) for piece in [*BYTES, *pieces]]
         self.set_vocabulary([*SPECIAL, *texts])
@@ -199,7 +199,7 @@ class SubwordTokenizer(Tokenizer):
             return tf.zeros_like(lengths)
         return tf.maximum(lengths - self._room, 0)
 
-    def call(self, strings):
+    def call(self, strings: Any) -> Any:
         strings = self.check_strings(strings)
         if strings.shape.rank == 0:
             return self.call(strings[None])[0]
@@ -226,7 +226,7 @@ class SubwordTokenizer(Tokenizer):
         # A model may give bytes that are no text.
         return tf.strings.strip(tf.strings.unicode_transcode(text, "UTF-8", "UTF-8"))
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "vocabulary": self._tokens and list(self._tokens),

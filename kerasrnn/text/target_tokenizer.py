@@ -36,7 +36,7 @@ class TargetTokenizer(StringLayer):
     [b'a cat']
     """
 
-    def __init__(self, target: Any, **kwargs):
+    def __init__(self, target: Any, **kwargs) -> None:
         super().__init__(**kwargs)
         check_tokenizer("target", target)
         self.target = target
@@ -74,7 +74,7 @@ class TargetTokenizer(StringLayer):
         """The number that every target ends with."""
         return marks(self.target)[1]
 
-    def call(self, strings):
+    def call(self, strings: Any) -> Any:
         if strings.shape.rank == 0:
             return self.call(strings[None])[0]
         ids = self.target.call(strings)
@@ -98,12 +98,12 @@ class TargetTokenizer(StringLayer):
         ids = check_ids(ids, self.target_vocabulary_size)
         return tf.gather(tf.constant(tokens_with_marks(self.target)), ids)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         target = keras.saving.serialize_keras_object(self.target)
         return {**super().get_config(), "target": target}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> "TargetTokenizer":
         target = keras.saving.deserialize_keras_object(config["target"])
         return cls(**{**config, "target": target})
 

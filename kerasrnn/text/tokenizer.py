@@ -62,7 +62,7 @@ class Tokenizer(StringLayer):
 
     OPTIONS: tuple[str, ...] = ()
 
-    _tokens = None
+    _tokens: Any = None
     _version = 0
 
     @property

@@ -110,7 +110,7 @@ class WordTokenizer(Tokenizer):
         max_length: int | None = 256,
         lowercase: bool = True,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self.max_tokens = check_integer("max_tokens", max_tokens, 3, none=True)
         self.max_length = check_integer("max_length", max_length, 1, none=True)
@@ -155,7 +155,7 @@ class WordTokenizer(Tokenizer):
             data: list or array of strings, or a tf.data dataset of strings
                 (batched or not).
         """
-        counts = collections.Counter()
+        counts: collections.Counter[bytes] = collections.Counter()
         for batch in batches_of_strings(data):
             counts.update(self.split(tf.reshape(batch, [-1])).values.numpy().tolist())
         # UTF-8 bytes sort as code points do.
@@ -194,7 +194,7 @@ class WordTokenizer(Tokenizer):
             return tf.zeros_like(lengths)
         return tf.maximum(lengths - self.max_length, 0)
 
-    def call(self, strings):
+    def call(self, strings: Any) -> Any:
         strings = self.check_strings(strings)
         if strings.shape.rank == 0:
             return self.call(strings[None])[0]
@@ -217,7 +217,7 @@ class WordTokenizer(Tokenizer):
             text = tf.strings.regex_replace(text, pattern, replacement)
         return tf.strings.strip(text)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "vocabulary": self._tokens,

@@ -61,9 +61,9 @@ class Checkpoints:
             self.folder / STATE_FILE, json.dumps({"checkpoints": entries}, indent=2)
         )
         kept = {entry["file"] for entry in entries}
-        for file in self.folder.glob("step-*"):
-            if file.name not in kept:
-                file.unlink()
+        for path in self.folder.glob("step-*"):
+            if path.name not in kept:
+                path.unlink()
 
     def load(self):
         """Arrays and state of the newest sound checkpoint; None where there is none.

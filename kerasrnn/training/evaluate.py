@@ -1,6 +1,7 @@
 import json
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 from kerasrnn.catalogue import list_recipes, load_recipe
 from kerasrnn.training.kinds import kind_of
@@ -8,7 +9,7 @@ from kerasrnn.zoo import Task
 
 
 def evaluate(
-    model_name: str, data=None, log: Callable[[str], object] = print
+    model_name: str, data: Any = None, log: Callable[[str], object] = print
 ) -> dict[str, float]:
     """Judge a trained model, and tell the user how good it is.
 

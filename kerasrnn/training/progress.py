@@ -66,9 +66,10 @@ class ProgressLine(keras.callbacks.Callback):
 
     def numbers(self, logs: dict[str, float] | None) -> str:
         """The metrics that are shown, side by side."""
-        parts = []
+        parts: list[str] = []
+        logs = logs or {}
         for key, layout in self.shown.items():
-            if key in (logs or {}):
+            if key in logs:
                 dot = " · " if key == "val_loss" else "  "
                 parts.append((dot if parts else "") + layout.format(logs[key]))
         return "".join(parts)

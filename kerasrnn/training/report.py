@@ -122,8 +122,8 @@ def publish(run, *, force: bool = False) -> Recipe:
             f"{run} was trained with another {' and '.join(changed)} than the recipe "
             f"{recipe.name} has now."
         )
-    if recipe.results is not None and not force:
-        name = recipe.headline
+    name = recipe.headline
+    if recipe.results is not None and name is not None and not force:
         new, old = ({name: r["metrics"][name]} for r in (results, recipe.results))
         worse = new[name] < old[name]
         if lower_is_better(name):

@@ -1,5 +1,6 @@
 import dataclasses
 import time
+from typing import Any
 
 import keras
 import numpy as np
@@ -107,7 +108,7 @@ def resumable_fit(
                 f"{patience!r} and {average_checkpoints!r}."
             )
     model.optimizer.build(model.trainable_variables)
-    state = {
+    state: dict[str, Any] = {
         "epoch": 0,
         "step": 0,
         "waited": 0,
@@ -117,7 +118,7 @@ def resumable_fit(
     }
     # Of the epochs in state["best_epochs"], the best first; with `average_from` the
     # mean so far, alone.
-    best_weights = []
+    best_weights: list[list[np.ndarray]] = []
     # The weights of the last epoch are kept where nothing says which are better.
     kept = average_checkpoints
     if patience is None and average_checkpoints == 1:

@@ -177,7 +177,8 @@ class TaskKind:
 
 def metric_names(recipe: Recipe) -> list[str]:
     """Names of the metrics of a recipe's results, without those of their spread."""
-    return [name for name in recipe.results["metrics"] if not name.endswith("_std")]
+    metrics = (recipe.results or {})["metrics"]
+    return [name for name in metrics if not name.endswith("_std")]
 
 
 def example_of(recipe: Recipe, default: str = "a text of your own") -> str:

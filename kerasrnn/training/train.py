@@ -6,6 +6,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from kerasrnn.catalogue import Recipe, load_recipe, predict_command
 from kerasrnn.inspection import require_matplotlib
@@ -23,8 +24,8 @@ MAX_SEED = 2**32 - 1
 def train(
     recipe: Recipe | str,
     *,
-    output=None,
-    data=None,
+    output: Any = None,
+    data: Any = None,
     seeds: Sequence[int] | None = None,
     epochs: int | None = None,
     restart: bool = False,

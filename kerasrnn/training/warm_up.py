@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -21,7 +23,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
     [0.025, 0.05, 0.1, 0.1, 0.05, 0.0]
     """
 
-    def __init__(self, after, steps: int):
+    def __init__(self, after: Any, steps: int) -> None:
         super().__init__()
         if steps < 1:
             raise ValueError(f"`steps` must be a positive integer; got {steps!r}.")
@@ -35,11 +37,11 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
             step < self.steps, rising, self.after(ops.maximum(step - self.steps, 0))
         )
 
-    def get_config(self):
+    def get_config(self) -> dict:
         after = keras.optimizers.schedules.serialize(self.after)
         return {"after": after, "steps": self.steps}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> "WarmUp":
         after = keras.optimizers.schedules.deserialize(config["after"])
         return cls(after, config["steps"])

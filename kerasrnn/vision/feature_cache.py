@@ -9,6 +9,7 @@ import pathlib
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
+from typing import Any
 
 import keras
 import numpy as np
@@ -56,10 +57,10 @@ def features_of(
     >>> features_of(encoder, [np.zeros((9, 5), "uint8")], verbose=0).shape
     (1, 49, 1280)
     """
-    if isinstance(images, list | tuple) or getattr(images, "ndim", 0) == 4:
-        images = list(images)
-    else:
-        images = [images]
+    several: Any = images
+    if not isinstance(images, list | tuple) and getattr(images, "ndim", 0) != 4:
+        several = [images]
+    images = list(several)
     if names is None:
         names = [f"`images[{i}]`" for i in range(len(images))]
     batch_size = max(1, min(batch_size, len(images)))

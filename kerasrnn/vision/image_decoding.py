@@ -9,6 +9,7 @@ import pathlib
 import re
 from collections.abc import Iterable, Sequence
 from concurrent import futures
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -25,7 +26,7 @@ from kerasrnn.vision.white_canvas import WHITE, on_white
 # can hold gigabytes.
 MAX_PIXELS = 64 * 2**20
 # A path, the bytes of a file, or pixels.
-Picture = str | os.PathLike | bytes | np.ndarray
+Picture: TypeAlias = str | os.PathLike | bytes | np.ndarray
 FORMATS = "PNG, JPEG, GIF, BMP or WebP"
 # What tells a file of each kind, what reads its header, and what decodes the rest.
 KINDS = {

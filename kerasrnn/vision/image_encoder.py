@@ -3,7 +3,9 @@
 import contextlib
 import dataclasses
 import functools
+from collections.abc import Callable
 from concurrent import futures
+from typing import Any
 
 import keras
 import numpy as np
@@ -120,8 +122,8 @@ class ImageEncoder(keras.layers.Layer):
             raise ValueError(f'`weights` must be "imagenet" or None; got {weights!r}.')
         self.model = model
         self.initial_weights = weights
-        self.backbone = None
-        self._predict_on_batch = None
+        self.backbone: Any = None  # made by `build`
+        self._predict_on_batch: Callable | None = None
 
     @property
     def image_size(self) -> int:
@@ -149,7 +151,7 @@ class ImageEncoder(keras.layers.Layer):
         self.backbone = _untraced(lambda: _backbone(self.model, weights))
         self.backbone.trainable = self.trainable
 
-    def call(self, images, training: bool = False):
+    def call(self, images: Any, training: bool = False) -> Any:
         x = ops.cast(images, "float32")
         if self.model != EFFICIENTNET_LITE0:
             # On PyTorch, Keras's own function writes into what it is given.
@@ -174,7 +176,7 @@ class ImageEncoder(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], self.locations, self.dim)
 
-    def compute_output_spec(self, images, training=False):
+    def compute_output_spec(self, images: Any, training: bool = False) -> Any:
         shape = self.compute_output_shape(images.shape)
         return keras.KerasTensor(shape, dtype="float32")
 

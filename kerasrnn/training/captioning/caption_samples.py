@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 
 
@@ -18,12 +20,20 @@ class CaptionSamples(keras.callbacks.Callback):
     >>> callbacks = [samples]  # for `model.fit(..., callbacks=callbacks)`
     """
 
-    def __init__(self, pictures, references, *, every: int = 1, log=print, **search):
+    def __init__(
+        self,
+        pictures: Any,
+        references: Any,
+        *,
+        every: int = 1,
+        log: Any = print,
+        **search,
+    ) -> None:
         super().__init__()
         self.pictures, self.references = pictures, list(references)
         self.every, self.log, self.search = every, log, search
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if (epoch + 1) % self.every:
             return
         found = self.model.generate(self.pictures, verbose=0, **self.search)

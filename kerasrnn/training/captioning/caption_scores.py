@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -30,18 +32,20 @@ class CaptionScores(keras.callbacks.Callback):
     >>> callbacks = [scores, stop]  # for `model.fit(..., callbacks=callbacks)`
     """
 
-    def __init__(self, pictures, references, *, groups=None, **search):
+    def __init__(
+        self, pictures: Any, references: Any, *, groups: Any = None, **search
+    ) -> None:
         super().__init__()
         require_sacrebleu()
         self.pictures, self.references = pictures, list(references)
         self.groups = groups or {"all": np.arange(len(self.references))}
         self.search = search
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if logs is not None:
             logs |= self.measure(self.model)
 
-    def measure(self, model) -> dict[str, float]:
+    def measure(self, model: Any) -> dict[str, float]:
         """`val_cider_d`, `val_bleu_4` and the CIDEr-D of each group."""
         found = model.generate(self.pictures, verbose=0, **self.search)
         scores = scores_of_groups(found, self.references, self.groups)

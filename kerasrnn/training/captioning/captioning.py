@@ -515,10 +515,10 @@ def evaluation_captions(data: dict | None, path=None):
     if path is None:
         images = _captions(data, "test")
         return images.select(np.flatnonzero(~np.array(images.variants, bool)))
-    parts = read_captions(path).values()
+    parts = list(read_captions(path).values())
 
     def read():
         return itertools.chain.from_iterable(part.read() for part in parts)
 
-    columns = (sum((getattr(p, n) for p in parts), ()) for n in COLUMNS)
-    return CaptionedImages(*columns, read)
+    keys, captions, kinds = (sum((getattr(p, n) for p in parts), ()) for n in COLUMNS)
+    return CaptionedImages(keys, captions, kinds, read)

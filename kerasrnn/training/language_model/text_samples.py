@@ -1,4 +1,5 @@
 import pathlib
+from typing import Any
 
 import keras
 
@@ -38,15 +39,15 @@ class TextSamples(keras.callbacks.Callback):
 
     def __init__(
         self,
-        path,
+        path: Any,
         *,
-        steps=None,
+        steps: Any = None,
         prompt: str = "",
         length: int = 300,
         temperature: float = 0.8,
         seed: int = 1,
-        log=None,
-    ):
+        log: Any = None,
+    ) -> None:
         super().__init__()
         if steps is None:
             steps = [0, *(n * 10**k for k in range(1, 9) for n in (1, 3))]
@@ -55,18 +56,18 @@ class TextSamples(keras.callbacks.Callback):
         self.prompt = prompt
         self.options = {"length": length, "temperature": temperature, "seed": seed}
         self.log = log
-        self.step = None
+        self.step = 0  # set anew where training begins
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self.step = int(self.model.optimizer.iterations)
         if self.step == 0:
             self.write()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: Any, logs: dict | None = None) -> None:
         self.step += 1
         self.write()
 
-    def write(self):
+    def write(self) -> None:
         """Writes a sample where this step is one of those chosen."""
         if self.step not in self.steps:
             return

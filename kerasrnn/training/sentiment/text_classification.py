@@ -311,6 +311,7 @@ def evaluation_examples(labels, data: dict | None, path=None):
     from kerasrnn.data import load_text_classification, read_tsv
 
     if path is None:
+        data = data or {}
         return load_text_classification(
             data["name"], data.get("splits", {}).get("test", "test")
         )

@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 
 from kerasrnn.training.translation.translation_scores import translate_texts
@@ -21,14 +23,20 @@ class TranslationSamples(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, sources, references, *, max_length: int = 100, log=print, **search
-    ):
+        self,
+        sources: Any,
+        references: Any,
+        *,
+        max_length: int = 100,
+        log: Any = print,
+        **search,
+    ) -> None:
         super().__init__()
         self.sources, self.references = list(sources), list(references)
         self.search = {"max_length": max_length, **search}
         self.log = log
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         found = translate_texts(self.model, self.sources, **self.search)
         for line in sample_lines(self.sources, self.references, found):
             self.log(line)

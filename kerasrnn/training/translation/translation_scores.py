@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -29,17 +31,19 @@ class TranslationScores(keras.callbacks.Callback):
     >>> callbacks = [scores, stop]  # for `model.fit(..., callbacks=callbacks)`
     """
 
-    def __init__(self, sources, references, *, max_length: int = 100, **search):
+    def __init__(
+        self, sources: Any, references: Any, *, max_length: int = 100, **search
+    ) -> None:
         super().__init__()
         require_sacrebleu()
         self.sources, self.references = list(sources), list(references)
         self.search = {"max_length": max_length, **search}
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if logs is not None:
             logs |= self.measure(self.model)
 
-    def measure(self, model) -> dict[str, float]:
+    def measure(self, model: Any) -> dict[str, float]:
         """`val_bleu` and `val_chrf` of a model."""
         found = translate_texts(model, self.sources, **self.search)
         scores = translation_scores(found, self.references)

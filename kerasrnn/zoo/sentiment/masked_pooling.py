@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from keras import ops
@@ -46,7 +48,11 @@ class MaskedPooling(keras.layers.Layer):
     """
 
     def __init__(
-        self, modes: str | list = "max", *, bidirectional: bool = False, **kwargs
+        self,
+        modes: str | Sequence[str] = "max",
+        *,
+        bidirectional: bool = False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.supports_masking = True

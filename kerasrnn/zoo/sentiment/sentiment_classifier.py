@@ -99,15 +99,15 @@ class SentimentClassifier(Task):
         ):
             if not isinstance(value, (int, np.integer)) or value < 1:
                 raise ValueError(f"`{name}` must be a positive integer; got {value!r}.")
-        for name, value in (
+        for name, rate in (
             ("word_dropout", word_dropout),
             ("embedding_dropout", embedding_dropout),
             ("dropout", dropout),
             ("recurrent_dropout", recurrent_dropout),
         ):
-            if not 0 <= value < 1:
+            if not 0 <= rate < 1:
                 raise ValueError(
-                    f"`{name}` must be at least 0 and below 1; got {value!r}."
+                    f"`{name}` must be at least 0 and below 1; got {rate!r}."
                 )
         if isinstance(labels, str) or len(labels) < 2:
             raise ValueError(f"`labels` must name two or more classes; got {labels!r}.")
