@@ -9,8 +9,14 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kerasrnn.text import CharacterStreams, CharacterText, CharacterTokenizer
+from kerasrnn.text import (
+    CharacterStreams,
+    CharacterText,
+    CharacterTokenizer,
+    WordTokenizer,
+)
 from kerasrnn.zoo import CharLanguageModel
+from kerasrnn.zoo.language_model import character_texts
 
 TEXT = "the cat sat on the mat, the dog lay in the fog. " * 6
 
@@ -59,7 +65,7 @@ def test_long_texts_are_scored_in_pieces_with_the_state_carried(monkeypatch):
     model = new_model(num_layers=1)
     texts = [TEXT, TEXT[5:40], TEXT[:130]]
     whole = model.score(texts)
-    monkeypatch.setattr("kerasrnn.zoo.language_model.character_texts.AT_ONCE", 64)
+    monkeypatch.setattr(character_texts, "AT_ONCE", 64)
     for expected, found in zip(whole, model.score(texts), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
@@ -137,6 +143,50 @@ def test_evaluating_a_dataset_leaves_what_training_carries():
     model.evaluate(data, verbose=0)
     for variable, value in zip(model.carried, before, strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(variable), value)
+
+
+def dataset_of(model, text, batch_size):
+    characters = CharacterText.of_documents([text], model.preprocessor)
+    streams = CharacterStreams(characters, batch_size, 10)
+    return streams.dataset(range(len(streams)))
+
+
+def test_a_dataset_is_evaluated_by_a_model_that_is_new_or_had_other_rows(tmp_path):
+    model = new_model("gru", num_layers=1)
+    one, two = (dataset_of(model, TEXT[:100], rows) for rows in (1, 2))
+    # Two streams: each begins with a state of zeros.
+    ids = model.preprocessor.encode(TEXT[:100]).astype("int32")
+    before = np.concatenate([[0], ids[:-1]]).reshape(2, 50)
+    p = ops.convert_to_numpy(ops.log_softmax(model(before)))
+    chosen = np.take_along_axis(p, ids.reshape(2, 50, 1), axis=2)
+    expected = [model.evaluate(TEXT[:100])["loss"], -np.mean(chosen)]
+    for data, value in zip((one, two), expected, strict=True):
+        found = model.evaluate(data, verbose=0)
+        assert found["loss"] == pytest.approx(value, rel=1e-5)
+        assert found["bits_per_character"] == pytest.approx(value / np.log(2), rel=1e-5)
+        assert model.carried == []
+    model.fit(TEXT, batch_size=4, verbose=0)
+    carried = [ops.convert_to_numpy(v) for v in model.carried]
+    value = model.evaluate(TEXT[:100])["loss"]
+    assert model.evaluate(one, verbose=0)["loss"] == pytest.approx(value, rel=1e-5)
+    for variable, before in zip(model.carried, carried, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(variable), before)
+    history = model.fit(TEXT, batch_size=4, validation_data=one, epochs=2, verbose=0)
+    value = model.evaluate(TEXT[:100])["loss"]
+    assert history.history["val_loss"][-1] == pytest.approx(value, rel=1e-5)
+    model.save_to_preset(tmp_path)
+    loaded = CharLanguageModel.from_preset(tmp_path)
+    value = loaded.evaluate(TEXT[:100])["loss"]
+    assert loaded.evaluate(one, verbose=0)["loss"] == pytest.approx(value, rel=1e-5)
+
+
+def test_rows_that_no_state_is_carried_for_are_named():
+    model = new_model(num_layers=1)
+    ids, fresh = np.ones((2, 5), "int32"), np.ones(2, bool)
+    with pytest.raises(ValueError, match=r"the 0 rows .*; got 2.*`model.carry\(2\)`"):
+        model((ids, fresh))
+    model.carry(2)
+    np.testing.assert_allclose(model((ids, fresh)), model(ids), atol=1e-6)
 
 
 def test_validation_text_is_judged_after_every_epoch():
@@ -295,6 +345,67 @@ def test_wrong_texts(x, error, message):
         new_model().fit(x)
 
 
+def test_names_of_files_are_no_texts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "book").write_text("the cat")
+    (tmp_path / "books").mkdir()
+    model = new_model(num_layers=1)
+    names = ["book", "no such book.TXT", "books/", str(tmp_path / "book")]
+    for name in [*names, names[:2]]:
+        for wrong in (
+            lambda name: model.fit(name, verbose=0),
+            lambda name: model.evaluate(name),
+            lambda name: model.fit(TEXT, validation_data=name, verbose=0),
+        ):
+            with pytest.raises(
+                ValueError, match=r"not the name of a file; got '.*read"
+            ):
+                wrong(name)
+    with pytest.raises(TypeError, match=r"`x` must be the text itself.*read_text\("):
+        model.fit(tmp_path / "book", verbose=0)
+    with pytest.raises(TypeError, match=r"`text` must be a string .* got PosixPath"):
+        model.score(tmp_path / "book")
+    # The text, two lines, or a name among documents are texts.
+    text = CharacterText.of_documents(["book"], model.preprocessor)
+    mean = -np.mean(model.score("book"))
+    assert model.evaluate(text)["loss"] == pytest.approx(mean, rel=1e-6)
+    for texts in ("the book\nbook.txt", ["book", "the cat"]):
+        assert np.isfinite(model.evaluate(texts)["loss"])
+
+
+def test_tokenizers_are_passed_by_name_and_fit():
+    tokenizer = CharacterTokenizer("helo")
+    with pytest.raises(TypeError, match=r"got a CharacterTokenizer.*`preprocessor="):
+        CharLanguageModel(tokenizer)
+    with pytest.raises(ValueError, match="must be the preprocessor's, 6; got 9"):
+        CharLanguageModel(9, preprocessor=tokenizer)
+    with pytest.raises(TypeError, match=r"be a CharacterTokenizer.*got WordTokenizer"):
+        CharLanguageModel(preprocessor=WordTokenizer(["the", "cat"]))
+    assert CharLanguageModel(6, preprocessor=tokenizer, units=4).vocabulary_size == 6
+
+
+def test_callbacks_may_be_a_tuple():
+    model, seen = new_model(num_layers=1), []
+    callback = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(logs["val_loss"])
+    )
+    options = {"validation_data": "the cat", "callbacks": (callback,), "verbose": 0}
+    history = model.fit(TEXT, **options).history
+    assert seen == history["val_loss"]
+
+
+def test_prompts_of_any_number_and_length_are_read_in_pieces(trained, monkeypatch):
+    prompts = [TEXT[k : 2 * k + 1] for k in range(0, 100, 9)] + ["", "t"]
+    expected = [trained.generate(p, length=9, temperature=0) for p in prompts]
+    drawn = trained.generate(prompts, length=9, seed=4)
+    monkeypatch.setattr(character_texts, "ROWS", 4)
+    monkeypatch.setattr(character_texts, "AT_ONCE", 32)
+    assert trained.generate(prompts, length=9, temperature=0) == expected
+    assert trained.generate(prompts, length=9, seed=4) == drawn
+    found = trained.generate(prompts, length=9, sampler=likeliest)
+    assert found == expected
+
+
 def test_other_wrong_use():
     model = new_model()
     with pytest.raises(ValueError, match="`y` must be None"):
@@ -379,6 +490,38 @@ def test_an_exported_model_writes_scores_and_steps(trained, tmp_path):
     np.testing.assert_allclose(found["step"], expected, atol=1e-5)
     assert found["score"][1][3:] == [0.0] * 4
     assert found["drawn"][0] == found["drawn"][1] != found["drawn"][2]
+
+
+@pytest.mark.slow
+def test_a_model_of_ids_is_exported(tmp_path):
+    import tensorflow as tf
+
+    model = CharLanguageModel(9, units=5, num_layers=1, cell="gru")
+    served = tf.saved_model.load(str(model.export(tmp_path))).signatures
+    ids = np.array([[2, 3, 4, 5], [6, 7, 0, 0]], "int32")
+    found = served["score"](ids=tf.constant(ids))
+    p = ops.convert_to_numpy(ops.log_softmax(model(np.pad(ids, [[0, 0], [1, 0]]))))
+    expected = np.take_along_axis(p[:, :-1], ids[:, :, None], 2)[..., 0] * (ids > 0)
+    np.testing.assert_allclose(found["log_probabilities"], expected, atol=1e-5)
+    assert found["lengths"].numpy().tolist() == [4, 2]
+    state, steps = tf.zeros((1, 5)), []
+    for c in [0, 2, 3]:
+        found = served["step"](ids=tf.constant([c], tf.int32), state_0_0=state)
+        state = found["state_0_0"]
+        steps.append(found["log_probabilities"].numpy()[0])
+    np.testing.assert_allclose(steps, p[0, :3], atol=1e-5)
+    options = {"length": 3, "temperature": 0.0, "seed": 1}
+    options = {name: tf.constant(value) for name, value in options.items()}
+    written = served["generate"](ids=tf.constant(ids), **options)["ids"].numpy()
+    for row, text in zip(written, ([2, 3, 4, 5], [6, 7]), strict=True):
+        for c in row:
+            logits = ops.convert_to_numpy(model(np.array([[0, *text]])))[0, -1]
+            assert c == 2 + np.argmax(logits[2:])
+            text = [*text, c]
+    # No row at all.
+    none = tf.zeros((0, 3), tf.int32)
+    assert served["generate"](ids=none, **options)["ids"].shape == (0, 3)
+    assert served["score"](ids=none)["log_probabilities"].shape == (0, 3)
 
 
 def test_a_preset_keeps_all_characters(tmp_path):

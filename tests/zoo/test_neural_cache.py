@@ -5,7 +5,7 @@ from keras import ops
 
 from kerasrnn.text import CharacterTokenizer
 from kerasrnn.zoo import CharLanguageModel
-from kerasrnn.zoo.language_model import neural_cache
+from kerasrnn.zoo.language_model import character_texts, neural_cache
 from kerasrnn.zoo.language_model.neural_cache import NeuralCache
 
 TEXT = "ANN. who is there? BOB. it is the cat. ANN. then let it in. " * 4
@@ -78,6 +78,66 @@ def test_pieces_remember_what_the_whole_does(pieces):
     np.testing.assert_allclose(np.concatenate(found, 1), whole, atol=1e-5)
     for mine, theirs in zip(state, expected, strict=True):
         np.testing.assert_allclose(array(mine), array(theirs), atol=1e-6)
+
+
+def test_what_is_read_without_probabilities_is_remembered_too():
+    cache = NeuralCache(11, 4.0)
+    logits, outputs, ids = moments(30)
+    for mask in (None, np.arange(30)[None] < np.array([[30], [17]])):
+        _, expected = cache(logits, outputs, ids, state_of(cache), mask=mask)
+        found = cache.read(outputs, ids, state_of(cache), mask)
+        for mine, theirs in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(array(mine), array(theirs))
+
+
+def test_it_reserves_no_more_than_is_read():
+    cache = NeuralCache(2000, 4.0)
+    text = moments(30)
+    state = cache.initial_state(2, 3, length=30)
+    assert [tuple(x.shape) for x in state] == [(2, 30, 3), (2, 30)]
+    found, _ = cache(*text, state)
+    np.testing.assert_allclose(found, cache(*text, state_of(cache))[0], atol=1e-6)
+    assert cache.initial_state(2, 3, length=9000)[1].shape == (2, 2000)
+
+
+def test_many_prompts_are_read_in_groups(monkeypatch):
+    model = new_model(cache_size=64)
+    prompts = [TEXT[k : k + 1 + 13 * k % 90] for k in range(20)]
+    expected = [model.generate(p, length=9, temperature=0) for p in prompts]
+    scores = [model.score(p) for p in prompts]
+    reserved, own = [], model.initial_states
+
+    def initial_states(*arguments):
+        states = own(*arguments)
+        reserved.append(tuple(states[-1][0].shape))
+        return states
+
+    monkeypatch.setattr(model, "initial_states", initial_states, raising=False)
+    assert model.generate(prompts, length=9, temperature=0) == expected
+    assert reserved == [(20, 64, 12)]
+    model.generate("ANN.", length=3)
+    assert reserved.pop() == (1, 4, 12)
+    reserved.clear()
+    monkeypatch.setattr(character_texts, "REMEMBERED", 5 * 64 * 12)
+    monkeypatch.setattr(character_texts, "AT_ONCE", 64)
+    assert model.generate(prompts, length=9, temperature=0) == expected
+    assert reserved == [(4, 64, 12)] * 5
+    for mine, theirs in zip(model.score(prompts), scores, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-4)
+    assert max(np.prod(shape) for shape in reserved) <= 5 * 64 * 12
+
+
+@pytest.mark.parametrize("floatx", ["float64", "float16"])
+def test_it_counts_in_float32_whatever_keras_computes_in(floatx):
+    cache, text = NeuralCache(11, 4.0), moments(30)
+    expected, _ = cache(*text, state_of(cache))
+    keras.config.set_floatx(floatx)
+    try:
+        found, _ = cache(*text, state_of(cache))
+    finally:
+        keras.config.set_floatx("float32")
+    assert array(found).dtype == "float32"
+    np.testing.assert_allclose(array(found), array(expected), atol=1e-6)
 
 
 def test_what_a_mask_hides_is_not_remembered():
@@ -167,35 +227,100 @@ def test_it_writes_as_a_stream_does_and_is_kept_by_presets(tmp_path):
     assert loaded.count_params() == new_model(cache_size=0).count_params()
 
 
-@pytest.mark.slow
-def test_an_exported_model_remembers(tmp_path):
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
     import tensorflow as tf
 
-    model = new_model()
-    model.export(tmp_path / "export")
-    served = tf.saved_model.load(str(tmp_path / "export")).signatures
-    score = served["score"](text=tf.constant([TEXT]))["log_probabilities"][0]
-    np.testing.assert_allclose(score, model.score(TEXT), atol=1e-4)
-    states = {
-        f"state_{i}_{j}": tf.convert_to_tensor(state)
-        for i, of_layer in enumerate(model.initial_states(1))
-        for j, state in enumerate(of_layer)
+    model = new_model(num_layers=1)
+    folder = model.export(tmp_path_factory.mktemp("export"))
+    return model, tf.saved_model.load(str(folder))
+
+
+def stepped(step, text, states, **options):
+    """Probabilities (V - 2,) before each character, and what came last."""
+    import tensorflow as tf
+
+    found = []
+    for c in text:
+        states = step(character=tf.constant([c]), **states, **options)
+        states = dict(states)
+        states.pop("characters")
+        found.append(np.exp(states.pop("log_probabilities")[0]))
+    return np.array(found), states
+
+
+def of_model(model, text, states, **options):
+    found = []
+    for c in text:
+        ids = model.preprocessor.encode(c) if c else [0]
+        logits, states = model.step(np.array(ids), states, **options)
+        found.append(array(ops.softmax(logits))[0, 2:])
+    return np.array(found), states
+
+
+def test_an_exported_step_is_small_and_its_cache_asks_what_to_remember(served):
+    import tensorflow as tf
+
+    model, module = served
+    signatures, text = module.signatures, ["", *TEXT[:40]]
+    names = {"state_0_0", "state_0_1"}
+    _, inputs = signatures["step"].structured_input_signature
+    assert {*inputs} == {"character", *names}
+    assert {*signatures["step"].structured_outputs} == {
+        "log_probabilities",
+        "characters",
+        *names,
     }
-    found, before = [], ""
-    for c in TEXT[:50]:
-        answer = served["step"](character=tf.constant([before]), **states)
-        shown = [c.decode() for c in answer.pop("characters").numpy()]
-        p = answer.pop("log_probabilities")
-        found.append(float(p[0, shown.index(c)]))
-        states, before = answer, c
-    # Padding and unknown are left out there.
-    np.testing.assert_allclose(found, model.score(TEXT[:50]), atol=0.3)
-    assert served["generate"](
-        text=tf.constant(["ANN."]),
-        length=tf.constant(9),
-        temperature=tf.constant(0.0),
-        seed=tf.constant(1),
-    )["text"][0].numpy().decode() == model.generate("ANN.", length=9, temperature=0)
+    zeros = {name: tf.zeros((1, 12)) for name in names}
+    plain, after = stepped(signatures["step"], text, zeros)
+    expected, _ = of_model(model, text, model.initial_states(1)[:1])
+    expected /= expected.sum(-1, keepdims=True)
+    np.testing.assert_allclose(plain / plain.sum(-1, keepdims=True), expected, 1e-4)
+
+    room = {
+        "cache_keys": tf.zeros((1, 30, 12)),
+        "cache_characters": tf.zeros((1, 30), tf.int32),
+    }
+    step = signatures["step_with_cache"]
+    told, after_told = stepped(step, text, zeros | room, remember=tf.constant([True]))
+    expected, states = of_model(model, text, model.initial_states(1))
+    np.testing.assert_allclose(told, expected, atol=1e-5)
+    assert np.abs(told - plain).max() > 0.05
+    untold, after = stepped(step, text, zeros | room, remember=tf.constant([False]))
+    np.testing.assert_allclose(untold, plain, atol=1e-5)
+    assert not np.any(after["cache_keys"]) and not np.any(after["cache_characters"])
+    # What the model writes after a text is no evidence.
+    found, _ = stepped(step, "ANN. it", after_told, remember=tf.constant([False]))
+    expected, _ = of_model(model, "ANN. it", states, remember=False)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    # In less room it remembers less.
+    room = {name: value[:, :5] for name, value in room.items()}
+    _, after = stepped(step, text, zeros | room, remember=tf.constant([True]))
+    ids = model.preprocessor.encode(TEXT[35:40])
+    assert after["cache_characters"].numpy()[0].tolist() == ids.tolist()
+
+
+def test_an_exported_model_remembers_what_it_is_asked_to_go_on_with(served):
+    import tensorflow as tf
+
+    model, module = served
+    signatures = module.signatures
+    texts = tf.constant([TEXT, "ANN.", ""])
+    score = signatures["score"](text=texts)["log_probabilities"]
+    np.testing.assert_allclose(score[0], model.score(TEXT), atol=1e-4)
+    np.testing.assert_allclose(score[1, :4], model.score("ANN."), atol=1e-4)
+    options = {"length": 9, "temperature": 0.0, "seed": 1}
+    options = {name: tf.constant(value) for name, value in options.items()}
+    found = signatures["generate"](text=texts, **options)["text"].numpy()
+    expected = model.generate([TEXT, "ANN.", ""], length=9, temperature=0)
+    assert [text.decode() for text in found] == expected
+    # No row at all.
+    none = tf.zeros((0,), tf.string)
+    assert signatures["generate"](text=none, **options)["text"].shape == (0,)
+    assert signatures["score"](text=none)["lengths"].shape == (0,)
+    states = {name: tf.zeros((0, 12)) for name in ("state_0_0", "state_0_1")}
+    found = signatures["step"](character=none, **states)["log_probabilities"]
+    assert found.shape == (0, model.vocabulary_size - 2)
 
 
 @pytest.mark.parametrize(

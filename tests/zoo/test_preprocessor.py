@@ -73,17 +73,6 @@ def test_a_tokenizer_of_words_is_refused_where_pairs_are_needed():
     assert model.preprocessor is None
 
 
-def test_a_file_is_not_taken_for_its_name(tmp_path):
-    tokenizer = CharacterTokenizer()
-    tokenizer.adapt(["hello"])
-    model = CharLanguageModel(preprocessor=tokenizer, units=4, num_layers=1)
-    book = tmp_path / "book.txt"
-    book.write_text("hello")
-    for name in (book, str(book)):
-        with pytest.raises(ValueError, match="`x` must be a text, not the name of a f"):
-            model.fit(name, verbose=0)
-
-
 def test_callbacks_may_be_a_tuple():
     tokenizer = CharacterTokenizer()
     tokenizer.adapt(["hello"])

@@ -1,15 +1,16 @@
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops, tree
 
 from kerasrnn import layers
 from kerasrnn.metrics import BitsPerCharacter
+from kerasrnn.zoo.decoder.decoder_checks import check_fraction, check_integer
 from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.language_model import character_texts
-from kerasrnn.zoo.language_model.character_checks import check_model, size_of_vocabulary
-from kerasrnn.zoo.language_model.character_serving import serving_signatures
 from kerasrnn.zoo.language_model.neural_cache import NeuralCache
 from kerasrnn.zoo.task import Task, Untracked
 
@@ -41,10 +42,12 @@ class CharLanguageModel(Task):
         embedding_dim: Size of a character's vector; None: one-hot vectors, for
             scripts of few characters.
         dropout: Rate on what each layer passes on.
-        cache_size: How many of the last characters a `NeuralCache`, which see, keeps,
-            then a part of the states; 0: none. `fit` goes without, and `generate`
-            remembers the prompt only.
-        cache_sharpness: θ of it.
+        cache_size: How many of the last characters a cache remembers, with the moments
+            in which they came: what came after a moment like the present one becomes
+            likelier, so that a name of the first page is likely on the second. What is
+            remembered is a part of the states. 0: no cache. `fit` goes without it, and
+            `generate` remembers the prompt, not what it writes.
+        cache_sharpness: How alike two moments must be for that; the higher, the more.
 
     Call arguments:
         ids: (B, T) integers; or a pair of them and of booleans (B,), which rows begin
@@ -54,7 +57,9 @@ class CharLanguageModel(Task):
     Output shape: (B, T, V), logits.
 
     Raises:
-        ValueError: An argument is out of its range.
+        TypeError: An argument is of another type.
+        ValueError: An argument is out of its range, or `vocabulary_size` differs from
+            the preprocessor's.
 
     Example:
 
@@ -74,7 +79,7 @@ class CharLanguageModel(Task):
         self,
         vocabulary_size: int | None = None,
         *,
-        preprocessor=None,
+        preprocessor: Any = None,
         cell: str = "lstm",
         num_layers: int = 2,
         units: int = 512,
@@ -84,6 +89,7 @@ class CharLanguageModel(Task):
         cache_sharpness: float = 15.0,
         **kwargs,
     ):
+        check_preprocessor(vocabulary_size, preprocessor)
         super().__init__(preprocessor=preprocessor, **kwargs)
         self.vocabulary_size = size_of_vocabulary(vocabulary_size, preprocessor)
         self.cell = cell
@@ -93,7 +99,7 @@ class CharLanguageModel(Task):
         self.dropout = dropout
         self.cache_size = cache_size
         self.cache_sharpness = cache_sharpness
-        check_model(self, CELLS)
+        check_model(self)
 
         dtype = self.dtype_policy
         self.embedding = None
@@ -128,7 +134,7 @@ class CharLanguageModel(Task):
         self.build((None, None))
         self.compile()
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         features = self.embedding_dim or self.vocabulary_size
         if self.embedding is not None:
             self.embedding.build((None, None))
@@ -139,12 +145,12 @@ class CharLanguageModel(Task):
         self.built = True
 
     @property
-    def carried(self):
+    def carried(self) -> list[keras.Variable]:
         """What `fit` carries from one chunk to the next, a flat list of variables."""
         return tree.flatten(self._carried.value)
 
     @property
-    def compiled_functions(self):
+    def compiled_functions(self) -> dict:
         """What was compiled for this model, by name."""
         return self._compiled.value
 
@@ -153,39 +159,89 @@ class CharLanguageModel(Task):
         # A trainer must know what is carried, and a checkpoint hold it.
         return [*super().variables, *self.carried]
 
-    def serving_variables(self):
+    def serving_variables(self) -> list[keras.Variable]:
         return super().variables
 
-    def embed(self, ids):
+    def embed(self, ids: Any) -> Any:
         """What the first recurrent layer reads of ids (B, T): (B, T, F)."""
         if self.embedding is not None:
             return self.embedding(ids)
         return ops.one_hot(ids, self.vocabulary_size, dtype=self.compute_dtype)
 
-    def initial_states(self, batch_size):
-        """The states before a document's first character, a list for each layer."""
-        states = [x.get_initial_state(batch_size) for x in self.recurrent_layers]
-        of_cache = self.cache and self.cache.initial_state(batch_size, self.units)
-        return [*states, of_cache] if of_cache else states
+    def initial_states(self, batch_size: Any, length: Any = None) -> list[list[Any]]:
+        """The states before a document's first character.
 
-    def run(self, ids, states, *, mask=None, training=False):
-        """Logits (B, T, V) of ids (B, T), and the states after them."""
-        sequences, after = self.embed(ids), []
+        Args:
+            batch_size: B, an integer or a scalar tensor.
+            length: How many characters will be read at most: a cache then makes room
+                for no more. None: it makes room for all `cache_size`.
+
+        Returns:
+            A list for each layer; and of a model with a cache one more at the end, the
+            keys (B, S, U) and characters (B, S) that it remembers.
+        """
+        states = [x.get_initial_state(batch_size) for x in self.recurrent_layers]
+        if self.cache is None:
+            return states
+        return [*states, self.cache.initial_state(batch_size, self.units, length)]
+
+    def run(
+        self,
+        ids: Any,
+        states: list[list[Any]],
+        *,
+        mask: Any = None,
+        training: bool = False,
+    ) -> tuple[Any, list[list[Any]]]:
+        """Logits (B, T, V) of ids (B, T), and the states after them.
+
+        Where `states` has nothing of a cache, as in `initial_states(...)[:num_layers]`,
+        the model runs without one.
+        """
         of_layers, of_cache = states[: self.num_layers], states[self.num_layers :]
-        layers_of = zip(self.recurrent_layers, self.dropouts, of_layers, strict=True)
+        sequences, after = self._recur(ids, of_layers, mask, training)
+        logits = self.output_layer(sequences)
+        if of_cache:
+            logits, *of_cache = self.cache(logits, sequences, ids, *of_cache, mask=mask)
+        return logits, [*after, *of_cache]
+
+    def read(
+        self, ids: Any, states: list[list[Any]], *, mask: Any = None
+    ) -> list[list[Any]]:
+        """The states after ids (B, T), without the cost of logits."""
+        of_layers, of_cache = states[: self.num_layers], states[self.num_layers :]
+        sequences, after = self._recur(ids, of_layers, mask)
+        of_cache = [self.cache.read(sequences, ids, x, mask) for x in of_cache]
+        return [*after, *of_cache]
+
+    def _recur(self, ids, states, mask, training=False):
+        sequences, after = self.embed(ids), []
+        layers_of = zip(self.recurrent_layers, self.dropouts, states, strict=True)
         for layer, drop, state in layers_of:
             sequences, *state = layer(
                 sequences, initial_state=state, mask=mask, training=training
             )
             sequences = drop(sequences, training=training)
             after.append(state)
-        logits = self.output_layer(sequences)
-        if of_cache:
-            logits, *of_cache = self.cache(logits, sequences, ids, *of_cache, mask=mask)
-        return logits, [*after, *of_cache]
+        return sequences, after
 
-    def step(self, ids, states, remember=True):
-        """Logits (B, V) after one more character, ids (B,), and the states then."""
+    def step(
+        self, ids: Any, states: list[list[Any]], remember: Any = True
+    ) -> tuple[Any, list[list[Any]]]:
+        """Logits (B, V) after one more character.
+
+        Args:
+            ids: (B,) integers, the character; 0 before the first of a text.
+            states: What `initial_states`, `run` or the step before gave.
+            remember: Whether the cache, if there is one, takes the character as
+                evidence of what comes after a moment like the one before it. Say False
+                of what the model wrote itself: remembered, it would make the model say
+                the same again and again. A boolean, or a tensor of booleans (B,). The
+                recurrent layers read the character in any case.
+
+        Returns:
+            The logits, and the states after the character.
+        """
         outputs, after = self.embed(ids), []
         of_layers, of_cache = states[: self.num_layers], states[self.num_layers :]
         for layer, state in zip(self.recurrent_layers, of_layers, strict=True):
@@ -196,17 +252,26 @@ class CharLanguageModel(Task):
         rows = ops.concatenate([outputs, outputs[:1]], axis=0)
         logits = self.output_layer(rows)[:-1]
         if of_cache:
+            how = {"remember": remember}
+            if not isinstance(remember, (bool, np.bool_)):
+                how = {"mask": ops.convert_to_tensor(remember, "bool")[:, None]}
             of_one = (logits[:, None], outputs[:, None], ids[:, None])
-            logits, *of_cache = self.cache(*of_one, *of_cache, remember=remember)
+            logits, *of_cache = self.cache(*of_one, *of_cache, **how)
             logits = logits[:, 0]
         return logits, [*after, *of_cache]
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         if not isinstance(inputs, (list, tuple)):
-            states = self.initial_states(ops.shape(inputs)[0])
+            states = self.initial_states(*ops.shape(inputs)[:2])
             states = states[: self.num_layers] if training else states
             return self.run(inputs, states, training=training)[0]
         ids, fresh = inputs
+        rows = self.carried[0].shape[0] if self.carried else 0
+        if ids.shape[0] not in (None, rows):
+            raise ValueError(
+                f"`inputs` must have the {rows} rows that states are carried for; got "
+                f"{ids.shape[0]}. Make room for them: `model.carry({ids.shape[0]})`."
+            )
         kept = ops.logical_not(fresh)[:, None]
         states = tree.map_structure(
             lambda v: v.value * ops.cast(kept, v.dtype), self._carried.value
@@ -216,12 +281,12 @@ class CharLanguageModel(Task):
             variable.assign(ops.cast(ops.stop_gradient(state), variable.dtype))
         return logits
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         if isinstance(input_shape[0], (list, tuple)):
             input_shape = input_shape[0]
         return (*input_shape, self.vocabulary_size)
 
-    def carry(self, batch_size: int):
+    def carry(self, batch_size: int) -> None:
         """Makes room for the states of so many rows; they are zero where it is new."""
         if self.carried and self.carried[0].shape[0] == batch_size:
             return
@@ -240,7 +305,34 @@ class CharLanguageModel(Task):
         # What was traced has the old ones in it.
         self.train_function = self.test_function = None
 
-    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
+    @contextlib.contextmanager
+    def _carried_apart(self, batch_size):
+        """Zeros for so many rows; at the end what is carried is as it was before."""
+        before, functions = (
+            self._carried.value,
+            (self.train_function, self.test_function),
+        )
+        values = [ops.copy(variable.value) for variable in self.carried]
+        self.carry(batch_size)
+        for variable in self.carried:
+            variable.assign(ops.zeros_like(variable.value))
+        try:
+            yield
+        finally:
+            if self._carried.value is not before:
+                self._carried.value = before
+                self.train_function, self.test_function = functions
+            for variable, value in zip(self.carried, values, strict=True):
+                variable.assign(value)
+
+    def compile(
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        *,
+        metrics: Any = "auto",
+        **kwargs,
+    ) -> None:
         """Compile; `"auto"` is Adam, cross-entropy on logits, and bits a character."""
         if isinstance(optimizer, str) and optimizer == "auto":
             optimizer = keras.optimizers.Adam(2e-3, clipnorm=1.0)
@@ -252,34 +344,43 @@ class CharLanguageModel(Task):
 
     def fit(  # type: ignore[override]  # a text, not rows, of which none is split off
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_data=None,
+        x: Any = None,
+        y: None = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        validation_data: Any = None,
         *,
         chunk: int = 100,
         **kwargs,
-    ):
+    ) -> keras.callbacks.History:
         """Learn a text by truncated back-propagation through time.
 
         Args:
             x: A text, a list of documents, a `kerasrnn.text.CharacterText`, or a
-                dataset as `kerasrnn.text.CharacterStreams.dataset` makes it.
+                dataset as `kerasrnn.text.CharacterStreams.dataset` makes it. The text
+                itself, not the name of a file: read a file with
+                `pathlib.Path("book.txt").read_text(encoding="utf-8")`.
             y: Must be None: the text itself says what comes next.
             batch_size: How many places of the text are read at once (64).
             epochs: How often the text is read.
-            verbose: As in `keras.Model.fit`.
-            callbacks: As in `keras.Model.fit`.
-            validation_data: A text or documents, judged after every epoch as
-                `evaluate` does.
+            verbose: 0 shows nothing, 1 a progress bar, 2 a line an epoch; "auto" is 1.
+            callbacks: A `keras.callbacks.Callback`, or a list of them.
+            validation_data: What `evaluate` takes as `x`. It is judged after every
+                epoch, and its numbers stand in the history as `val_loss`,
+                `val_bits_per_character` and so on.
             chunk: Characters after which the gradient ends.
             **kwargs: More of `keras.Model.fit`.
+
+        Raises:
+            TypeError: `x` is no text, or is a path.
+            ValueError: `x` is the name of a file or holds no character; or `y` is not
+                None.
         """
         dataset = character_texts.as_streams(self, x, y, batch_size, chunk)
         self.carry(dataset.element_spec[0][1].shape[0])
+        character_texts.check_no_file("validation_data", validation_data)
         callbacks = character_texts.callbacks_of(callbacks, validation_data)
         if not self.optimizer.built:  # Or TensorFlow traces the first step twice.
             self.optimizer.build(self.trainable_variables)
@@ -293,29 +394,48 @@ class CharLanguageModel(Task):
             **{**kwargs, "shuffle": False},
         )
 
-    def evaluate(self, x=None, y=None, verbose="auto", **kwargs):
+    def evaluate(
+        self,
+        x: Any = None,
+        y: None = None,
+        verbose: str | int = "auto",
+        **kwargs,
+    ) -> dict[str, float]:
         """Loss, perplexity and bits a character, the state carried all along.
+
+        The model is afterwards as it was: what `fit` carries stays.
 
         Args:
             x: A text, documents or a `kerasrnn.text.CharacterText`; or a dataset as
-                `fit` takes it, for the loss and metrics of `compile`, without cache.
+                `kerasrnn.text.CharacterStreams.dataset` makes it, which is read from
+                states of zeros, without the cache.
             y: Must be None.
             verbose: 1 shows a progress bar, 0 none, "auto" one for long texts.
             **kwargs: For a dataset, more of `keras.Model.evaluate`.
 
         Returns:
-            A dict: `loss` in nats a character, `perplexity`, `bits_per_character`.
+            A dict: `loss` in nats a character, `perplexity`, `bits_per_character`. Of
+            a dataset, the loss and metrics of `compile`, by default `loss` and
+            `bits_per_character`.
         """
-        return character_texts.evaluate(self, x, y, verbose=verbose, **kwargs)
+        if not hasattr(x, "element_spec"):
+            return character_texts.evaluate(self, x, y, verbose=verbose, **kwargs)
+        with self._carried_apart(character_texts.check_streams(x)):
+            return keras.Model.evaluate(
+                self, x, y, verbose=verbose, **{"return_dict": True, **kwargs}
+            )
 
     def predict(self, *args, **kwargs):
+        """Raises a ValueError: a text has no one answer."""
         raise ValueError(
             "A CharLanguageModel has no one answer for a text: `score` gives the "
             "log-probability of each of its characters, `generate` what comes next, "
             "and `model(ids)` logits."
         )
 
-    def score(self, text, *, verbose=0):
+    def score(
+        self, text: str | list[str], *, verbose: int = 0
+    ) -> np.ndarray | list[np.ndarray]:
         """The natural logarithm of the probability of every character.
 
         log p(c_t | c_1 ... c_{t-1}), from the first character on.
@@ -331,18 +451,21 @@ class CharLanguageModel(Task):
 
     def generate(
         self,
-        prompt="",
+        prompt: str | list[str] = "",
         length: int = 500,
         *,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
         seed: int | None = None,
-        sampler: Any = None,
+        sampler: Callable | None = None,
     ) -> str | list[str]:
         """What comes after a prompt, drawn character by character.
 
         p(c) ∝ exp(logit_c / temperature)
+
+        Prompts are read, and texts written, in groups, so that many of them take no
+        more memory than a group does.
 
         Args:
             prompt: What the text begins with, or a list of such.
@@ -405,11 +528,35 @@ class CharLanguageModel(Task):
         options["seed"] = seed
         return character_texts.stream(self, prompt, length, **options)
 
-    def serving_signatures(self):
-        """What an exported model offers: name to (function, input specifications)."""
-        return serving_signatures(self)
+    def serving_signatures(self) -> dict[str, tuple]:
+        """What an exported model offers: name to (function, input specifications).
 
-    def get_config(self):
+        `generate`: text (B,), length, temperature and seed give the text (B,) that
+        comes after each. A cache remembers the text that is passed, not what is
+        written.
+
+        `score`: text (B,) gives log_probabilities (B, T), zeros after a text's end, and
+        lengths (B,).
+
+        `step`: character (B,), of which the first character counts, "" before the first
+        of a text; and the states of the recurrent layers, zeros then. Gives
+        log_probabilities (B, V) of what comes next, the characters (V,), and the new
+        states. It remembers nothing else: a few KB are passed, and no cache takes part.
+
+        `step_with_cache`, of a model with a cache: as `step`, with the states
+        cache_keys (B, S, U) and cache_characters (B, S), zeros before the first
+        character, and remember (B,), booleans. The client chooses S, how many
+        characters are remembered. Only a character that comes with remember true is
+        evidence for what comes later; say false of those that the model wrote.
+
+        Without a preprocessor, ids stand for texts: `ids` (B, T), zeros after a row's
+        end, in `generate` and `score`, and (B,) in the steps, 0 before the first.
+        `generate` then gives ids (B, length), and log-probabilities of steps are of all
+        ids, padding and unknown included.
+        """
+        return character_texts.serving_signatures(self)
+
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,
@@ -421,3 +568,58 @@ class CharLanguageModel(Task):
             "cache_size": self.cache_size,
             "cache_sharpness": self.cache_sharpness,
         }
+
+
+def check_preprocessor(vocabulary_size, preprocessor):
+    """Raises where these are no number and no tokenizer of characters."""
+    if hasattr(vocabulary_size, "get_vocabulary"):
+        raise TypeError(
+            "`vocabulary_size` must be an integer or None; got a "
+            f"{type(vocabulary_size).__name__}. Pass a tokenizer by name: "
+            "`preprocessor=tokenizer`."
+        )
+    methods = ("encode", "decode", "unknown", "detokenize")
+    if preprocessor is None or all(hasattr(preprocessor, x) for x in methods):
+        return
+    raise TypeError(
+        "`preprocessor` must be a CharacterTokenizer, or None; got "
+        f"{type(preprocessor).__name__}."
+    )
+
+
+def size_of_vocabulary(vocabulary_size, preprocessor):
+    """As many as a model is told, or else its preprocessor knows."""
+    if vocabulary_size is None and preprocessor is None:
+        raise ValueError(
+            "`vocabulary_size` must be given where `preprocessor` is None."
+        )
+    known = vocabulary_size if preprocessor is None else preprocessor.vocabulary_size
+    if vocabulary_size is None:
+        vocabulary_size = known
+    # Beside padding and unknown one character at least.
+    check_integer("vocabulary_size", vocabulary_size, 3)
+    if vocabulary_size != known:
+        raise ValueError(
+            f"`vocabulary_size` must be the preprocessor's, {known}; got "
+            f"{vocabulary_size}."
+        )
+    return int(vocabulary_size)
+
+
+def check_model(model):
+    """Raises where an argument of a new model is out of its range."""
+    if model.cell not in CELLS:
+        raise ValueError(
+            f"`cell` must be one of {', '.join(CELLS)}; got {model.cell!r}."
+        )
+    check_integer("num_layers", model.num_layers, 1)
+    check_integer("units", model.units, 1)
+    if model.embedding_dim is not None:
+        check_integer("embedding_dim", model.embedding_dim, 1)
+    check_fraction("dropout", model.dropout)
+    check_integer("cache_size", model.cache_size, 0)
+    sharpness = model.cache_sharpness
+    if isinstance(sharpness, bool) or not isinstance(sharpness, (int, float)):
+        raise TypeError(f"`cache_sharpness` must be a number; got {sharpness!r}.")
+    if not sharpness >= 0:
+        raise ValueError(f"`cache_sharpness` must be at least 0; got {sharpness!r}.")

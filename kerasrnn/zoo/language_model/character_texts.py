@@ -1,35 +1,39 @@
-"""What `CharLanguageModel` does with texts: learn, judge, score and go on with them."""
+"""What `CharLanguageModel` does with texts: learn, judge, score, go on, and serve."""
 
 import functools
 import math
 import os
 import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from kerasrnn.decoding import KerasHubSearch, sample
 from kerasrnn.decoding.checks import MOST_NUMBERS, check_restrictions
 from kerasrnn.text import CharacterStreams, CharacterText
 from kerasrnn.zoo.compiled_function import compile_function
 from kerasrnn.zoo.decoder.decoder_checks import check_integer
-from kerasrnn.zoo.language_model.character_loop import (
-    write_characters,
-    write_with_sampler,
-)
 
-# Texts that are read side by side.
+# The first ids are padding and unknown, which are never written.
+FIRST = 2
+# Texts that are read side by side, and the most numbers that a cache then keeps of all.
 ROWS = 64
+REMEMBERED = 1 << 24
 # Characters that are read at once, of all texts together.
 AT_ONCE = 16384
 # Characters that a stream writes at once.
 BLOCK = 16
+# How the names of files end that somebody may have meant to be read.
+SUFFIXES = (".txt", ".text", ".md", ".csv", ".tsv", ".json", ".jsonl", ".gz", ".zip")
 
 
 class Validation(keras.callbacks.Callback):
     """Judges a text after every epoch, as `CharLanguageModel.evaluate` does."""
 
-    def __init__(self, text):
+    def __init__(self, text: Any):
         super().__init__()
         self.text = text
 
@@ -43,7 +47,7 @@ def callbacks_of(callbacks, validation_data):
     if validation_data is None:
         return callbacks
     callbacks = callbacks or []
-    others = callbacks if isinstance(callbacks, list) else [callbacks]
+    others = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
     return [Validation(validation_data), *others]
 
 
@@ -55,6 +59,7 @@ def as_streams(model, x, y, batch_size, chunk):
             f"before it; got {type(y).__name__}."
         )
     if not hasattr(x, "element_spec"):
+        check_no_file("x", x)
         text = as_text(model, x, "x")
         streams = CharacterStreams(text, batch_size or ROWS, chunk)
         return streams.dataset(range(len(streams)))
@@ -62,6 +67,12 @@ def as_streams(model, x, y, batch_size, chunk):
         raise ValueError(
             "`x` is a dataset, which holds its batches; `batch_size` must be None."
         )
+    check_streams(x)
+    return x
+
+
+def check_streams(x):
+    """How many rows the batches of a dataset have, after a check of its elements."""
     spec = x.element_spec
     pair = spec[0] if isinstance(spec, tuple) else None
     if (
@@ -75,18 +86,37 @@ def as_streams(model, x, y, batch_size, chunk):
             "B known, as `CharacterStreams.dataset` makes it; its elements are "
             f"{spec}."
         )
-    return x
+    return pair[1].shape[0]
 
 
-def as_text(model, x, name) -> CharacterText:
+def check_no_file(name, x):
+    """Raises where texts to learn or to judge are names of files instead."""
+    texts = [x] if isinstance(x, (str, os.PathLike)) else x
+    if not isinstance(texts, (list, tuple)) or not texts:
+        return
+    if not all(is_file_name(text) for text in texts):
+        return
+    raise (TypeError if isinstance(texts[0], os.PathLike) else ValueError)(
+        f"`{name}` must be the text itself, not the name of a file; got {texts[0]!r}. "
+        'Read the file: `pathlib.Path("book.txt").read_text(encoding="utf-8")`. If '
+        "the name is the text, pass `CharacterText.of_documents([text], tokenizer)`."
+    )
+
+
+def is_file_name(text):
+    """Whether a text is a path, the name of a file that exists, or looks like one."""
+    if isinstance(text, os.PathLike):
+        return True
+    if not isinstance(text, str) or len(text.splitlines()) != 1:
+        return False
+    exists = os.path.isfile(text) or (os.sep in text and os.path.isdir(text))
+    return exists or text.lower().endswith(SUFFIXES)
+
+
+def as_text(model: Any, x: Any, name: str) -> CharacterText:
     """A text, or documents, as ids."""
     if isinstance(x, CharacterText):
         return x
-    if isinstance(x, os.PathLike) or (isinstance(x, str) and names_a_file(x)):
-        raise ValueError(
-            f"`{name}` must be a text, not the name of a file; got {str(x)!r}. Read "
-            "the file: `pathlib.Path(...).read_text()`."
-        )
     if isinstance(x, str):
         x = [x]
     if not isinstance(x, (list, tuple)) or not all(isinstance(d, str) for d in x):
@@ -97,17 +127,6 @@ def as_text(model, x, name) -> CharacterText:
     if not any(x):
         raise ValueError(f"`{name}` must hold at least one character; got none.")
     return CharacterText.of_documents(x, tokenizer_of(model))
-
-
-def names_a_file(text):
-    """Whether a text is the name of a file that exists, with an ending."""
-    # No longer than a path may be on Linux.
-    return (
-        len(text) < 4096
-        and "\0" not in text
-        and os.path.splitext(text)[1] != ""
-        and os.path.isfile(text)
-    )
 
 
 def tokenizer_of(model):
@@ -121,21 +140,21 @@ def tokenizer_of(model):
 
 
 def evaluate(model, x, y, *, verbose, **kwargs):
-    """`CharLanguageModel.evaluate`, which see."""
-    if hasattr(x, "element_spec"):
-        # Training goes on with the states that it had.
-        before = [v.value for v in model.carried]
-        before = [ops.copy(value) for value in before]
-        try:
-            return keras.Model.evaluate(model, x, y, verbose=verbose, **kwargs)
-        finally:
-            for variable, value in zip(model.carried, before, strict=True):
-                variable.assign(value)
+    """Loss, perplexity and bits a character of a text or of documents, as a dict.
+
+    Args:
+        model: A `CharLanguageModel`.
+        x: A text, documents or a `CharacterText`.
+        y: Must be None.
+        verbose: 1 shows a progress bar, 0 none, "auto" one for long texts.
+        **kwargs: Must be left out.
+    """
     if y is not None or kwargs:
         raise ValueError(
             "`x` is a text, which is its own target; `evaluate` takes `verbose` beside "
             f"it, got {', '.join(['y'] * (y is not None) + list(kwargs))}."
         )
+    check_no_file("x", x)
     text = as_text(model, x, "x")
     if verbose == "auto":
         verbose = int(len(text) > 100_000)
@@ -152,7 +171,11 @@ def evaluate(model, x, y, *, verbose, **kwargs):
 
 
 def score(model, text, *, verbose):
-    """`CharLanguageModel.score`, which see."""
+    """ln p of each character of a text, (T,); of a list of texts, a list of them."""
+    if not isinstance(text, (str, list, tuple)):
+        raise TypeError(
+            f"`text` must be a string or a list of strings; got {type(text).__name__}."
+        )
     documents = [text] if isinstance(text, str) else text
     found = np.zeros(0, "float32")
     if any(documents):
@@ -166,7 +189,9 @@ def score(model, text, *, verbose):
     return scores[0] if isinstance(text, str) else scores
 
 
-def log_probabilities(model, text, verbose=0):
+def log_probabilities(
+    model: Any, text: CharacterText, verbose: int = 0
+) -> Iterator[tuple[int, np.ndarray]]:
     """ln p of each character, the state carried all along, part by part.
 
     Args:
@@ -180,16 +205,18 @@ def log_probabilities(model, text, verbose=0):
     starts = np.concatenate([[0], text.ends[:-1]])
     lengths = text.ends - starts
     read = compiled(model, "read", make_reader)
+    rows_at_once = rows_of(model, int(lengths.max()))
     bar = keras.utils.Progbar(len(text), verbose=1, unit_name="character")
     order = np.argsort(-lengths, kind="stable")
-    for first in range(0, len(order), ROWS):
+    for first in range(0, len(order), rows_at_once):
         # The longest first, so that those that go on are the first ones.
-        group = order[first : first + ROWS]
+        group = order[first : first + rows_at_once]
         # Sizes are powers of 2, so that few programs are compiled.
-        rows = 1 << (len(group) - 1).bit_length()
+        rows = power_of_2(len(group))
         longest = int(lengths[group[0]])
-        width = min(1 << (longest - 1).bit_length(), AT_ONCE // rows)
-        states = model.initial_states(rows)
+        length = power_of_2(longest)
+        width = min(length, AT_ONCE // rows)
+        states = model.initial_states(rows, length)
         for at in range(0, longest, width):
             running = int(np.sum(lengths[group] > at))
             while rows >= 2 * running:
@@ -208,6 +235,20 @@ def log_probabilities(model, text, verbose=0):
                 yield starts[k] + at, found[row, : min(width, lengths[k] - at)]
             if verbose:
                 bar.add(int(np.clip(lengths[group] - at, 0, width).sum()))
+
+
+def rows_of(model, longest):
+    """How many texts are read side by side, so that a cache has room for all."""
+    if not model.cache_size:
+        return ROWS
+    of_one = min(model.cache_size, power_of_2(longest)) * model.units
+    # A power of 2, since so many are read in any case.
+    return max(1, min(ROWS, power_of_2(REMEMBERED // of_one + 1) // 2))
+
+
+def power_of_2(number):
+    """The first power of 2 that is no less, and at least 1."""
+    return 1 << (max(number, 1) - 1).bit_length()
 
 
 def make_reader(model):
@@ -252,16 +293,27 @@ def generate(model, prompt, length, *, temperature, top_k, top_p, seed, sampler)
                 f"`sampler` chooses the characters by its own options; `{wrong[0]}` "
                 "must be left out."
             )
-        states, ids = read_prompts(model, prompts)
         step = functools.partial(model.step, remember=False)
-        ids = write_with_sampler(sampler, step, states, ids, length)
+
+        def write(states, last, rows):
+            return write_with_sampler(sampler, step, states, last, length)
     else:
         draws = [draws_of(seed, row) for row in range(len(prompts))]
-        states, ids = read_prompts(model, prompts)
-        uniforms = np.stack([of_row.random(length, "float32") for of_row in draws])
-        write = writer_of(model, top_k, top_p)
-        ids, _ = write(states, ids, uniforms, np.float32(temperature))
-    texts = [model.preprocessor.decode(row) for row in ops.convert_to_numpy(ids)]
+        write_all = writer_of(model, top_k, top_p)
+
+        def write(states, last, rows):
+            numbers = [of_row.random(length, "float32") for of_row in draws[rows]]
+            uniforms = np.stack(numbers)
+            return write_all(states, last, uniforms, np.float32(temperature))[0]
+
+    check_prompts(model, prompts)
+    rows_at_once = rows_of(model, max(map(len, prompts)))
+    texts = []
+    for first in range(0, len(prompts), rows_at_once):
+        rows = slice(first, first + rows_at_once)
+        ids = write(*read_prompts(model, prompts[rows]), rows)
+        ids = ops.convert_to_numpy(ids)
+        texts += [model.preprocessor.decode(row) for row in ids]
     return texts[0] if isinstance(prompt, str) else texts
 
 
@@ -283,6 +335,7 @@ def stream(model, prompt, length, *, temperature, top_k, top_p, seed):
     if not isinstance(prompt, str):
         raise TypeError(f"`prompt` must be a string; got {type(prompt).__name__}.")
     draws = draws_of(seed, 0)
+    check_prompts(model, [prompt])
     states, ids = read_prompts(model, [prompt])
     write = writer_of(model, top_k, top_p)
     return write_stream(model, write, states, ids, length, temperature, draws)
@@ -316,8 +369,8 @@ def writer_of(model, top_k, top_p):
     return compiled(model, ("write", top_k, top_p), make)
 
 
-def read_prompts(model, prompts):
-    """The states after all but the last character of prompts, and the last, (B,)."""
+def check_prompts(model, prompts):
+    """Raises where prompts are no texts, and warns of characters that are not known."""
     tokenizer = tokenizer_of(model)
     for number, prompt in enumerate(prompts):
         if not isinstance(prompt, str):
@@ -333,36 +386,35 @@ def read_prompts(model, prompts):
             "of `prompt`, and reads them as unknown.",
             stacklevel=4,
         )
-    lengths = np.array([len(prompt) for prompt in prompts], "int32")
-    width = 1 << (max(int(lengths.max()), 1) - 1).bit_length()
-    ids = np.zeros((len(prompts), width), "int32")
-    for row, prompt in zip(ids, prompts, strict=True):
-        row[: len(prompt)] = tokenizer.encode(prompt)
-    return compiled(model, "start", make_starter)(ids, lengths)
 
 
-def make_starter(model):
-    """`start` of a model, compiled."""
-    return compile_function(model, lambda ids, lengths: start(model, ids, lengths))
+def read_prompts(model, prompts):
+    """The states after all but the last character of prompts, and the last, (B,).
 
-
-def start(model, ids, lengths):
-    """States and last characters (B,) of prompts (B, T), of which so many count.
-
-    The last character is left for the first step that writes. Of a cache no more is
-    left than the prompts can fill: what is written is not added to it.
+    A cache has room for what the prompts hold, or for its size where that is less.
     """
-    ids, lengths = ops.convert_to_tensor(ids), ops.convert_to_tensor(lengths)
-    before = ops.pad(ids, [[0, 0], [1, 0]])  # (B, T + 1), what stands before each
-    mask = ops.arange(ops.shape(ids)[1], dtype="int32")[None] < lengths[:, None]
-    _, states = model.run(
-        before[:, :-1], model.initial_states(ops.shape(ids)[0]), mask=mask
+    lengths = np.array([len(prompt) for prompt in prompts])
+    length = power_of_2(int(lengths.max()))
+    before = np.zeros((len(prompts), length + 1), "int32")
+    for row, prompt in zip(before, prompts, strict=True):
+        row[1 : 1 + len(prompt)] = model.preprocessor.encode(prompt)
+    # Powers of 2 both, so that the pieces are all of one size.
+    width = min(length, AT_ONCE // power_of_2(len(prompts)))
+    read = compiled(model, "prompts", make_prompt_reader)
+    states = model.initial_states(len(prompts), length)
+    for at in range(0, length, width):
+        places = slice(at, at + width)
+        there = np.arange(length)[None, places] < lengths[:, None]
+        if there.any():
+            states = read(before[:, places], there, states)
+    return states, before[np.arange(len(prompts)), lengths]
+
+
+def make_prompt_reader(model):
+    """From ids, a mask and states to the states after them, compiled."""
+    return compile_function(
+        model, lambda ids, mask, states: model.read(ids, states, mask=mask)
     )
-    width = ops.shape(ids)[1]
-    of_layers, of_cache = states[: model.num_layers], states[model.num_layers :]
-    of_cache = [[part[:, -width:] for part in state] for state in of_cache]
-    last = ops.take_along_axis(before, lengths[:, None], axis=1)[:, 0]
-    return [*of_layers, *of_cache], last
 
 
 def draws_of(seed, row):
@@ -379,3 +431,178 @@ def compiled(model, key, make):
     if key not in functions:
         functions[key] = make(model)
     return functions[key]
+
+
+def write_characters(
+    step: Callable,
+    state: Any,
+    ids: Any,
+    uniforms: Any,
+    temperature: Any,
+    top_k: int | None = None,
+    top_p: float | None = None,
+) -> tuple[Any, Any]:
+    """Ids of the next characters, one for each number to draw with.
+
+    y_t ~ softmax(logits_t / temperature)        restricted by `top_k` and `top_p`
+
+    Args:
+        step: `step(ids (B,), state) -> (logits (B, V), state)`.
+        state: Nested lists of tensors, what the model knows of all that came before
+            `ids`.
+        ids: (B,), the character before the first that is written.
+        uniforms: (B, n) numbers from 0 to below 1.
+        temperature: A number or a scalar tensor; 0 takes the likeliest.
+        top_k: How many of the likeliest may be drawn, or None for all.
+        top_p: The likeliest may be drawn that together first have this probability;
+            None for all.
+
+    Returns:
+        Their ids (B, n), and the state before the last one of them was read.
+    """
+    decoded, state = sample(
+        step_of_characters(step),
+        state,
+        ops.cast(ids, "int32") - FIRST,
+        max_length=ops.shape(uniforms)[1],
+        end_id=None,
+        pad_id=-FIRST,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        uniforms=uniforms,
+        return_state=True,
+    )
+    return decoded.token_ids + FIRST, state
+
+
+def write_with_sampler(
+    sampler: Callable, step: Callable, state: Any, ids: Any, length: int
+) -> Any:
+    """Ids (B, length) of the next characters, as a sampler of KerasHub chooses them.
+
+    Args:
+        sampler: Such as `keras_hub.samplers.TopPSampler()`.
+        step: `step(ids (B,), state) -> (logits (B, V), state)`.
+        state: Nested lists of tensors, what the model knows of all that came before
+            `ids`.
+        ids: (B,), the character before the first that is written.
+        length: How many characters to write.
+    """
+    found = KerasHubSearch(sampler)(
+        step_of_characters(step),
+        state,
+        ops.cast(ids, "int32") - FIRST,
+        max_length=length,
+        end_id=None,
+        pad_id=-FIRST,
+    )
+    token_ids = found.token_ids
+    # Of several beams the first is the best.
+    return (token_ids[:, 0] if len(token_ids.shape) == 3 else token_ids) + FIRST
+
+
+def step_of_characters(step):
+    """`step` with numbers from 0 for the characters, without padding and unknown."""
+
+    def step_of(numbers, state):
+        logits, state = step(numbers + FIRST, state)
+        return logits[:, FIRST:], state
+
+    return step_of
+
+
+def serving_signatures(model):
+    """The signatures of an exported `CharLanguageModel`, which its method describes."""
+    import tensorflow as tf
+
+    def spec(name, dtype=tf.string, shape=(None,)):
+        return tf.TensorSpec(shape, dtype, name=name)
+
+    tokenizer = model.preprocessor
+    if tokenizer is None:
+        texts = spec("ids", tf.int32, (None, None))
+        character = spec("ids", tf.int32)
+    else:
+        texts, character = spec("text"), spec("character")
+        # Padding and unknown are never written.
+        shown = tf.constant(tokenizer.get_vocabulary()[2:])
+    options = [
+        spec("length", tf.int32, ()),
+        spec("temperature", tf.float32, ()),
+        spec("seed", tf.int32, ()),
+    ]
+    of_layers = [
+        [
+            spec(f"state_{i}_{j}", tf.as_dtype(state.dtype), (None, model.units))
+            for j, state in enumerate(of_layer)
+        ]
+        for i, of_layer in enumerate(model.initial_states(1, 1)[: model.num_layers])
+    ]
+    of_cache = [
+        spec("cache_keys", tf.float32, (None, None, model.units)),
+        spec("cache_characters", tf.int32, (None, None)),
+    ]
+
+    def ids_of(texts):
+        ids = texts if tokenizer is None else model.preprocess(texts)  # (B, T)
+        steps = tf.range(1, tf.shape(ids)[1] + 1)
+        return ids, tf.reduce_max(tf.where(ids != 0, steps, 0), axis=1)
+
+    def generate(texts, length, temperature, seed):
+        ids, lengths = ids_of(texts)
+        rows, width = tf.shape(ids)[0], tf.shape(ids)[1]
+        before = tf.pad(ids, [[0, 0], [1, 0]])  # (B, T + 1), what stands before each
+        mask = tf.sequence_mask(lengths, width)
+        states = model.initial_states(rows, width)
+        states = model.read(before[:, :-1], states, mask=mask)
+        last = tf.gather(before, lengths, batch_dims=1)
+        uniforms = tf.random.stateless_uniform([rows, length], tf.stack([seed, 0]))
+        written, _ = write_characters(
+            functools.partial(model.step, remember=False),
+            states,
+            last,
+            uniforms,
+            temperature,
+        )
+        if tokenizer is None:
+            return {"ids": written}
+        return {"text": tokenizer.detokenize(written)}
+
+    def score(texts):
+        ids, lengths = ids_of(texts)
+        before = tf.pad(ids, [[0, 0], [1, 0]])[:, :-1]
+        logits, _ = model.run(before, model.initial_states(*ops.shape(ids)))
+        found = tf.gather(tf.nn.log_softmax(logits), ids, batch_dims=2)
+        there = tf.sequence_mask(lengths, tf.shape(ids)[1])
+        return {
+            "log_probabilities": tf.where(there, found, 0.0),
+            "lengths": lengths,
+        }
+
+    def step_of(states):
+        def step(character, *arguments):
+            ids = character if tokenizer is None else ids_of(character)[0][:, 0]
+            given = tf.nest.pack_sequence_as(states, arguments[: len(names)])
+            # What stands after the states says whether a cache remembers the character.
+            logits, after = model.step(ids, given, *arguments[len(names) :])
+            answer = dict(zip(names, tf.nest.flatten(after), strict=True))
+            if tokenizer is None:
+                return {"log_probabilities": tf.nn.log_softmax(logits), **answer}
+            found = tf.nn.log_softmax(logits)[:, 2:]
+            return {"log_probabilities": found, "characters": shown, **answer}
+
+        names = [state.name for state in tf.nest.flatten(states)]
+        return step, [character, *tf.nest.flatten(states)]
+
+    signatures = {
+        "serving_default": (generate, [texts, *options]),
+        "generate": (generate, [texts, *options]),
+        "score": (score, [texts]),
+        "step": step_of(of_layers),
+    }
+    if model.cache is not None:
+        step, specifications = step_of([*of_layers, of_cache])
+        specifications = [*specifications, spec("remember", tf.bool)]
+        signatures["step_with_cache"] = step, specifications
+    return signatures

@@ -1,3 +1,5 @@
+from typing import Any
+
 from keras import ops
 
 # So many characters ask the memory at once.
@@ -25,7 +27,8 @@ class NeuralCache:
         logits: (B, T, V) of the model.
         outputs: The last recurrent layer's, (B, T, U).
         ids: The characters that were read, (B, T); 0 is none.
-        state: What `initial_state` or the call before gave.
+        state: What `initial_state` or the call before gave: keys (B, S, U) and their
+            characters (B, S). S characters are remembered, however many W is.
         mask: (B, T), where a row's last characters do not count; or None.
         remember: Whether these characters are remembered; if not, the state stays.
 
@@ -47,64 +50,84 @@ class NeuralCache:
     Cache", the variant normalised as a whole; here the keys are of length 1.
     """
 
-    def __init__(self, size, sharpness=15.0):
+    def __init__(self, size: int, sharpness: float = 15.0):
         self.size = size
         self.sharpness = sharpness
 
-    def initial_state(self, batch_size, units):
-        """Nothing is remembered: keys (B, W, U), and their characters (B, W)."""
+    def initial_state(
+        self, batch_size: Any, units: int, length: Any = None
+    ) -> list[Any]:
+        """Nothing is remembered: keys (B, S, U), and their characters (B, S).
+
+        Args:
+            batch_size: B.
+            units: U.
+            length: How many characters will be read at most, an integer or a scalar
+                tensor: S is this or W, whichever is less. None: S is W.
+        """
+        size = self.size
+        if isinstance(length, int):
+            size = min(size, length)
+        elif length is not None:
+            size = ops.minimum(size, length)
         return [
-            ops.zeros((batch_size, self.size, units), "float32"),
-            ops.zeros((batch_size, self.size), "int32"),
+            ops.zeros((batch_size, size, units), "float32"),
+            ops.zeros((batch_size, size), "int32"),
         ]
 
-    def __call__(self, logits, outputs, ids, state, mask=None, remember=True):
-        keys, said = state
-        new = ops.cast(outputs, "float32")
-        new = new / ops.maximum(ops.norm(new, axis=-1, keepdims=True), 1e-6)
-        ids = ops.cast(ids, "int32")
+    def __call__(
+        self,
+        logits: Any,
+        outputs: Any,
+        ids: Any,
+        state: list[Any],
+        mask: Any = None,
+        remember: bool = True,
+    ) -> tuple[Any, list[Any]]:
         if not remember:
-            counts = self._counts(new, keys, following(said), logits.shape[-1])
+            keys, said = state
+            counts = self._counts(
+                keys_of(outputs), keys, following(said), logits.shape[-1]
+            )
             return mixed(logits, counts), state
-        if mask is not None:
-            ids = ops.where(mask, ids, 0)
-        keys = ops.concatenate([keys, new], axis=1)  # (B, W + T, U)
-        said = ops.concatenate([said, ids], axis=1)
-        counts = self._counts_while_reading(keys, following(said), logits.shape)
-        p = mixed(logits, counts)
-        if mask is None:
-            return p, [keys[:, -self.size :], said[:, -self.size :]]
-        read = ops.sum(ops.cast(mask, "int32"), axis=1)
-        last = read[:, None] + ops.arange(self.size, dtype="int32")
-        state = ops.take_along_axis(keys, last[:, :, None], axis=1)
-        return p, [state, ops.take_along_axis(said, last, axis=1)]
+        keys, said = joined(outputs, ids, state, mask)
+        size = ops.shape(state[0])[1]
+        counts = self._counts_while_reading(keys, following(said), size, logits.shape)
+        return mixed(logits, counts), last_of(keys, said, size, mask)
+
+    def read(
+        self, outputs: Any, ids: Any, state: list[Any], mask: Any = None
+    ) -> list[Any]:
+        """The state after characters (B, T), whose probabilities nobody asks for."""
+        keys, said = joined(outputs, ids, state, mask)
+        return last_of(keys, said, ops.shape(state[0])[1], mask)
 
     def _counts(self, queries, keys, after, characters, seen=1.0):
         """Σ_i w_{t,i} [y_i = c], (B, T, V): as often came each character c."""
         alike = ops.einsum("btu,bsu->bts", queries, keys)
         weights = ops.exp(self.sharpness * (alike - 1.0)) * seen
         weights = weights * ops.cast(after != 0, "float32")[:, None]
-        return ops.matmul(weights, ops.one_hot(after, characters))
+        return ops.matmul(weights, ops.one_hot(after, characters, dtype="float32"))
 
-    def _counts_while_reading(self, keys, after, shape):
+    def _counts_while_reading(self, keys, after, size, shape):
         """The same, where each moment remembers those before it."""
         _, length, characters = shape
         block = BLOCK if length is None else min(BLOCK, length)
-        # Of each query the W moments before it, and no later one.
-        places = ops.arange(self.size + block, dtype="int32")
+        # Of each query the S moments before it, and no later one.
+        places = ops.arange(size + block, dtype="int32")
         apart = places[None] - places[:block, None]
-        seen = ops.cast((apart >= 0) & (apart < self.size), "float32")
+        seen = ops.cast((apart >= 0) & (apart < size), "float32")
 
         def count(keys, after):
-            return self._counts(keys[:, self.size :], keys, after, characters, seen)
+            return self._counts(keys[:, size:], keys, after, characters, seen)
 
         def count_block(begin):
-            here = begin + ops.arange(self.size + block, dtype="int32")
+            here = begin + ops.arange(size + block, dtype="int32")
             return count(ops.take(keys, here, axis=1), ops.take(after, here, axis=1))
 
         if length == block:
             return count(keys, after)
-        length = ops.shape(keys)[1] - self.size
+        length = ops.shape(keys)[1] - size
         blocks = (length + block - 1) // block
         pads = [[0, 0], [0, blocks * block - length]]
         keys, after = ops.pad(keys, [*pads, [0, 0]]), ops.pad(after, pads)
@@ -112,6 +135,34 @@ class NeuralCache:
         counts = ops.transpose(counts, (1, 0, 2, 3))  # of blocks first
         shape = (ops.shape(keys)[0], blocks * block, characters)
         return ops.reshape(counts, shape)[:, :length]
+
+
+def keys_of(outputs):
+    """k (B, T, U), of length 1."""
+    keys = ops.cast(outputs, "float32")
+    return keys / ops.maximum(ops.norm(keys, axis=-1, keepdims=True), 1e-6)
+
+
+def joined(outputs, ids, state, mask):
+    """The keys and characters of a state (B, S) and of T more, (B, S + T)."""
+    ids = ops.cast(ids, "int32")
+    if mask is not None:
+        ids = ops.where(mask, ids, 0)
+    pairs = zip(state, (keys_of(outputs), ids), strict=True)
+    return [ops.concatenate(pair, axis=1) for pair in pairs]
+
+
+def last_of(keys, said, size, mask):
+    """The last `size` of keys and characters (B, S + T) that a mask (B, T) shows."""
+    if mask is None:
+        begin = ops.shape(said)[1] - size
+        return [keys[:, begin:], said[:, begin:]]
+    read = ops.sum(ops.cast(mask, "int32"), axis=1)
+    last = read[:, None] + ops.arange(size, dtype="int32")
+    return [
+        ops.take_along_axis(keys, last[:, :, None], axis=1),
+        ops.take_along_axis(said, last, axis=1),
+    ]
 
 
 def mixed(logits, counts):
