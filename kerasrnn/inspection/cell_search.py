@@ -15,6 +15,7 @@ from kerasrnn.inspection.recurrent_model import (
 )
 from kerasrnn.inspection.text_features import text_features
 from kerasrnn.inspection.unit_scores import unit_scores
+from kerasrnn.inspection.whole_numbers import check_integer
 
 LEAST = 20  # characters of either kind, in either part
 
@@ -163,8 +164,7 @@ def find_cells(
             f"`choose_on` must leave some of the {total:,} characters on either side; "
             f"got {choose_on!r}."
         )
-    if isinstance(best, bool) or int(best) != best or best < 1:
-        raise ValueError(f"`best` must be an integer of 1 or above; got {best!r}.")
+    check_integer("best", best, 1)
     cut = int(total * choose_on)
     features = text_features(documents) if features is None else features
     features = {name: check_feature(name, a, total) for name, a in features.items()}

@@ -18,6 +18,7 @@ from kerasrnn.inspection.glyphs import (
     fonts_for,
     shortened,
 )
+from kerasrnn.inspection.whole_numbers import check_integer
 
 # Pale enough for dark letters: −1, 0 and 1.
 LOW, MIDDLE, HIGH = (0x5B, 0x93, 0xD3), (255, 255, 255), (0xE2, 0x66, 0x5A)
@@ -177,8 +178,7 @@ def colored_texts_figure(panels, path, *, width=80, ends=("−1", "+1")):
 
     `ends` is what the legend says of −1 and 1.
     """
-    if isinstance(width, bool) or int(width) != width or width < 10:
-        raise ValueError(f"`width` must be an integer of 10 or above; got {width!r}.")
+    check_integer("width", width, 10)
     checked = []
     for title, text, values, marks in panels:
         values = check_values(text, values)

@@ -13,6 +13,7 @@ from kerasrnn.inspection.recurrent_model import (
     family_of,
     recurrent_layers_of,
 )
+from kerasrnn.inspection.whole_numbers import check_integer
 
 CHUNK = 256
 
@@ -139,10 +140,7 @@ def record(
     if dtype not in ("float16", "float32"):
         raise ValueError(f"`dtype` must be 'float16' or 'float32'; got {dtype!r}.")
     for name, value, least in (("streams", streams, 1), ("warm_up", warm_up, 0)):
-        if isinstance(value, bool) or int(value) != value or value < least:
-            raise ValueError(
-                f"`{name}` must be an integer of {least} or above; got {value!r}."
-            )
+        check_integer(name, value, least)
     total = sum(len(document) for document in documents)
     kept = [
         {

@@ -125,7 +125,7 @@ class CharLanguageModel(Task):
         self.output_layer = keras.layers.Dense(
             self.vocabulary_size, dtype="float32", name="characters"
         )
-        self.cache = None
+        self.cache: Any = None
         if cache_size:
             self.cache = NeuralCache(cache_size, cache_sharpness)
         # Not weights: what `fit` carries from one chunk to the next.
@@ -394,7 +394,7 @@ class CharLanguageModel(Task):
             **{**kwargs, "shuffle": False},
         )
 
-    def evaluate(
+    def evaluate(  # type: ignore[override]  # as `fit`
         self,
         x: Any = None,
         y: None = None,
