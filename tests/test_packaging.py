@@ -241,6 +241,7 @@ def test_one_extra_is_defined_by_another(wheel_without):
     assert extras["dev"] == extras["test"] | {
         "clang-format",
         "ipykernel",
+        "mypy",
         "nbclient",
         "ruff",
     }
