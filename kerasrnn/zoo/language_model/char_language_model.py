@@ -304,7 +304,7 @@ class CharLanguageModel(Task):
 
     @contextlib.contextmanager
     def _carried_apart(self, batch_size):
-        """Zeros for so many rows; at the end what is carried is as it was before."""
+        """Carries zeros for so many rows, and in the end what was carried before."""
         before, functions = (
             self._carried.value,
             (self.train_function, self.test_function),
