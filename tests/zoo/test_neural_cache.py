@@ -159,7 +159,8 @@ def test_what_it_writes_is_not_remembered():
     _, state = cache(*(x[:, :30] for x in (logits, outputs, ids)), state_of(cache))
     last = [x[:, 30:] for x in (logits, outputs, ids)]
     p, after = cache(*last, state, remember=False)
-    assert after is state
+    for part, before in zip(after, state, strict=True):
+        np.testing.assert_array_equal(array(part)[:, :-1], array(before)[:, :-1])
     keys, said = (array(x)[1] for x in state)
     # Of the last remembered moment nobody knows what came next.
     expected = by_hand(
@@ -170,6 +171,22 @@ def test_what_it_writes_is_not_remembered():
         4.0,
     )
     np.testing.assert_allclose(np.exp(array(p)[1, 0]), expected[-1], atol=1e-6)
+
+
+@pytest.mark.parametrize("remember", [False, np.array([False, False])])
+def test_what_is_remembered_later_did_not_follow_what_was_before(remember):
+    cache = NeuralCache(30, 4.0)
+    text = moments(21, seed=3)
+    pieces = [[x[:, a:b] for x in text] for a, b in ((0, 10), (10, 11), (11, 21))]
+    _, state = cache(*pieces[0], state_of(cache))
+    _, state = cache(*pieces[1], state, remember=remember)
+    found, _ = cache(*pieces[2], state)
+    # As if nothing were known of the moment between.
+    logits, outputs, ids = (np.copy(x) for x in text)
+    ids[:, 10] = 0
+    for row in range(2):
+        expected = by_hand(logits[row], outputs[row], ids[row], 30, 4.0)
+        np.testing.assert_allclose(np.exp(array(found)[row]), expected[11:], atol=1e-6)
 
 
 @pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru"])

@@ -252,11 +252,8 @@ class CharLanguageModel(Task):
         rows = ops.concatenate([outputs, outputs[:1]], axis=0)
         logits = self.output_layer(rows)[:-1]
         if of_cache:
-            how = {"remember": remember}
-            if not isinstance(remember, (bool, np.bool_)):
-                how = {"mask": ops.convert_to_tensor(remember, "bool")[:, None]}
             of_one = (logits[:, None], outputs[:, None], ids[:, None])
-            logits, *of_cache = self.cache(*of_one, *of_cache, **how)
+            logits, *of_cache = self.cache(*of_one, *of_cache, remember=remember)
             logits = logits[:, 0]
         return logits, [*after, *of_cache]
 
@@ -307,7 +304,7 @@ class CharLanguageModel(Task):
 
     @contextlib.contextmanager
     def _carried_apart(self, batch_size):
-        """Zeros for so many rows; at the end what is carried is as it was before."""
+        """Carries zeros for so many rows, and in the end what was carried before."""
         before, functions = (
             self._carried.value,
             (self.train_function, self.test_function),

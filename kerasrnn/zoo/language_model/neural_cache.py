@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 # So many characters ask the memory at once.
@@ -30,7 +31,10 @@ class NeuralCache:
         state: What `initial_state` or the call before gave: keys (B, S, U) and their
             characters (B, S). S characters are remembered, however many W is.
         mask: (B, T), where a row's last characters do not count; or None.
-        remember: Whether these characters are remembered; if not, the state stays.
+        remember: Whether these characters are remembered; if not, the state only marks
+            that they came between, so that none of what is remembered later counts as
+            having followed what was remembered before. A boolean, or where T is 1 a
+            tensor of booleans (B,).
 
     Output shape:
         That of `logits`: the logarithm of p; and the state after the last character.
@@ -82,14 +86,16 @@ class NeuralCache:
         ids: Any,
         state: list[Any],
         mask: Any = None,
-        remember: bool = True,
+        remember: Any = True,
     ) -> tuple[Any, list[Any]]:
+        if not isinstance(remember, (bool, np.bool_)):
+            return self._remember_some(logits, outputs, ids, state, remember)
         if not remember:
             keys, said = state
             counts = self._counts(
                 keys_of(outputs), keys, following(said), logits.shape[-1]
             )
-            return mixed(logits, counts), state
+            return mixed(logits, counts), [keys, with_gap(said)]
         keys, said = joined(outputs, ids, state, mask)
         size = ops.shape(state[0])[1]
         counts = self._counts_while_reading(keys, following(said), size, logits.shape)
@@ -101,6 +107,12 @@ class NeuralCache:
         """The state after characters (B, T), whose probabilities nobody asks for."""
         keys, said = joined(outputs, ids, state, mask)
         return last_of(keys, said, ops.shape(state[0])[1], mask)
+
+    def _remember_some(self, logits, outputs, ids, state, remember):
+        """Reads a character of each row, which only some rows remember."""
+        mask = ops.convert_to_tensor(remember, "bool")[:, None]
+        p, (keys, said) = self(logits, outputs, ids, state, mask=mask)
+        return p, [keys, ops.where(mask, said, with_gap(said))]
 
     def _counts(self, queries, keys, after, characters, seen=1.0):
         """Σ_i w_{t,i} [y_i = c], (B, T, V): as often came each character c."""
@@ -165,6 +177,14 @@ def last_of(keys, said, size, mask):
     ]
 
 
+def with_gap(said):
+    """Characters (B, S), of whose last one nobody is to learn what comes next.
+
+    It becomes negative: whatever is remembered later does not follow it.
+    """
+    return ops.concatenate([said[:, :-1], -ops.abs(said[:, -1:])], axis=1)
+
+
 def mixed(logits, counts):
     """ln p (B, T, V) of a model's logits, as one observation, and of counts."""
     known = ops.log_softmax(ops.cast(logits, "float32"))
@@ -174,5 +194,5 @@ def mixed(logits, counts):
 
 def following(said):
     """The character after each (B, S), where both are known; else 0."""
-    after = ops.pad(said[:, 1:], [[0, 0], [0, 1]])
-    return ops.where(said != 0, after, 0)
+    after = ops.pad(ops.abs(said[:, 1:]), [[0, 0], [0, 1]])
+    return ops.where(said > 0, after, 0)
