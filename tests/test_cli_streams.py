@@ -16,10 +16,12 @@ COMMAND = [sys.executable, "-m", "kerasrnn"]
 
 
 def shell(line, *arguments, **environment):
+    """With nothing set that would quiet TensorFlow, or let it speak."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("TF_CPP")}
     return subprocess.run(
         ["bash", "-c", line, "bash", *map(str, arguments)],
         capture_output=True,
-        env={**os.environ, **environment},
+        env={**inherited, **environment},
     )
 
 

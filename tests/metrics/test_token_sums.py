@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kerasrnn.metrics import MaskedAccuracy, Perplexity
-from kerasrnn.zoo.masked_crossentropy import MaskedCrossentropy
+from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 
 
 @pytest.mark.parametrize("floatx", ["float16", "float32", "float64"])
