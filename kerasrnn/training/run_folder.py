@@ -1,7 +1,6 @@
 """The folder of a run: whose it is, what is in it, and how one run replaces another."""
 
 import contextlib
-import fcntl
 import json
 import os
 import pathlib
@@ -10,6 +9,11 @@ import shutil
 from collections.abc import Sequence
 
 from kerasrnn.training.checkpoints import replace_file
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks.
+    fcntl = None  # type: ignore[assignment]
 
 RUN_FILE = "run.json"
 RESULTS_FILE = "results.json"
@@ -52,6 +56,9 @@ class RunFolder:
         self.was_there = self.path.is_dir()
         self.path.mkdir(parents=True, exist_ok=True)
         # The system gives the lock back when the process ends, however it ends.
+        self._lock = None
+        if fcntl is None:
+            return self
         self._lock = os.open(self.path, os.O_RDONLY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -66,7 +73,8 @@ class RunFolder:
         return self
 
     def __exit__(self, *exception):
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
         if not self.was_there:
             with contextlib.suppress(OSError):
                 self.path.rmdir()  # if nothing was written
