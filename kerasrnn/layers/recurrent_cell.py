@@ -182,6 +182,8 @@ class RecurrentCell(keras.layers.Layer, KerasDropoutProtocol):
         # Keras's cells with gates drop nothing where the rate is 1.
         if rate == 0.0 or (rate == 1.0 and self.gates > 1):
             return None
+        if rate == 1.0:  # Not every Keras draws for it.
+            return ops.zeros_like(step_input)
         ones = ops.ones_like(step_input)
         masks = [
             keras.random.dropout(ones, rate=rate, seed=self.seed_generator)
