@@ -153,8 +153,10 @@ class Seq2Seq(DecoderTask):
         """Translations of strings.
 
         They are translated in batches of like length, and returned in the order in
-        which they came. What a text becomes does not depend on the others. Texts of
-        which the tokenizer cuts something off are told in a warning.
+        which they came. What a text becomes does not depend on the texts beside it but
+        for rounding: padding changes the order of sums in the last bits, so that of two
+        tokens that are equally likely to within rounding another may be chosen. Texts
+        of which the tokenizer cuts something off are told in a warning.
 
         Args:
             inputs: A string; or a list, an array or a `tf.data.Dataset` of them.
