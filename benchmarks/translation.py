@@ -109,25 +109,28 @@ def our_model(tokenizer, input_feeding=True):
         label_smoothing=0.0,
     )
     # Zeros would hide a wrong bias.
-    model.output_bias.assign(keras.random.normal(model.output_bias.shape, stddev=0.1))
+    bias = model.decoder.output_bias
+    bias.assign(keras.random.normal(bias.shape, stddev=0.1))
     return model
 
 
 def weights_of(model):
     """The weights of one of our models, by name."""
-    cell, ((bridge,),) = model.decoder.cell, model.bridge
+    decoder = model.decoder
+    cell, ((bridge,),) = decoder.recurrent.cell, decoder.bridge
+    (encoder,) = model.encoder.recurrent_layers
     arrays = {
-        "source": model.source_embedding.embeddings,
-        "target": model.target_embedding.embeddings,
+        "source": model.encoder.embedding.embeddings,
+        "target": decoder.embedding.embeddings,
         "query_kernel": cell.attention.query_kernel,
         "memory_kernel": cell.attention.memory_kernel,
         "score_kernel": cell.attention.score_kernel,
         "attention_kernel": cell.kernel,
-        "output_bias": model.output_bias,
+        "output_bias": decoder.output_bias,
     }
     layers = {
-        "forward": model.encoder[0].forward_layer,
-        "backward": model.encoder[0].backward_layer,
+        "forward": encoder.forward_layer,
+        "backward": encoder.backward_layer,
         "bridge": bridge,
         "decoder": cell.cell,
     }
@@ -336,9 +339,9 @@ def load_or_train(model, tokenizer, train, arguments):
 
 def forbid(model, *token_ids):
     """Lets the model never write these tokens."""
-    bias = keras.ops.convert_to_numpy(model.output_bias).copy()
+    bias = keras.ops.convert_to_numpy(model.decoder.output_bias).copy()
     bias[list(token_ids)] = -1e9
-    model.output_bias.assign(bias)
+    model.decoder.output_bias.assign(bias)
 
 
 def start_report(what, workers, arguments):

@@ -171,7 +171,8 @@ def new_model(model_class, **options):
 plain = new_model(Seq2Seq)
 for text in ("Jesus wept.", max(test.sources, key=len)):
     ids = tokenizer([text])
-    memory, state = plain.encode(ids.numpy())
+    encoding = plain.encoder(ids.numpy())
+    memory, state = encoding.memory, plain.decoder.initial_state(encoding.vectors)
     print(f"{ids.shape[1]:3} tokens: all states {tuple(memory.shape)}", end="")
     print(f" -> the decoder gets {tuple(state[0].shape)}: {text[:40]}")
 

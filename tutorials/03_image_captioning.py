@@ -292,13 +292,15 @@ tiny = ImageCaptioner(30, **TINY)
 tiny.adapt(f)
 logits = tiny((f, y))  # (B, T, V)
 
-E, b = np.array(tiny.target_embedding.embeddings), np.array(tiny.output_bias)
-W_d, b_d = tiny.bridge[0][0].get_weights()
-W_o, b_o = tiny.output_layer.get_weights()
-mu, sigma = np.array(tiny.feature_mean), np.array(tiny.feature_deviation)  # (D,)
+decoder = tiny.decoder
+E, b = np.array(decoder.embedding.embeddings), np.array(decoder.output_bias)
+W_d, b_d = decoder.bridge[0][0].get_weights()
+W_o, b_o = decoder.output_layer.get_weights()
+mu = np.array(tiny.encoder.feature_mean)  # (D,)
+sigma = np.array(tiny.encoder.feature_deviation)  # (D,)
 d = np.tanh((f.mean(axis=1) - mu) / sigma @ W_d + b_d)  # (B, U)
 for t in range(4):
-    d = np.array(tiny.decoder.cell(E[y[:, t]], [d])[0])
+    d = np.array(decoder.recurrent.cell(E[y[:, t]], [d])[0])
     compare(f"word {t + 1}", logits[:, t], np.tanh(d @ W_o + b_o) @ E.T + b)
 
 # %% [markdown]
@@ -571,14 +573,18 @@ tiny = AttentionCaptioner(30, **TINY)
 tiny.adapt(f)
 logits = tiny((f, y))  # (B, T, V)
 
-cell = tiny.decoder.cell
-E, b = np.array(tiny.target_embedding.embeddings), np.array(tiny.output_bias)
-W_d, b_d = tiny.bridge[0][0].get_weights()
-W_m, b_m = tiny.feature_layer.get_weights()
+decoder = tiny.decoder
+E, b = np.array(decoder.embedding.embeddings), np.array(decoder.output_bias)
+W_d, b_d = decoder.bridge[0][0].get_weights()
+W_m, b_m = tiny.encoder.feature_layer.get_weights()
+cell = decoder.recurrent.cell
 W_1, W_2, v = cell.attention.get_weights()
 w_g, b_g, W_c = (np.array(w) for w in (cell.gate_kernel, cell.gate_bias, cell.kernel))
 
-x = (f - np.array(tiny.feature_mean)) / np.array(tiny.feature_deviation)  # (B, L, D)
+mu, sigma = (
+    np.array(w) for w in (tiny.encoder.feature_mean, tiny.encoder.feature_deviation)
+)
+x = (f - mu) / sigma  # (B, L, D)
 m = np.tanh(x @ W_m + b_m)  # (B, L, U)
 d = np.tanh(x.mean(axis=1) @ W_d + b_d)  # (B, U)
 alignments = []
@@ -684,9 +690,10 @@ for row, picture in zip(telling, test.pictures(telling), strict=True):
 # %%
 row = telling[0]
 ids = captioner.preprocessor([written[best][row]])  # (1, T)
-memory, states = captioner.encode(seen[row : row + 1])
-cell, x = captioner.decoder.cell, captioner.target_embedding(ids[:, :-1])
-memory = cell.prepare_memory(memory)
+encoding, decoder = captioner.encoder(seen[row : row + 1]), captioner.decoder
+states, x = decoder.initial_state(encoding.vectors), decoder.embedding(ids[:, :-1])
+cell = decoder.recurrent.cell
+memory = cell.prepare_memory(encoding.memory)
 for t, token in enumerate(captioner.preprocessor.target_tokens(ids[:, 1:]).numpy()[0]):
     query = np.array(states[0])
     gate = sigmoid(query @ np.array(cell.gate_kernel) + np.array(cell.gate_bias))

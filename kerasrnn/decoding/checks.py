@@ -10,21 +10,30 @@ from keras import ops
 MOST_NUMBERS = 1 << 28
 
 
-def check_integer(name: str, value: Any, least: int | None, none: bool = False) -> None:
-    """Raises where `value` is no integer of at least `least`, or None if it may be.
+def check_integer(
+    name: str,
+    value: Any,
+    least: int | None,
+    none: bool = False,
+    *,
+    most: int | None = None,
+) -> None:
+    """Raises where `value` is no integer from `least` to `most`, or None if it may be.
 
-    A `least` of None lets all integers pass.
+    A `least` of None lets all integers pass, a `most` of None all from `least` on.
 
     Raises:
         TypeError: It is no integer; NumPy's are.
-        ValueError: It is less.
+        ValueError: It is less or more.
     """
     if none and value is None:
         return
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if is_integer and (least is None or value >= least):
+    is_enough = is_integer and (least is None or value >= least)
+    if is_enough and (most is None or value <= most):
         return
     limit = "" if least is None else f" of at least {least}"
+    limit = limit if most is None else f" from {least} to {most}"
     raise (ValueError if is_integer else TypeError)(
         f"`{name}` must be an integer{limit}{' or None' if none else ''}; got "
         f"{value!r}."

@@ -48,7 +48,7 @@ def caption_attention(
     >>> # model = AttentionCaptioner.from_preset("caption-stamps-attention")
     >>> # caption_attention_figure(*caption_attention(model, "cat.png"), "looks.png")
     """
-    if not model.attends:
+    if not getattr(model, "attends", False):
         raise ValueError(
             "`model` must be one that attends, such as an AttentionCaptioner; got a "
             f"{type(model).__name__}."

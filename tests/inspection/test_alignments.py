@@ -55,7 +55,7 @@ def translator():
     model.set_weights([9 * weight for weight in model.get_weights()])
     bias = np.zeros(pair.target_vocabulary_size)
     bias[[0, 1, pair.start_id]] = -99
-    model.output_bias.assign(bias)
+    model.decoder.output_bias.assign(bias)
     return model
 
 

@@ -71,16 +71,18 @@ def step_by_hand(cell, x, d):
 
 
 def scaled(model, x):
-    return (x - array(model.feature_mean)) / array(model.feature_deviation)
+    return (x - array(model.encoder.feature_mean)) / array(
+        model.encoder.feature_deviation
+    )
 
 
 def by_hand(model, source, ids):
     """Logits (B, T, V) and alignments (B, T, L), as the docstrings have them."""
-    vectors = array(model.target_embedding.embeddings)
-    d = dense(model.bridge[0][0], scaled(model, source.mean(1)))
-    cell, logits, maps = model.decoder.cell, [], []
+    vectors = array(model.decoder.embedding.embeddings)
+    d = dense(model.decoder.bridge[0][0], scaled(model, source.mean(1)))
+    cell, logits, maps = model.decoder.recurrent.cell, [], []
     if model.attends:
-        m = dense(model.feature_layer, scaled(model, source))
+        m = dense(model.encoder.feature_layer, scaled(model, source))
         w_1, w_2, v = map(array, cell.attention.weights)
     for t in range(ids.shape[1]):
         x = vectors[ids[:, t]]
@@ -96,8 +98,8 @@ def by_hand(model, source, ids):
             maps.append(alpha)
         else:
             d = step_by_hand(cell, x, d)
-            o = dense(model.output_layer, d)
-        logits.append(o @ vectors.T + array(model.output_bias))
+            o = dense(model.decoder.output_layer, d)
+        logits.append(o @ vectors.T + array(model.decoder.output_bias))
     return np.stack(logits, 1), np.stack(maps, 1) if maps else None
 
 
@@ -127,11 +129,11 @@ def test_they_are_their_equations(model_class, options):
 def test_adapt_brings_features_to_one_scale(model_class):
     model, x = captioner(model_class), 3 * FEATURES + 7
     model.adapt(x)
-    found = array(model.scaled(ops.convert_to_tensor(x)))
+    found = array(model.encoder.scaled(ops.convert_to_tensor(x)))
     np.testing.assert_allclose(found.mean(axis=(0, 1)), 0, atol=1e-4)
     np.testing.assert_allclose(found.std(axis=(0, 1)), 1, atol=0.02)
     model.adapt(np.ones_like(x))  # and none is divided by zero
-    assert np.isfinite(array(model.scaled(ops.convert_to_tensor(x)))).all()
+    assert np.isfinite(array(model.encoder.scaled(ops.convert_to_tensor(x)))).all()
 
 
 @pytest.mark.parametrize("weight", [0.25, pytest.param(1.0, marks=pytest.mark.slow)])
@@ -567,7 +569,7 @@ def test_texts_need_a_tokenizer(bare):
     for arguments in ((FEATURES, CAPTIONS), (pairs,)):
         with pytest.raises(ValueError, match=expected):
             model.fit(*arguments)
-    expected = "has `preprocessor=None`; `generate_ids` gives token ids"
+    expected = "has `preprocessor=None`; `generate_ids` needs none"
     with pytest.raises(ValueError, match=expected):
         model.generate(FEATURES)
     ids = bare.preprocessor.target_ids(CAPTIONS).numpy()

@@ -39,11 +39,12 @@ def translator(**options):
 def test_their_probability_is_the_mean_of_the_members(model_class):
     model = captioner(model_class, members=3)
     ids = array(model.preprocessor.target_ids(CAPTIONS))
-    assert len({float(array(m.output_bias)[0]) for m in (model, *model.others)}) == 3
+    biases = [decoder.output_bias for _, decoder in model.encoders_and_decoders()]
+    assert len({float(array(bias)[0]) for bias in biases}) == 3
     of_each = []
-    for member in (model, *model.others):
-        alone = captioner(model_class)
-        alone.set_weights(own_weights(member))
+    alone = captioner(model_class)
+    for member in weights_of_members(model):
+        set_own_weights(alone, member)
         of_each.append(softmax(alone((FEATURES, ids))))
     expected = np.mean(of_each, axis=0)
     assert np.abs(of_each[0] - of_each[1]).max() > 0.05
@@ -59,9 +60,18 @@ def test_their_probability_is_the_mean_of_the_members(model_class):
             np.testing.assert_allclose(array(looked).sum(-1), 1.0, atol=1e-5)
 
 
-def own_weights(member):
-    others = {id(w) for other in getattr(member, "others", []) for w in other.weights}
-    return [array(w) for w in member.weights if id(w) not in others]
+def weights_of_members(model):
+    """The weights of each member's encoder and decoder."""
+    return [
+        [array(w) for w in (*encoder.weights, *decoder.weights)]
+        for encoder, decoder in model.encoders_and_decoders()
+    ]
+
+
+def set_own_weights(alone, values):
+    weights = (*alone.encoder.weights, *alone.decoder.weights)
+    for weight, value in zip(weights, values, strict=True):
+        weight.assign(value)
 
 
 def test_translators_have_members_too():
@@ -69,8 +79,8 @@ def test_translators_have_members_too():
     source, target = np.array([[3, 4, 5, 2, 0]] * 2), np.array([[1, 6, 7]] * 2)
     alone = translator()
     of_each = []
-    for member in (model, *model.others):
-        alone.set_weights(own_weights(member))
+    for member in weights_of_members(model):
+        set_own_weights(alone, member)
         of_each.append(softmax(alone((source, target))))
     together = np.exp(array(model((source, target))))
     np.testing.assert_allclose(together, np.mean(of_each, axis=0), atol=1e-6)
@@ -87,23 +97,24 @@ def test_translators_have_members_too():
 
 @EACH_IN_TURN
 def test_each_member_learns_on_its_own_loss(model_class):
-    options = {"attention_regularization": 0.5} if model_class.attends else {}
+    attends = model_class is AttentionCaptioner
+    options = {"attention_regularization": 0.5} if attends else {}
     model = captioner(model_class, members=2, **options)
     alone = captioner(model_class, **options)
     ids = array(model.preprocessor.target_ids(CAPTIONS))
     losses, updated = [], []
-    for member in (model, *model.others):
-        alone.set_weights(own_weights(member))
+    for member in weights_of_members(model):
+        set_own_weights(alone, member)
         alone.compile(keras.optimizers.SGD(0.2))
         history = alone.fit(FEATURES, ids, batch_size=9, verbose=0)
         losses.append(history.history["loss"][0])
-        updated.append(alone.get_weights())
+        updated.extend(weights_of_members(alone))
     # The mean of the two losses, of which each member has the half.
     model.compile(keras.optimizers.SGD(0.4))
     history = model.fit(FEATURES, ids, batch_size=9, verbose=0)
     assert history.history["loss"][0] == pytest.approx(np.mean(losses), rel=1e-5)
-    for member, expected in zip((model, *model.others), updated, strict=True):
-        for found, wanted in zip(own_weights(member), expected, strict=True):
+    for member, expected in zip(weights_of_members(model), updated, strict=True):
+        for found, wanted in zip(member, expected, strict=True):
             np.testing.assert_allclose(found, wanted, atol=2e-5)
 
 
@@ -112,17 +123,17 @@ def test_they_learn_and_are_saved(model_class, tmp_path):
     model = captioner(model_class, members=2, named_classes=3)
     names = ["red", "zebra", "dog"]
     model.name_classes(names, np.eye(6, 3), np.zeros(3))
-    assert model.class_copying.gate_kernel.shape[1] == 2
+    assert model.copy_mechanism.gate_kernel.shape[1] == 2
     # What all members share is there once.
     large = sum(w.name == "feature_mean" for w in model.weights)
     assert (large, sum(w.name == "words" for w in model.weights)) == (2, 1)
     model.adapt(FEATURES)
-    means = [array(m.feature_mean) for m in (model, *model.others)]
+    means = [array(e.feature_mean) for e, _ in model.encoders_and_decoders()]
     np.testing.assert_array_equal(*means)
     model.compile(keras.optimizers.Adam(0.02))
-    gates = array(model.class_copying.gate_kernel).copy()
+    gates = array(model.copy_mechanism.gate_kernel).copy()
     model.fit(*features(64), epochs=12, batch_size=16, verbose=0)
-    assert (np.abs(array(model.class_copying.gate_kernel) - gates).max(0) > 0).all()
+    assert (np.abs(array(model.copy_mechanism.gate_kernel) - gates).max(0) > 0).all()
     assert model.generate(FEATURES) == CAPTIONS
     model.set_weights([w.astype("float16") for w in model.get_weights()])
     model.save(tmp_path / "model.keras")

@@ -10,7 +10,7 @@ from translators import make, pairs, talkative, word_tokenizers
 from kerasrnn.decoding import greedy_search
 from kerasrnn.text import PairTokenizer, WordTokenizer
 from kerasrnn.zoo import Seq2Seq
-from kerasrnn.zoo.decoder.text_generation import default_max_length
+from kerasrnn.zoo.decoder.generation import length_limit
 
 BACKEND = keras.backend.backend()
 TEXTS = pairs(40, longest=30)[0]
@@ -64,13 +64,13 @@ def test_sources_of_like_length_share_a_batch(model, monkeypatch):
 
 
 def test_a_second_call_does_not_trace_again(model, answers, monkeypatch):
-    calls, encode = [], model.encode
+    calls, generate_ids = [], model.generate_ids
 
     def counting(*arguments, **options):
         calls.append(1)
-        return encode(*arguments, **options)
+        return generate_ids(*arguments, **options)
 
-    monkeypatch.setattr(model, "encode", counting)
+    monkeypatch.setattr(model, "generate_ids", counting)
     options = {"search": "beam", "beam_width": 2}
     model.generate(TEXTS[:9], **options)
     traces = len(calls)
@@ -160,14 +160,14 @@ def test_length_limit(model):
         (256, 512),
         (999, 512),
     ):
-        assert default_max_length(width) == limit
+        assert length_limit(width) == limit
         tensor = ops.convert_to_tensor(width)
-        assert int(ops.convert_to_numpy(default_max_length(tensor))) == limit
+        assert int(ops.convert_to_numpy(length_limit(tensor))) == limit
     # It never says its end token.
     endless = make(Seq2Seq, units=8, embedding_dim=8)
     bias = np.full(endless.target_vocabulary_size, -99.0)
     bias[3] = 99
-    endless.output_bias.assign(bias)
+    endless.decoder.output_bias.assign(bias)
     long, short = endless.generate(["one " * 20, "one"])
     assert (len(long.split()), len(short.split())) == (74, 42)
     assert len(endless.generate("one", max_length=5).split()) == 5
@@ -402,7 +402,7 @@ def test_other_mistakes(model):
     with pytest.raises(ValueError, match="`source_length` needs a model that attends"):
         blind.generate_ids(ONE, source_length=2)
     blind.preprocessor = None
-    with pytest.raises(ValueError, match="`generate_ids` takes token ids"):
+    with pytest.raises(ValueError, match="`generate_ids` needs none"):
         blind.generate("one")
     other = PairTokenizer(WordTokenizer(["one"]), WordTokenizer(["uno"]))
     blind.preprocessor = other

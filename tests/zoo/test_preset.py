@@ -110,7 +110,7 @@ def test_new_weights_and_other_arguments(tmp_path):
     assert isinstance(fresh, Seq2SeqAttention)
     assert fresh.dropout == 0.5
     assert fresh.count_params() == model.count_params()
-    vectors, others = (m.source_embedding.get_weights()[0] for m in (model, fresh))
+    vectors, others = (m.encoder.embedding.get_weights()[0] for m in (model, fresh))
     assert abs(vectors - others).max() > 0.01
     bare = Seq2SeqAttention.from_preset(tmp_path, preprocessor=None)
     assert bare.preprocessor is None

@@ -152,7 +152,7 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
         examples = self.splits[split]
         found = cached_features(self.encoder, examples, log=self.log)
         # A model that looks but once sees the mean over all places.
-        attends = self.model_class(self.config["task"]).attends
+        attends = issubclass(self.model_class(self.config["task"]), AttentionCaptioner)
         return found if attends else pooled(found)[:, None]
 
     @functools.cached_property

@@ -1,7 +1,6 @@
 import keras
 from keras import ops
 
-from kerasrnn.layers import AttentionCell, BahdanauAttention
 from kerasrnn.zoo.captioning.image_captioner import ImageCaptioner
 
 
@@ -51,8 +50,6 @@ class AttentionCaptioner(ImageCaptioner):
     E y_{t-1} too, and the features are not projected).
     """
 
-    attends = True
-
     def __init__(
         self,
         target_vocabulary_size: int | None = None,
@@ -62,51 +59,26 @@ class AttentionCaptioner(ImageCaptioner):
         attention_units=None,
         **kwargs,
     ):
-        # Needed by `make_decoder_cell`, and Keras wants its own first.
-        self._attention_options = {
-            "attention_regularization": attention_regularization,
-            "gated": gated,
+        attention = {
+            "attention": "bahdanau",
             "attention_units": attention_units,
+            "attend": "before",
+            "gated": gated,
         }
-        super().__init__(target_vocabulary_size, **kwargs)
-
-    def make_decoder_cell(self, cell):
-        options = self._attention_options
-        units = options["attention_units"] or self.units
-        return AttentionCell(
-            cell,
-            BahdanauAttention(units, dtype=self.dtype_policy),
-            attend="before",
-            gated=options["gated"],
-            attention_layer_size=self.embedding_dim,
-            return_alignments=True,
-            dtype=self.dtype_policy,
-        )
-
-    def make_encoder(self):
-        super().make_encoder()
-        self.feature_layer = keras.layers.Dense(
-            self.units, activation="tanh", dtype=self.dtype_policy
-        )
-
-    @staticmethod
-    def scaled_part(features):
-        """What of the features (B, L, D) is brought to one scale: all of them."""
-        return features
-
-    def encode(self, source, training=False):
-        """The projected features (B, L, U), and the decoder's first states."""
-        features = self.scaled(source)
-        memory = self.drop(self.feature_layer(features), training=training)
-        return memory, self.first_states(features, training)
+        super().__init__(target_vocabulary_size, attention=attention, **kwargs)
+        self.attention_regularization = attention_regularization
 
     def alignment_penalty(self, alignments, target_ids):
-        weight = self._attention_options["attention_regularization"]
         # Steps that predict nothing do not count.
         counts = ops.logical_and(target_ids != 0, target_ids != self.end_id)
         counts = ops.cast(counts, alignments.dtype)[:, :, None]
         looked = ops.sum(alignments * counts, axis=1)  # (B, L)
-        return weight * ops.mean(ops.square(1.0 - looked))
+        return self.attention_regularization * ops.mean(ops.square(1.0 - looked))
 
     def get_config(self):
-        return {**super().get_config(), **self._attention_options}
+        return {
+            **super().get_config(),
+            "attention_regularization": self.attention_regularization,
+            "gated": self.decoder.gated,
+            "attention_units": self.decoder.attention_units,
+        }

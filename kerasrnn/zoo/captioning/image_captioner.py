@@ -1,7 +1,10 @@
+import os
+
 import keras
 import numpy as np
 from keras import ops
 
+from kerasrnn.decoding.checks import check_integer
 from kerasrnn.vision import (
     ImageEncoder,
     decode_image,
@@ -9,12 +12,19 @@ from kerasrnn.vision import (
     fit_to_square,
     read_images,
 )
-from kerasrnn.zoo.captioning import captioner_checks as checks
-from kerasrnn.zoo.captioning.class_copying import ClassCopying
-from kerasrnn.zoo.decoder.compiled_search import search_batches
-from kerasrnn.zoo.decoder.decoder_task import DecoderTask
+from kerasrnn.zoo.captioning.copy_mechanism import CopyMechanism
+from kerasrnn.zoo.captioning.feature_encoder import FeatureEncoder
+from kerasrnn.zoo.decoder.decoder_task import (
+    DecoderTask,
+    check_kind_of_ids,
+    check_targets,
+    describe,
+)
+from kerasrnn.zoo.decoder.generation import check_generate, search_batches
+from kerasrnn.zoo.model_inputs import as_array, inputs_of
 from kerasrnn.zoo.task import Untracked
 
+ONE_PICTURE = (str, bytes, bytearray, os.PathLike)
 LONGEST = 40
 UNKNOWN = 1  # of a tokenizer's ids
 
@@ -30,7 +40,7 @@ class ImageCaptioner(DecoderTask):
     p(y_t) = softmax(E o_t + b)        with `tie_embeddings`
 
     With `named_classes` it can also borrow the names of the classes that the encoder's
-    network was trained to tell apart: `ClassCopying`, which see.
+    network was trained to tell apart: a `CopyMechanism`.
 
     μ and σ are 0 and 1 until `adapt` learns them from the training features.
 
@@ -88,9 +98,10 @@ class ImageCaptioner(DecoderTask):
     ):
         super().__init__(target_vocabulary_size, **kwargs)
         self.named_classes = named_classes
-        self.encoder = encoder
+        self.encoder_name = encoder
         self.encoder_weights = encoder_weights
         self.fine_tune = fine_tune
+        self.decoder = self.make_decoder()
         if encoder is not None:
             layer = ImageEncoder(encoder, weights=encoder_weights)
             layer.trainable = fine_tune
@@ -98,28 +109,65 @@ class ImageCaptioner(DecoderTask):
             self.image_encoder = layer if fine_tune else Untracked(layer)
             feature_dim = layer.dim if feature_dim is None else feature_dim
         self.feature_dim = feature_dim
-        checks.check_model(self)
-        self.make_encoder()
-        if fine_tune:
-            self.build_encoder()
-        # To be made, a model needs no names, which may have to be fetched.
-        self.borrows = False
-        self.make_weights(ops.zeros((1, 1, self.feature_dim), "float32"))
-        self.borrows = bool(self.named_classes)
-
-    def make_encoder(self):
-        """Make the layers between the features and the decoder."""
-        for name, value in (("feature_mean", "zeros"), ("feature_deviation", "ones")):
-            weight = self.add_weight(
-                shape=(self.feature_dim,), name=name, initializer=value, trainable=False
-            )
-            setattr(self, name, weight)
-        if self.named_classes:
-            self.class_copying = ClassCopying(self.named_classes)
+        self._check_encoder()
+        if named_classes:
             # What the decoder puts out at each step.
             size = self.embedding_dim if self.attends else self.units
-            shape = (None, None, self.feature_dim)
-            self.class_copying.build(shape, units=size, gates=self.members)
+            self.copy_mechanism = CopyMechanism(named_classes)
+            self.copy_mechanism.build(
+                self.source_shape(), units=size, gates=self.members
+            )
+        self.encoder = self.make_encoder(self.decoder)
+        if fine_tune:
+            self.build_encoder()
+        self.add_members()
+
+    def make_encoder(self, decoder):
+        """What tells the decoder of features, with weights of its own."""
+        encoder = FeatureEncoder(
+            self.feature_dim,
+            cell=self.cell,
+            num_layers=self.num_layers,
+            memory_units=self.units if decoder.attends else None,
+            dtype=self.dtype_policy,
+            name="encoder",
+        )
+        encoder.drop_as(decoder)
+        return encoder
+
+    def make_member(self):
+        # All members share the image encoder, and the copy mechanism.
+        decoder = self.make_decoder()
+        return self.make_encoder(decoder), decoder
+
+    def _check_encoder(self):
+        """Raise where these cannot be the encoder and the classes of a model."""
+        if self.encoder_name is None:
+            if self.feature_dim is None:
+                raise ValueError(
+                    "`feature_dim` must be given for a model without `encoder`; got "
+                    "None."
+                )
+            if self.fine_tune:
+                raise ValueError(
+                    "`fine_tune` needs an `encoder` to tune; got encoder=None."
+                )
+        check_integer("feature_dim", self.feature_dim, 1)
+        if self.named_classes == "imagenet":
+            if self.encoder_name != "efficientnet_lite0":
+                raise ValueError(
+                    '`named_classes` may be "imagenet" with the encoder '
+                    f"'efficientnet_lite0' only; got encoder={self.encoder_name!r}."
+                )
+        else:
+            check_integer("named_classes", self.named_classes, 0)
+        if self.encoder_name is not None:
+            dim = self._image_encoder().dim
+            if self.feature_dim != dim:
+                raise ValueError(
+                    f"`feature_dim` of the encoder {self.encoder_name!r} is {dim}; got "
+                    f"{self.feature_dim}."
+                )
 
     def adapt(self, features):
         """Learn μ and σ, which bring all features to one scale.
@@ -127,21 +175,23 @@ class ImageCaptioner(DecoderTask):
         Args:
             features: (N, L, D) of the training pictures, in memory or on disk.
         """
-        checks.check_source(self, features, "features", convert=False)
+        self._check_features(features, "features")
         blocks = (features[at : at + 256] for at in range(0, len(features), 256))
         sums = np.zeros((2, self.feature_dim))
         count = 0
         for block in blocks:
-            x = ops.convert_to_numpy(self.scaled_part(np.asarray(block, "float32")))
+            x = ops.convert_to_numpy(
+                self.encoder.scaled_part(np.asarray(block, "float32"))
+            )
             x = x.astype("float64")
             sums += [x.sum(axis=(0, 1)), np.square(x).sum(axis=(0, 1))]
             count += x.shape[0] * x.shape[1]
         mean, square = sums / count
         # A feature that never changes stays so.
         deviation = np.sqrt(square - mean**2) + 1e-3
-        for model in (self, *self.others):
-            model.feature_mean.assign(mean)
-            model.feature_deviation.assign(deviation)
+        for encoder, _ in self.encoders_and_decoders():
+            encoder.feature_mean.assign(mean)
+            encoder.feature_deviation.assign(deviation)
 
     def name_classes(self, names, kernel=None, bias=None):
         """Tell what the encoder's network sees in features, in words.
@@ -153,26 +203,49 @@ class ImageCaptioner(DecoderTask):
                 "imagenet": the encoder's own is fetched when it is needed.
             bias: (C,) of it.
         """
-        checks.check_classes(self, names, kernel, bias)
-        words = np.zeros(self.class_copying.words.shape, "int32")
+        self._check_classes(names, kernel, bias)
+        words = np.zeros(self.copy_mechanism.words.shape, "int32")
         ids = ops.convert_to_numpy(self.preprocessor.target_ids(list(names)))
         marks = (self.start_id, self.end_id, 0)
         for row, found in zip(words, ids, strict=True):
             found = found[~np.isin(found, marks)][: len(row)]
             if UNKNOWN not in found:
                 row[: len(found)] = found
-        self.class_copying.set_classes(words, kernel, bias)
+        self.copy_mechanism.set_classes(words, kernel, bias)
 
-    @staticmethod
-    def scaled_part(features):
-        """What of the features (B, L, D) is brought to one scale: their mean."""
-        return ops.mean(features, axis=1, keepdims=True)
+    def _check_classes(self, names, kernel, bias):
+        """Raise where these are not the classes that it may borrow names of."""
+        if not self.named_classes:
+            raise ValueError(
+                f"This {type(self).__name__} has `named_classes=0` and borrows no "
+                "names."
+            )
+        if not hasattr(self.preprocessor, "target_ids"):
+            raise ValueError(
+                "`preprocessor` must be a tokenizer of captions, to read names with; "
+                f"got {type(self.preprocessor).__name__}."
+            )
+        layer = self.copy_mechanism
+        shapes = [("names", (len(names),), (layer.count,))]
+        if not layer.fetches:
+            shapes += [
+                ("kernel", np.shape(kernel), (self.feature_dim, layer.count)),
+                ("bias", np.shape(bias), (layer.count,)),
+            ]
+        elif kernel is not None or bias is not None:
+            raise ValueError(
+                "`kernel` and `bias` must not be given to a model whose "
+                '`named_classes` is "imagenet": they are those of its encoder.'
+            )
+        for name, value, expected in shapes:
+            if tuple(value) != expected:
+                raise ValueError(
+                    f"`{name}` must have the shape {expected}; got {tuple(value)}."
+                )
 
-    def scaled(self, features):
-        """That part, scaled."""
-        mean, deviation = self.feature_mean, self.feature_deviation
-        part = self.scaled_part(features) - ops.cast(mean, self.compute_dtype)
-        return part / ops.cast(deviation, self.compute_dtype)
+    def _image_encoder(self):
+        """The `ImageEncoder`, whether it is trained with the model or not."""
+        return self.image_encoder if self.fine_tune else self.image_encoder.value
 
     def build_encoder(self) -> ImageEncoder:
         """The encoder with its weights, which are fetched where they are not here.
@@ -181,26 +254,88 @@ class ImageCaptioner(DecoderTask):
             ValueError: The model has none.
             FetchError: The weights cannot be had.
         """
-        checks.check_has_encoder(self)
-        layer = checks.encoder_of(self)
+        if self.encoder_name is None:
+            raise ValueError(
+                f"This {type(self).__name__} has `encoder=None`: it takes features "
+                f"(batch, places, {self.feature_dim}), not pictures."
+            )
+        layer = self._image_encoder()
         if not layer.built:
             size = layer.image_size
             layer.build((None, size, size, 3))
             layer.built = True
         return layer
 
-    def check_call(self, inputs):
-        return checks.check_call(self, inputs)
+    def _check_features(self, source, name="inputs"):
+        """Raise where these are no features (B, L, D) or images (B, size, size, 3)."""
+        shape = getattr(source, "shape", None)
+        expected = f"features (batch, places, {self.feature_dim})"
+        fits = shape is not None and len(shape) == 3 and shape[2] == self.feature_dim
+        if self.encoder_name is not None:
+            size = self._image_encoder().image_size
+            expected += f", or images (batch, {size}, {size}, 3)"
+            if shape is not None and len(shape) == 4:
+                sides = zip(shape[1:], (size, size, 3), strict=True)
+                fits = all(side in (None, wanted) for side, wanted in sides)
+        if not fits:
+            raise ValueError(f"`{name}` must hold {expected}; got {describe(source)}.")
 
     def check_source(self, source):
-        return checks.check_source(self, source)
+        self._check_features(source)
+        return ops.convert_to_tensor(source)
+
+    def check_call(self, inputs):
+        if not isinstance(inputs, (tuple, list)) or len(inputs) != 2:
+            raise ValueError(
+                f"`inputs` must be (features, target_ids); got {describe(inputs)}. For "
+                "captions, use `generate`."
+            )
+        source, target_ids = inputs
+        source = self.check_source(source)
+        return source, check_kind_of_ids("target_ids", target_ids)
 
     def check_pairs(self, x, y):
-        return checks.check_pairs(self, x, y)
+        """What `fit` and `evaluate` are given, as a list, an array or a dataset."""
+        if self.preprocessor is not None:
+            self.check_preprocessor()
+        if hasattr(x, "element_spec"):
+            specification = x.element_spec
+            if isinstance(specification, tuple) and len(specification) > 1:
+                dtype = getattr(specification[1], "dtype", None)
+                self._check_captions(dtype == "string")
+            return x, y
+        if isinstance(x, ONE_PICTURE):
+            raise ValueError(
+                "`x` must be a list of pictures; got one. Put it in a list: [picture]."
+            )
+        if not hasattr(x, "shape") and not isinstance(x, (list, tuple)):
+            raise TypeError(
+                "`x` must be a list of pictures, an array of features or a "
+                f"tf.data.Dataset; got {type(x).__name__}."
+            )
+        if y is not None:
+            y = as_array(y, "y")
+            self._check_captions(y.ndim == 1)
+            if y.ndim == 2:
+                check_targets("y", y, self.target_vocabulary_size)
+        return x if hasattr(x, "shape") else list(x), y
+
+    def _check_captions(self, are_text):
+        """Raise where captions are texts, and nothing makes token ids of them."""
+        if are_text and self.preprocessor is None:
+            raise ValueError(
+                f"`y` holds strings, but this {type(self).__name__} has "
+                "`preprocessor=None` and takes token ids. Attach a tokenizer: "
+                "`model.preprocessor = TargetTokenizer(tokenizer)`."
+            )
 
     def _as_inputs(self, x, name):
-        if not isinstance(x, list):
-            return checks.as_arrays(self, x, name)
+        if not isinstance(x, list):  # features or images
+            x = ops.convert_to_numpy(x)
+            self._check_features(x, name)
+            if len(x) == 0:
+                raise ValueError(f"`{name}` must hold at least one example; got none.")
+            return x.astype("float32", copy=False)
         layer = self.build_encoder()
         names = [f"`{name}[{index}]`" for index in range(len(x))]
         if self.fine_tune:
@@ -208,14 +343,17 @@ class ImageCaptioner(DecoderTask):
         return features_of(layer, x, names=names)
 
     def _check_element(self, element_spec, name):
-        checks.check_element(self, element_spec, name)
+        self._check_features(inputs_of(element_spec), name)
+
+    def source_shape(self):
+        return (None, None, self.feature_dim)
 
     def source_spec(self):
         import tensorflow as tf
 
-        return tf.TensorSpec((None, None, self.feature_dim), tf.float32)
+        return tf.TensorSpec(self.source_shape(), tf.float32)
 
-    def longest(self, source):
+    def default_max_length(self, source):
         return LONGEST
 
     def features(self, source, training=False):
@@ -226,27 +364,6 @@ class ImageCaptioner(DecoderTask):
 
     def prepare(self, source, training=False):
         return self.features(source, training=training)
-
-    def evidence(self, source):
-        return self.class_copying.evidence(source) if self.borrows else None
-
-    def mix(self, logits, outputs, token_ids, evidence, member=0):
-        return self.class_copying(logits, outputs, token_ids, evidence, gate=member)
-
-    def changes_of_members(self):
-        # They share the encoder, and what it sees in pictures.
-        own = {"encoder": None, "fine_tune": False, "named_classes": 0}
-        return {**own, "feature_dim": self.feature_dim}
-
-    def encode(self, source, training=False):
-        """None, since the decoder sees the picture but once, and its first states."""
-        features = self.scaled(source)
-        return None, self.first_states(features, training)
-
-    def first_states(self, features, training):
-        """What the decoder knows before its first word, of scaled features."""
-        vector = self.drop(ops.mean(features, axis=1), training=training)
-        return self.hand_over([[vector] * self.states_of_a_layer] * self.num_layers)
 
     def generate(
         self,
@@ -283,8 +400,8 @@ class ImageCaptioner(DecoderTask):
             FetchError: The encoder's weights are not on this machine and cannot be
                 fetched.
         """
-        checks.check_generate(self, search, max_length, options, batch_size)
-        inputs, single = checks.as_pictures(self, inputs)
+        check_generate(self, search, max_length, options, batch_size)
+        inputs, single = self._as_pictures(inputs)
 
         def source_of(batch):
             if isinstance(inputs, np.ndarray):
@@ -309,11 +426,35 @@ class ImageCaptioner(DecoderTask):
             return (results[0], scores[0].tolist()) if return_scores else results[0]
         return (results, np.array(scores, "float32")) if return_scores else results
 
+    def _as_pictures(self, inputs):
+        """A list of pictures or an array of features, and whether it was one alone."""
+        if isinstance(inputs, ONE_PICTURE):
+            inputs, single = [inputs], True
+        elif isinstance(inputs, (list, tuple)):
+            inputs, single = list(inputs), False
+        elif not hasattr(inputs, "shape"):
+            raise TypeError(
+                "`inputs` must be a picture, a list of them or an array of features; "
+                f"got {type(inputs).__name__}."
+            )
+        else:
+            if not isinstance(inputs, np.ndarray):  # A file of features stays there.
+                inputs = ops.convert_to_numpy(inputs)
+            are_features = inputs.ndim == 3 and inputs.shape[2] == self.feature_dim
+            are_pictures = inputs.ndim in (2, 3, 4) and self.encoder_name is not None
+            if are_features or not are_pictures:
+                self._check_features(inputs)
+                return inputs, False
+            single = inputs.ndim < 4
+            inputs = [inputs] if single else list(inputs)
+        self.build_encoder()
+        return inputs, single
+
     def serving_signatures(self):
         """What an exported model offers: name to (function, input specifications)."""
         import tensorflow as tf
 
-        if self.preprocessor is None or self.encoder is None:
+        if self.preprocessor is None or self.encoder_name is None:
             return {"serving_default": (self._serve, [self.source_spec()])}
         self.build_encoder()
         specification = tf.TensorSpec((None,), tf.string, name="image_bytes")
@@ -323,21 +464,22 @@ class ImageCaptioner(DecoderTask):
         }
 
     def serving_variables(self):
-        encoder = self.encoder is not None and not self.fine_tune
+        encoder = self.encoder_name is not None and not self.fine_tune
         frozen = self.build_encoder().variables if encoder else []
         return [*super().serving_variables(), *frozen]
 
     def _serve(self, features):
-        options = {"source_length": ops.shape(features)[1]} if self.attends else {}
+        attends = self.attends
+        options = {"source_length": ops.shape(features)[1]} if attends else {}
         found = self.generate_ids(features, **options)
-        answer = self.answer(found)
-        if self.attends:
-            answer["attention"] = found.alignments
+        outputs = self.serving_outputs(found)
+        if attends:
+            outputs["attention"] = found.alignments
         if self.preprocessor is not None:
-            answer["caption"] = answer.pop("text")
+            outputs["caption"] = outputs.pop("text")
             # What the rows of `attention` belong to; "" for padding.
-            answer["tokens"] = self.preprocessor.target_tokens(found.token_ids)
-        return answer
+            outputs["tokens"] = self.preprocessor.target_tokens(found.token_ids)
+        return outputs
 
     def _serve_pictures(self, image_bytes):
         return self._serve(self._features_of_bytes(image_bytes))
@@ -345,9 +487,9 @@ class ImageCaptioner(DecoderTask):
     def _serve_beam(self, image_bytes):
         features = self._features_of_bytes(image_bytes)
         found = self.generate_ids(features, search="beam", n_best=5, length_penalty=1.0)
-        answer = self.answer(found)
-        answer["caption"] = answer.pop("text")
-        return answer
+        outputs = self.serving_outputs(found)
+        outputs["caption"] = outputs.pop("text")
+        return outputs
 
     def _features_of_bytes(self, image_bytes):
         import tensorflow as tf
@@ -364,7 +506,7 @@ class ImageCaptioner(DecoderTask):
     def get_config(self):
         return {
             **super().get_config(),
-            "encoder": self.encoder,
+            "encoder": self.encoder_name,
             # The trained ones replace them.
             "encoder_weights": None if self.fine_tune else self.encoder_weights,
             "fine_tune": self.fine_tune,

@@ -1,55 +1,43 @@
 from functools import partial
 
 import keras
+import numpy as np
 from keras import ops
 
-from kerasrnn.layers import (
-    GRU,
-    LSTM,
-    RNN,
-    GRUCell,
-    LSTMCell,
-    SimpleRNN,
-    SimpleRNNCell,
-    StackedRNNCells,
-)
+from kerasrnn.decoding.checks import check_integer
 from kerasrnn.metrics import MaskedAccuracy, Perplexity
-from kerasrnn.zoo.decoder import decoder_checks as checks
-from kerasrnn.zoo.decoder.ensemble import another, log_of_mean
+from kerasrnn.zoo.arguments import (
+    check_fraction,
+    check_probability,
+    check_size,
+    of_preprocessor,
+)
+from kerasrnn.zoo.decoder.ensemble import Ensemble
+from kerasrnn.zoo.decoder.generation import check_search
 from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.decoder.scheduled_sampling import mix_in_predictions
-from kerasrnn.zoo.decoder.teacher_forcing import teacher_forcing
-from kerasrnn.zoo.decoder.word_dropout import WordDropout
+from kerasrnn.zoo.decoder.text_decoder import CELLS, TextDecoder
 from kerasrnn.zoo.task import Task, Untracked
-
-CELLS = {
-    "simple_rnn": (SimpleRNN, SimpleRNNCell),
-    "lstm": (LSTM, LSTMCell),
-    "gru": (GRU, GRUCell),
-}
 
 
 class DecoderTask(Task):
     """A task that reads something and writes a text about it, token by token.
 
-    d_0 = tanh(W_d v)                  state handed over, for each layer
-    d_t = cell(E y_{t-1}, d_{t-1})     decoder
-    o_t = tanh(W_o d_t)
-    p(y_t) = softmax(E o_t + b)        with `tie_embeddings`
+    It has an `encoder`, which makes an `Encoding` of what it reads, its source, and a
+    `decoder`, a `TextDecoder`, which is told it; with several `members` also an
+    `ensemble` of more of both. A subclass sets `encoder` and `decoder` in its
+    `__init__`, which ends with `add_members`, and defines
 
-    What it reads, its source, is a subclass's to say. It makes the encoder's layers
-    in `make_source_layers` or after this `__init__`, ends with `make_weights`, and
-    defines
-
-    - `encode(source, training)`: the memory to attend to, or None, and the first
-      states of the decoder, with the help of `hand_over`;
-    - `check_source(source)`: the source as a tensor, or a clear error;
+    - `make_member()`: an encoder and a decoder with weights of their own;
+    - `source_shape()`: the shape of a source, with None where it may be any;
     - `source_spec()`: its `tf.TensorSpec`;
-    - `longest(source)`: the default `max_length`;
-    - `memory_mask(source)`, where some places do not count.
+    - `check_call(inputs)` and `check_source(source)`: what the model is called with
+      and what it generates of, as tensors, or a clear error;
+    - `check_pairs(x, y)`: the same of what `fit` is given;
+    - `default_max_length(source)`: the most tokens that are written of it.
 
-    With `attends` the decoder's cell is one that `make_decoder_cell` makes, an
-    `AttentionCell` that returns its alignments.
+    With a `copy_mechanism` the decoder's logits go by it, too: a layer with
+    `evidence(source)`, such as `CopyMechanism`.
 
     Args:
         target_vocabulary_size: How many token ids a target may hold; 0 is padding.
@@ -69,10 +57,10 @@ class DecoderTask(Task):
         members: How many such models, an ensemble, `fit` trains side by side, each on
             its own loss; p(y_t) is the mean of theirs. A search takes as many times
             longer.
+        attention: Arguments of the `TextDecoder` that say how it attends; None: it does
+            not.
         preprocessor: What makes token ids of texts and texts of token ids, or None.
     """
-
-    attends = False
 
     def __init__(
         self,
@@ -90,12 +78,11 @@ class DecoderTask(Task):
         label_smoothing=0.1,
         scheduled_sampling=None,
         members=1,
+        attention=None,
         preprocessor=None,
         **kwargs,
     ):
         super().__init__(preprocessor=preprocessor, **kwargs)
-        if cell not in CELLS:
-            raise ValueError(f"`cell` must be one of {', '.join(CELLS)}; got {cell!r}.")
         given = {
             "target_vocabulary_size": target_vocabulary_size,
             "start_id": start_id,
@@ -103,7 +90,7 @@ class DecoderTask(Task):
         }
         for name, value in given.items():
             if value is None:
-                value = checks.of_preprocessor(name, preprocessor)
+                value = of_preprocessor(name, preprocessor)
             setattr(self, name, value)
         self.cell = cell
         self.num_layers = num_layers
@@ -115,50 +102,47 @@ class DecoderTask(Task):
         self.label_smoothing = label_smoothing
         self.scheduled_sampling = scheduled_sampling
         self.members = members
-        checks.check_decoder(self)
+        self.attention = attention or {}
+        self.copy_mechanism = None
         self.compiled_searches = Untracked({})
-        policy = self.dtype_policy
-        self.make_source_layers()
-        self.target_embedding = keras.layers.Embedding(
-            self.target_vocabulary_size, embedding_dim, dtype=policy
-        )
-        self.states_of_a_layer = 2 if cell == "lstm" else 1
-        self.bridge = [
-            [
-                keras.layers.Dense(units, activation="tanh", dtype=policy)
-                for _ in range(self.states_of_a_layer)
-            ]
-            for _ in range(num_layers)
-        ]
-        cells = [
-            CELLS[cell][1](units, dropout=dropout if k else 0.0, dtype=policy)
-            for k in range(num_layers)
-        ]
-        inner = StackedRNNCells(cells, dtype=policy) if num_layers > 1 else cells[0]
-        self.decoder = RNN(
-            self.make_decoder_cell(inner), return_sequences=True, dtype=policy
-        )
-        self.drop = keras.layers.Dropout(dropout, dtype=policy)
-        self.drop_words = WordDropout(word_dropout)
-        if not self.attends:
-            self.output_layer = keras.layers.Dense(
-                embedding_dim, activation="tanh", dtype=policy
-            )
-        if tie_embeddings:
-            self.output_bias = self.add_weight(
-                shape=(self.target_vocabulary_size,),
-                name="output_bias",
-                initializer="zeros",
-            )
-        else:
-            self.projection = keras.layers.Dense(
-                self.target_vocabulary_size, dtype=policy
-            )
+        self._check_arguments()
         if scheduled_sampling is not None:
             # Not from the global seed, so that all else is drawn as without it.
             self.sampling_seed = keras.random.SeedGenerator(0)
             self.sampling_probability = keras.Variable(
                 scheduled_sampling, dtype="float32", trainable=False
+            )
+
+    def _check_arguments(self):
+        if self.cell not in CELLS:
+            raise ValueError(
+                f"`cell` must be one of {', '.join(CELLS)}; got {self.cell!r}."
+            )
+        # Of a target: padding, start and end.
+        for name, least in (
+            ("target_vocabulary_size", 3),
+            ("num_layers", 1),
+            ("units", 1),
+            ("embedding_dim", 1),
+            ("members", 1),
+        ):
+            check_size(name, getattr(self, name), least)
+        for name in ("start_id", "end_id"):
+            # 0 is padding.
+            most = self.target_vocabulary_size - 1
+            check_integer(name, getattr(self, name), 1, most=most)
+        if self.start_id == self.end_id:
+            raise ValueError(
+                f"`start_id` and `end_id` must differ; both are {self.end_id}."
+            )
+        for name in ("dropout", "word_dropout", "label_smoothing"):
+            check_fraction(name, getattr(self, name))
+        if self.scheduled_sampling is not None:
+            check_probability("scheduled_sampling", self.scheduled_sampling)
+        if self.attention and not isinstance(self.attention, dict):
+            raise TypeError(
+                "`attention` is an argument of models that attend, such as "
+                f"Seq2SeqAttention; a {type(self).__name__} got {self.attention!r}."
             )
 
     def check_kind_of_preprocessor(self, preprocessor):
@@ -170,41 +154,73 @@ class DecoderTask(Task):
                 f"{type(preprocessor).__name__}."
             )
 
-    def make_source_layers(self):
-        """Make layers before the target's: presets know layers by their order."""
+    def check_preprocessor(self):
+        """Raise a ValueError where the preprocessor gives other numbers than are taken.
 
-    def make_weights(self, source):
-        """Build and compile the model, by calling it once on a source."""
-        changes = self.changes_of_members()
-        self.others = [another(self, n, **changes) for n in range(1, self.members)]
-        self((source, ops.zeros((1, 1), "int32")))
+        It may have been taught, or changed, since the model was made.
+        """
+        for name in (
+            "source_vocabulary_size",
+            "target_vocabulary_size",
+            "start_id",
+            "end_id",
+        ):
+            own, given = (getattr(x, name, None) for x in (self, self.preprocessor))
+            # A source may have fewer numbers than the model knows.
+            if (
+                None in (own, given)
+                or given == own
+                or (name.startswith("source") and given < own)
+            ):
+                continue
+            raise ValueError(
+                f"`preprocessor` must have the model's `{name}`, {own}; got one with "
+                f"{given}."
+            )
+
+    def make_decoder(self) -> TextDecoder:
+        """A decoder with weights of its own."""
+        return TextDecoder(
+            self.target_vocabulary_size,
+            cell=self.cell,
+            num_layers=self.num_layers,
+            units=self.units,
+            embedding_dim=self.embedding_dim,
+            dropout=self.dropout,
+            word_dropout=self.word_dropout,
+            tie_embeddings=self.tie_embeddings,
+            **self.attention,
+            dtype=self.dtype_policy,
+            name="decoder",
+        )
+
+    def add_members(self):
+        """Make the other members of the ensemble; build and compile the model."""
+        self.check_preprocessor()
+        others = [self.make_member() for _ in range(1, self.members)]
+        self.ensemble = Ensemble(others, name="ensemble") if others else None
+        self.build()
         self.compile()
 
-    def changes_of_members(self) -> dict:
-        """Arguments that the other members of an ensemble have in another way."""
-        return {}
+    @property
+    def attends(self) -> bool:
+        """Whether its decoder looks at what it writes about."""
+        return self.decoder.attends
 
-    def model_of(self, member: int):
-        """A member of the ensemble; the first is this model itself."""
-        return self.others[member - 1] if member else self
+    def encoders_and_decoders(self):
+        """Each member's encoder and decoder."""
+        others = [] if self.ensemble is None else self.ensemble.members()
+        return [(self.encoder, self.decoder), *others]
 
-    def make_decoder_cell(self, cell):
-        """The decoder's cell, round the recurrent `cell`."""
-        return cell
-
-    def prepare(self, source, training=False):
-        """What `encode`, `evidence` and `memory_mask` read of a source, made once."""
-        return source
-
-    def evidence(self, source):
-        """Tensors that `mix` sees at every step, with the batch first; None: none."""
-
-    def mix(self, logits, outputs, token_ids, evidence, member=0):
-        """A member's logits that go by the evidence too, and by the tokens before."""
-        return logits
-
-    def memory_mask(self, source):
-        """Which places of the memory count, (B, S); None: all."""
+    def build(self, input_shape=None):
+        shape = self.source_shape()
+        for encoder, decoder in self.encoders_and_decoders():
+            encoder.build(shape)
+            told = encoder.encoding_shape(shape)
+            decoder.build((None, None), told.vectors, told.memory)
+        if self.ensemble is not None:
+            self.ensemble.build()
+        self.built = True
 
     def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
         """As `keras.Model.compile`; by default Adam with clipped gradients."""
@@ -216,6 +232,20 @@ class DecoderTask(Task):
             metrics = [MaskedAccuracy(), Perplexity()]
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
+    def summary(self, line_length=None, *, expand_nested=True, **kwargs):
+        """As `keras.Model.summary`, with the layers of encoder and decoder."""
+        super().summary(line_length, expand_nested=expand_nested, **kwargs)
+
+    # What it computes.
+
+    def prepare(self, source, training=False):
+        """What the encoders and the copy mechanism read of a source, made once."""
+        return source
+
+    def evidence(self, source):
+        """What the copy mechanism knows of a source, or None."""
+        return self.copy_mechanism and self.copy_mechanism.evidence(source)
+
     def call(self, inputs, training=False):
         source, target_ids = self.check_call(inputs)
         source = self.prepare(source, training=training)
@@ -224,34 +254,21 @@ class DecoderTask(Task):
             self._logits_of(member, source, evidence, target_ids, training)
             for member in range(self.members)
         ]
-        if self.members == 1:
+        if self.ensemble is None:
             return logits[0]
         # Each learns by itself; together they speak.
-        return logits if training else log_of_mean(logits)
+        return logits if training else self.ensemble.log_mean(logits)
 
     def _logits_of(self, member, source, evidence, target_ids, training):
         """What one member says of each step's next token, (B, T, V)."""
-        model = self.model_of(member)
-        memory, states = model.encode(source, training=training)
+        encoder, decoder = self.encoders_and_decoders()[member]
+        encoding = encoder(source, training=training)
 
         def decode(target_ids, training):
-            x = model.target_embedding(model.drop_words(target_ids, training=training))
-            x = model.drop(x, training=training)
-            arguments = {"initial_state": states, "training": training}
-            if self.attends:
-                arguments |= {
-                    "memory": memory,
-                    "memory_mask": self.memory_mask(source),
-                }
-            outputs = model.decoder(x, **arguments)
-            if self.attends:
-                outputs, alignments = outputs
-                if training:
-                    self._penalize(alignments, target_ids)
-            logits = model.logits(outputs, training=training)
-            if evidence is None:
-                return logits
-            return self.mix(logits, outputs, target_ids, evidence, member)
+            decoded = decoder(target_ids, **encoding._asdict(), training=training)
+            if training:
+                self._penalize(decoded.alignments, target_ids)
+            return self._mixed(decoded, target_ids, evidence, member)
 
         if training and self.scheduled_sampling is not None:
             first_pass = partial(decode, target_ids, training=False)
@@ -259,10 +276,21 @@ class DecoderTask(Task):
             target_ids = mix_in_predictions(target_ids, first_pass, p, seed)
         return decode(target_ids, training)
 
+    def _mixed(self, decoded, target_ids, evidence, member):
+        """The logits of what was decoded, with those of the copy mechanism mixed in."""
+        if evidence is None:
+            return decoded.logits
+        return self.copy_mechanism(
+            decoded.logits, decoded.outputs, target_ids, evidence, gate=member
+        )
+
     def _penalize(self, alignments, target_ids):
         penalty = self.alignment_penalty(alignments, target_ids)
         if penalty is not None:
             self.add_loss(penalty / self.members)
+
+    def alignment_penalty(self, alignments, target_ids):
+        """A part of the loss for where the decoder looked, (B, T, S); None: none."""
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -277,94 +305,43 @@ class DecoderTask(Task):
         one = y_pred[0] if isinstance(y_pred, list) else y_pred
         return super().compute_metrics(x, y, one, sample_weight)
 
-    def alignment_penalty(self, alignments, target_ids):
-        """A part of the loss for where the decoder looked, (B, T, S); None: none."""
-
-    def hand_over(self, vectors):
-        """The decoder's first states.
-
-        Args:
-            vectors: For each layer, for each of its states, what it is made of (B, ·).
-        """
-        states = [
-            [dense(v) for dense, v in zip(layer, of_layer, strict=True)]
-            for layer, of_layer in zip(self.bridge, vectors, strict=True)
-        ]
-        batch = ops.shape(states[0][0])[0]
-        states = states if self.num_layers > 1 else states[0]
-        if self.attends and self.decoder.cell.input_feeding:
-            size = self.decoder.cell.attention_layer_size
-            states = [*states, ops.zeros((batch, size), self.compute_dtype)]
-        return states
-
-    def logits(self, outputs, training=False, vectors=None):
-        """Logits (..., V) of the decoder's outputs."""
-        if not self.attends:
-            outputs = self.output_layer(outputs)
-        outputs = self.drop(outputs, training=training)
-        if not self.tie_embeddings:
-            return self.projection(outputs)
-        vectors = self.output_vectors() if vectors is None else vectors
-        bias = ops.cast(self.output_bias, self.compute_dtype)
-        return ops.matmul(outputs, vectors) + bias
-
-    def output_vectors(self):
-        """The target's token vectors as the columns of a matrix (embedding_dim, V)."""
-        vectors = ops.cast(self.target_embedding.embeddings, self.compute_dtype)
-        return ops.transpose(vectors)
+    # What it writes.
 
     def decoding(self, source):
         """`(step, state)` for the searches of `kerasrnn.decoding`."""
+        return self._decoding(source)[:2]
+
+    def _decoding(self, source):
+        """`(step, state, mask)`: with the places of the source that count, or None."""
         source = self.prepare(source)
         evidence = self.evidence(source)
-        mask = self.memory_mask(source)
-        steps, states = zip(
-            *(self.model_of(m)._decoding(source, mask) for m in range(self.members)),
-            strict=True,
-        )
+        decodings = []
+        for member, (encoder, decoder) in enumerate(self.encoders_and_decoders()):
+            encoding = encoder(source)
+            decodings.append(self._decoding_of(member, decoder, encoding, evidence))
+        if self.ensemble is None:
+            return *decodings[0], encoding.memory_mask
+        return *self.ensemble.decoding(decodings), encoding.memory_mask
+
+    def _decoding_of(self, member, decoder, encoding, evidence):
+        """`(step, state)` of one member."""
+        prepared = decoder.prepare(encoding.memory, encoding.memory_mask)
 
         def step(token_ids, state):
             states, evidence = state
-            of_members = []
-            for member, (one, of_one) in enumerate(zip(steps, states, strict=True)):
-                logits, outputs, after, alignments = one(token_ids, of_one)
-                if evidence is not None:
-                    logits = self.mix(logits, outputs, token_ids, evidence, member)
-                of_members.append((logits, after, alignments))
-            logits, states, alignments = zip(*of_members, strict=True)
-            seen = [sum(a) / len(a) for a in zip(*alignments, strict=True)]
-            together = logits[0] if len(logits) == 1 else log_of_mean(logits)
-            return together, [list(states), evidence], *seen
+            decoded, states = decoder.step(token_ids, states, prepared)
+            logits = self._mixed(decoded, token_ids, evidence, member)
+            seen = [] if decoded.alignments is None else [decoded.alignments]
+            return logits, [states, evidence], *seen
 
-        return step, [list(states), evidence]
-
-    def _decoding(self, source, memory_mask):
-        """`(step, state)` of one member; a step gives all that `decoding` mixes."""
-        memory, state = self.encode(source)
-        cell = self.decoder.cell
-        if self.attends:
-            memory = cell.prepare_memory(memory, memory_mask)
-
-        # Once, and not at every step.
-        vectors = self.output_vectors() if self.tie_embeddings else None
-
-        def step(token_ids, state):
-            x = self.target_embedding(token_ids)
-            if self.attends:
-                (outputs, *alignments), state = cell(x, state, memory=memory)
-            else:
-                (outputs, state), alignments = cell(x, state), []
-            logits = self.logits(outputs, vectors=vectors)
-            return logits, outputs, state, alignments
-
-        return step, state
+        return step, [decoder.initial_state(encoding.vectors), evidence]
 
     def generate_ids(self, source, *, max_length=None, search="greedy", **options):
         """Token ids of what the model writes about its sources.
 
         Args:
             source: What the model reads, as it is called with.
-            max_length: The most tokens of a text. None: `longest(source)`.
+            max_length: The most tokens of a text. None: `default_max_length(source)`.
             search: "greedy", "sample" or "beam", or a sampler of KerasHub.
             **options: Those of `greedy_search`, `sample`, `beam_search` or
                 `KerasHubSearch`.
@@ -372,18 +349,19 @@ class DecoderTask(Task):
         Returns:
             What that search returns.
         """
-        run = checks.check_search(self, search, max_length, options)
+        run = check_search(self, search, max_length, options)
         source = self.check_source(source)
         if max_length is None:
-            max_length = self.longest(source)
-        step, state = self.decoding(source)
+            max_length = self.default_max_length(source)
+        step, state, mask = self._decoding(source)
         start_ids = ops.full((ops.shape(source)[0],), self.start_id, "int32")
-        mask = self.memory_mask(source)
         if options.get("coverage_penalty") and mask is not None:
             options.setdefault("source_mask", mask)
         return run(
             step, state, start_ids, max_length=max_length, end_id=self.end_id, **options
         )
+
+    # What it is given.
 
     def _as_dataset(self, x, y, sample_weight, batch_size, **kwargs):
         specification = getattr(x, "element_spec", None)
@@ -394,19 +372,20 @@ class DecoderTask(Task):
         return dataset.map(self._teach)
 
     def _teach(self, source, *targets_and_weights):
+        """Teacher forcing: what the decoder is fed, and what it should say next."""
         if not targets_and_weights:
             return source
         targets, *weights = targets_and_weights
         if targets.dtype.name == "string":
             targets = self.preprocessor.target_ids(targets)
-        return teacher_forcing(source, targets, *weights)
+        return ((source, targets[:, :-1]), targets[:, 1:], *weights)
 
-    def answer(self, found):
+    def serving_outputs(self, found):
         """What an exported model says of a search's result."""
-        answer = {"token_ids": found.token_ids, "scores": found.scores}
+        outputs = {"token_ids": found.token_ids, "scores": found.scores}
         if self.preprocessor is not None:
-            answer["text"] = self.preprocessor.detokenize(found.token_ids)
-        return answer
+            outputs["text"] = self.preprocessor.detokenize(found.token_ids)
+        return outputs
 
     def get_config(self):
         names = (
@@ -416,3 +395,55 @@ class DecoderTask(Task):
             *("scheduled_sampling", "members"),
         )
         return {**super().get_config(), **{n: getattr(self, n) for n in names}}
+
+
+def check_ids(name, ids, vocabulary_size):
+    """`ids` as a tensor (B, S) of integers, in range where that can be seen."""
+    if isinstance(ids, (list, tuple)):
+        try:
+            ids = np.array(ids)
+        except ValueError as error:
+            raise ValueError(
+                f"`{name}` must be (batch, steps); got rows of different lengths."
+            ) from error
+    tensor = check_kind_of_ids(name, ops.convert_to_tensor(ids))
+    try:
+        values = ops.convert_to_numpy(tensor)
+    except (NotImplementedError, TypeError):  # inside a graph
+        return tensor
+    if values.size and not 0 <= values.min() <= values.max() < vocabulary_size:
+        raise ValueError(
+            f"`{name}` must be token ids from 0 to {vocabulary_size - 1}; got "
+            f"{values.min()} to {values.max()}."
+        )
+    return tensor
+
+
+def check_kind_of_ids(name, ids):
+    """`ids`, which must be a tensor (B, S) of integers."""
+    dtype = ops.dtype(ids)
+    if "int" not in dtype:
+        raise TypeError(f"`{name}` must be integer token ids; got {dtype}.")
+    if len(ids.shape) != 2:
+        raise ValueError(
+            f"`{name}` must be (batch, steps); got the shape {tuple(ids.shape)}."
+        )
+    return ids
+
+
+def check_targets(name, ids, vocabulary_size):
+    """Raises where targets (B, T) are unknown, or leave nothing to learn."""
+    check_ids(name, ids, vocabulary_size)
+    if ids.shape[1] < 2:
+        raise ValueError(
+            f"`{name}` must be (batch, steps) with at least the start token and one "
+            f"more; got the shape {ids.shape}."
+        )
+
+
+def describe(value):
+    """A short account of a value that is not what was expected."""
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of {len(value)}"
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ if shape is None else f"one of the shape {shape}"

@@ -1,25 +1,59 @@
-"""Several models of one kind that learn side by side and speak with one voice."""
-
+import keras
 from keras import ops
 
 
-def another(model, number, **changes):
-    """A member of an ensemble beside a `DecoderTask`, with weights of its own.
+class Ensemble(keras.layers.Layer):
+    """Several encoders with their decoders, which learn side by side and speak as one.
+
+    p(y_t) = 1/N Σ_n p_n(y_t)
+
+    Each learns on its own loss; a search goes by what they say together.
 
     Args:
-        model: The first member, of which it is a part.
-        number: Its place in the ensemble, from 1.
-        **changes: Arguments that it has in another way than the first.
+        others: An encoder, whose output is an `Encoding`, and a `TextDecoder` for each
+            member but the first, which the model has anyway.
     """
-    changes |= {"members": 1, "preprocessor": None, "scheduled_sampling": None}
-    config = {**model.get_config(), **changes, "name": f"member_{number}"}
-    member = type(model).from_config(config)
-    # It learns as a part of the first.
-    member.compiled, member.optimizer = False, None
-    return member
 
+    def __init__(self, others, **kwargs):
+        super().__init__(**kwargs)
+        encoders, decoders = zip(*others, strict=True)
+        self.encoders = list(encoders)
+        self.decoders = list(decoders)
 
-def log_of_mean(logits):
-    """The logarithm of the mean of the distributions that logits (..., V) stand for."""
-    of_each = [ops.log_softmax(ops.cast(one, "float32")) for one in logits]
-    return ops.logsumexp(ops.stack(of_each), axis=0) - ops.log(float(len(of_each)))
+    def build(self, input_shape=None):
+        """Nothing is left to build: the model builds each member."""
+
+    @property
+    def output_shape(self):
+        """Of the logits: what `summary` shows."""
+        return self.decoders[0].output_shape
+
+    def members(self):
+        """The encoder and the decoder of each of them."""
+        return list(zip(self.encoders, self.decoders, strict=True))
+
+    @staticmethod
+    def log_mean(logits):
+        """The logarithm of the mean of the distributions of N logits (..., V)."""
+        of_each = [ops.log_softmax(ops.cast(one, "float32")) for one in logits]
+        return ops.logsumexp(ops.stack(of_each), axis=0) - ops.log(float(len(of_each)))
+
+    @classmethod
+    def decoding(cls, decodings):
+        """`(step, state)` of all members together, of those of each.
+
+        Args:
+            decodings: N tuples `(step, state)`, for the searches of
+                `kerasrnn.decoding`.
+        """
+        steps, states = zip(*decodings, strict=True)
+
+        def step(token_ids, states):
+            found = [
+                one(token_ids, state) for one, state in zip(steps, states, strict=True)
+            ]
+            logits, states, *alignments = zip(*found, strict=True)
+            seen = [sum(of_members) / len(of_members) for of_members in alignments]
+            return cls.log_mean(logits), list(states), *seen
+
+        return step, list(states)

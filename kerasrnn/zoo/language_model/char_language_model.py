@@ -7,8 +7,9 @@ import numpy as np
 from keras import ops, tree
 
 from kerasrnn import layers
+from kerasrnn.decoding.checks import check_integer
 from kerasrnn.metrics import BitsPerCharacter
-from kerasrnn.zoo.decoder.decoder_checks import check_fraction, check_integer
+from kerasrnn.zoo.arguments import check_fraction
 from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.language_model import character_texts
 from kerasrnn.zoo.language_model.neural_cache import NeuralCache

@@ -12,10 +12,9 @@ import numpy as np
 from keras import ops
 
 from kerasrnn.decoding import KerasHubSearch, sample
-from kerasrnn.decoding.checks import MOST_NUMBERS, check_restrictions
+from kerasrnn.decoding.checks import MOST_NUMBERS, check_integer, check_restrictions
 from kerasrnn.text import CharacterStreams, CharacterText
 from kerasrnn.zoo.compiled_function import compile_function
-from kerasrnn.zoo.decoder.decoder_checks import check_integer
 
 # The first ids are padding and unknown, which are never written.
 FIRST = 2

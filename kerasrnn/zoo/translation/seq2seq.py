@@ -2,10 +2,105 @@ import keras
 from keras import ops
 
 from kerasrnn.layers import Bidirectional
-from kerasrnn.zoo.decoder.decoder_checks import check_size, of_preprocessor
-from kerasrnn.zoo.decoder.decoder_task import CELLS, DecoderTask
-from kerasrnn.zoo.decoder.text_generation import default_max_length, generate_texts
-from kerasrnn.zoo.translation import seq2seq_checks as checks
+from kerasrnn.zoo.arguments import check_size, of_preprocessor
+from kerasrnn.zoo.decoder.decoder_task import (
+    DecoderTask,
+    check_ids,
+    check_kind_of_ids,
+    check_targets,
+    describe,
+)
+from kerasrnn.zoo.decoder.generation import generate_texts, length_limit
+from kerasrnn.zoo.decoder.text_decoder import CELLS, Encoding, states_of
+from kerasrnn.zoo.model_inputs import as_array
+
+
+class SourceEncoder(keras.Model):
+    """Reads a sequence of tokens from both sides.
+
+    h_s = [h⃗_s; h⃖_s]        of the token vectors, then of the layer below
+    v = [h⃗_S; h⃖_1]          the ends of each layer, for the decoder's first states
+
+    Args:
+        source_vocabulary_size: How many token ids a source may hold; 0 is padding.
+        cell: "simple_rnn", "lstm" or "gru".
+        num_layers: How many recurrent layers.
+        units: Size of each of them, in each direction.
+        embedding_dim: Size of the token vectors.
+
+    Call arguments:
+        source_ids: (B, S) integers.
+        training: Whether dropout applies.
+
+    Output shape:
+        An `Encoding`: vectors (B, 2U), a memory (B, S, 2U) and its mask (B, S).
+    """
+
+    def __init__(
+        self,
+        source_vocabulary_size,
+        *,
+        cell,
+        num_layers,
+        units,
+        embedding_dim,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        policy = self.dtype_policy
+        self.units = units
+        self.states_of_a_layer = states_of(cell)
+        self.embedding = keras.layers.Embedding(
+            source_vocabulary_size, embedding_dim, dtype=policy, name="source_embedding"
+        )
+        options = {"return_sequences": True, "return_state": True, "dtype": policy}
+        self.recurrent_layers = [
+            Bidirectional(
+                CELLS[cell][0](units, **options), dtype=policy, name=f"recurrent_{k}"
+            )
+            for k in range(num_layers)
+        ]
+
+    def drop_as(self, decoder):
+        """Drop words and vectors by the decoder's layers, as one stream of numbers."""
+        self.drop, self.drop_words = decoder.drop, decoder.drop_words
+
+    def build(self, source_ids_shape):
+        self.embedding.build(source_ids_shape)
+        shape = (*source_ids_shape, self.embedding.output_dim)
+        for layer in self.recurrent_layers:
+            layer.build(shape)
+            shape = (*source_ids_shape, 2 * self.units)
+        self.built = True
+
+    @property
+    def output_shape(self):
+        """Of the memory: what `summary` shows."""
+        return (None, None, 2 * self.units)
+
+    def encoding_shape(self, source_ids_shape):
+        """The shapes of the `Encoding` of sources of this shape."""
+        vector = (source_ids_shape[0], 2 * self.units)
+        vectors = [[vector] * self.states_of_a_layer for _ in self.recurrent_layers]
+        return Encoding(vectors, (*source_ids_shape, 2 * self.units), source_ids_shape)
+
+    def call(self, source_ids, training=False):
+        mask = source_ids != 0
+        if training:
+            source_ids = self.drop_words(source_ids, training=True)
+        x = self.embedding(source_ids)
+        vectors = []
+        for layer in self.recurrent_layers:
+            x = self.drop(x, training=training)
+            x, *final = layer(x, mask=mask, training=training)  # (B, S, 2U)
+            forward, backward = final[: len(final) // 2], final[len(final) // 2 :]
+            vectors.append(
+                [
+                    ops.concatenate(both, axis=-1)
+                    for both in zip(forward, backward, strict=True)
+                ]
+            )
+        return Encoding(vectors, x, mask)
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -74,21 +169,24 @@ class Seq2Seq(DecoderTask):
                 "source_vocabulary_size", kwargs.get("preprocessor")
             )
         check_size("source_vocabulary_size", source_vocabulary_size, 2)
-        # Before Keras's own, since the layers are made there.
-        self.source_vocabulary_size = source_vocabulary_size
         super().__init__(target_vocabulary_size, **kwargs)
-        self.make_weights(ops.zeros((1, 1), "int32"))
+        self.source_vocabulary_size = source_vocabulary_size
+        self.encoder, self.decoder = self.make_member()
+        self.add_members()
 
-    def make_source_layers(self):
-        policy = self.dtype_policy
-        self.source_embedding = keras.layers.Embedding(
-            self.source_vocabulary_size, self.embedding_dim, dtype=policy
+    def make_member(self):
+        encoder = SourceEncoder(
+            self.source_vocabulary_size,
+            cell=self.cell,
+            num_layers=self.num_layers,
+            units=self.units,
+            embedding_dim=self.embedding_dim,
+            dtype=self.dtype_policy,
+            name="encoder",
         )
-        options = {"return_sequences": True, "return_state": True, "dtype": policy}
-        self.encoder = [
-            Bidirectional(CELLS[self.cell][0](self.units, **options), dtype=policy)
-            for _ in range(self.num_layers)
-        ]
+        decoder = self.make_decoder()
+        encoder.drop_as(decoder)
+        return encoder, decoder
 
     def check_kind_of_preprocessor(self, preprocessor):
         needed = ("target_ids", "source_vocabulary_size")
@@ -101,43 +199,56 @@ class Seq2Seq(DecoderTask):
         super().check_kind_of_preprocessor(preprocessor)
 
     def check_call(self, inputs):
-        source_ids, target_ids = checks.check_call(inputs)
-        return checks.at_least_one_place(source_ids), target_ids
+        if not isinstance(inputs, (tuple, list)) or len(inputs) != 2:
+            raise ValueError(
+                "`inputs` must be (source_ids, target_ids); got "
+                f"{describe(inputs)}. To translate, use `generate`."
+            )
+        source_ids, target_ids = inputs
+        source_ids = check_kind_of_ids("source_ids", source_ids)
+        target_ids = check_kind_of_ids("target_ids", target_ids)
+        return at_least_one_place(source_ids), target_ids
 
     def check_source(self, source):
-        return checks.check_source(self, source)
+        size = self.source_vocabulary_size
+        return at_least_one_place(check_ids("source_ids", source, size))
 
     def check_pairs(self, x, y):
-        return checks.check_pairs(self, x, y)
+        """What `fit` and `evaluate` are given, as arrays where it was lists.
+
+        Raises:
+            TypeError: Neither strings nor integers.
+            ValueError: Ids that the model does not know, or strings beside ids.
+        """
+        if self.preprocessor is not None:
+            self.check_preprocessor()
+        if hasattr(x, "element_spec"):
+            specification = x.element_spec
+            if isinstance(specification, tuple) and len(specification) > 1:
+                first, second = (getattr(s, "dtype", None) for s in specification[:2])
+                check_alike(first == "string", second == "string")
+            return x, y
+        x = as_array(x, "x")
+        if x.ndim == 2:
+            check_ids("x", x, self.source_vocabulary_size)
+        if y is None:
+            return x, None
+        y = as_array(y, "y")
+        check_alike(x.ndim == 1, y.ndim == 1)
+        if y.ndim == 2:
+            check_targets("y", y, self.target_vocabulary_size)
+        return x, y
+
+    def source_shape(self):
+        return (None, None)
 
     def source_spec(self):
         import tensorflow as tf
 
         return tf.TensorSpec((None, None), tf.int32, name="token_ids")
 
-    def longest(self, source):
-        return default_max_length(ops.shape(source)[1])
-
-    def memory_mask(self, source):
-        return source != 0
-
-    def encode(self, source, training=False):
-        """The encoder's outputs (B, S, 2U), and the decoder's first states."""
-        source = ops.convert_to_tensor(source)
-        mask = source != 0
-        x = self.source_embedding(self.drop_words(source, training=training))
-        ends_of_layers = []
-        for layer in self.encoder:
-            x = self.drop(x, training=training)
-            x, *final = layer(x, mask=mask, training=training)
-            forward, backward = final[: len(final) // 2], final[len(final) // 2 :]
-            ends_of_layers.append(
-                [
-                    ops.concatenate(both, axis=-1)
-                    for both in zip(forward, backward, strict=True)
-                ]
-            )
-        return x, self.hand_over(ends_of_layers)
+    def default_max_length(self, source):
+        return length_limit(ops.shape(source)[1])
 
     def generate(
         self,
@@ -160,8 +271,10 @@ class Seq2Seq(DecoderTask):
 
         Args:
             inputs: A string; or a list, an array or a `tf.data.Dataset` of them.
-            max_length: As in `generate_ids`, where S is each text's own.
-            search: As there.
+            max_length: The most tokens of a translation. None: 2 S + 10, at most 512,
+                where S is how many tokens the text has, rounded up to 16, 32, 64, 128
+                or 256.
+            search: "greedy", "sample" or "beam", or a sampler of KerasHub.
             batch_size: How many are translated at a time.
             return_scores: Whether to return the log-probabilities too, or of a beam
                 its scores.
@@ -197,10 +310,10 @@ class Seq2Seq(DecoderTask):
         return {name: (run, [specification]) for name, run in signatures.items()}
 
     def _serve(self, text):
-        return self.answer(self.generate_ids(self._ids(text)))
+        return self.serving_outputs(self.generate_ids(self._ids(text)))
 
     def _serve_beam(self, text):
-        return self.answer(
+        return self.serving_outputs(
             self.generate_ids(
                 self._ids(text), search="beam", n_best=5, length_penalty=1.0
             )
@@ -209,12 +322,12 @@ class Seq2Seq(DecoderTask):
     def _serve_alignments(self, text):
         ids = self._ids(text)  # (B, S)
         found = self.generate_ids(ids, source_length=ops.shape(ids)[1])
-        answer = {**self.answer(found), "alignments": found.alignments}
+        outputs = {**self.serving_outputs(found), "alignments": found.alignments}
         if self.preprocessor is not None:
             # What the places of the alignments stand for; "" for padding.
-            answer["source_tokens"] = self.preprocessor.source_tokens(ids)
-            answer["target_tokens"] = self.preprocessor.target_tokens(found.token_ids)
-        return answer
+            outputs["source_tokens"] = self.preprocessor.source_tokens(ids)
+            outputs["target_tokens"] = self.preprocessor.target_tokens(found.token_ids)
+        return outputs
 
     def _ids(self, text):
         return text if self.preprocessor is None else self.preprocessor(text)
@@ -222,3 +335,24 @@ class Seq2Seq(DecoderTask):
     def get_config(self):
         size = {"source_vocabulary_size": self.source_vocabulary_size}
         return {**size, **super().get_config()}
+
+
+def check_alike(sources_are_text, targets_are_text):
+    """Raises where only one of sources and targets is text."""
+    kinds = {True: "strings", False: "token ids"}
+    if sources_are_text != targets_are_text:
+        raise ValueError(
+            f"`x` and `y` must both hold strings or both token ids; got "
+            f"{kinds[sources_are_text]} and {kinds[targets_are_text]}."
+        )
+
+
+def at_least_one_place(source_ids):
+    """`source_ids` (B, S), or one place of padding where S is 0."""
+    source_ids = ops.convert_to_tensor(source_ids)
+    batch, width = ops.shape(source_ids)
+    if isinstance(width, int) and width > 0:
+        return source_ids
+    lacking = 1 - ops.minimum(width, 1)
+    padding = ops.zeros((batch, 1), source_ids.dtype)[:, :lacking]
+    return ops.concatenate([source_ids, padding], axis=1)

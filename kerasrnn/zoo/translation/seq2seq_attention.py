@@ -1,6 +1,6 @@
 import keras
 
-from kerasrnn.layers import AttentionCell, BahdanauAttention, LuongAttention
+from kerasrnn.zoo.decoder.text_decoder import ATTENTIONS
 from kerasrnn.zoo.translation.seq2seq import Seq2Seq
 
 
@@ -8,7 +8,8 @@ from kerasrnn.zoo.translation.seq2seq import Seq2Seq
 class Seq2SeqAttention(Seq2Seq):
     """Writes a sequence while it looks at another one: a translator.
 
-    h_s = [h⃗_s; h⃖_s]                       encoder, as in `Seq2Seq`
+    h_s = [h⃗_s; h⃖_s]                       encoder, from both sides
+    d_0 = tanh(W_d [h⃗_S; h⃖_1])             first state, for each layer
     d_t = cell([E y_{t-1}; a_{t-1}], d_{t-1})    decoder, fed with what it saw
     α_ts = softmax_s score(d_t, h_s)        where it looks
     a_t = tanh(W_c [Σ_s α_ts h_s; d_t])
@@ -43,8 +44,6 @@ class Seq2SeqAttention(Seq2Seq):
     Reference: Bahdanau et al. 2015; Luong et al. 2015.
     """
 
-    attends = True
-
     def __init__(
         self,
         source_vocabulary_size: int | None = None,
@@ -54,30 +53,14 @@ class Seq2SeqAttention(Seq2Seq):
         input_feeding=True,
         **kwargs,
     ):
-        if attention not in ("bahdanau", "luong"):
+        if attention not in ATTENTIONS:
             raise ValueError(
                 f"`attention` must be 'bahdanau' or 'luong'; got {attention!r}."
             )
-        # Needed by `make_decoder_cell`, and Keras wants its own first.
-        self._attention_options = (attention, input_feeding)
-        super().__init__(source_vocabulary_size, target_vocabulary_size, **kwargs)
-
-    def make_decoder_cell(self, cell):
-        attention, input_feeding = self._attention_options
-        if attention == "bahdanau":
-            layer = BahdanauAttention(self.units, dtype=self.dtype_policy)
-        else:
-            layer = LuongAttention("general", dtype=self.dtype_policy)
-        return AttentionCell(
-            cell,
-            layer,
-            input_feeding=input_feeding,
-            attention_layer_size=self.embedding_dim,
-            return_alignments=True,
-            dtype=self.dtype_policy,
+        options = {"attention": attention, "input_feeding": input_feeding}
+        super().__init__(
+            source_vocabulary_size, target_vocabulary_size, attention=options, **kwargs
         )
 
     def get_config(self):
-        attention, input_feeding = self._attention_options
-        config = {"attention": attention, "input_feeding": input_feeding}
-        return {**super().get_config(), **config}
+        return {**super().get_config(), **self.attention}

@@ -6,8 +6,8 @@ from keras import ops
 from kerasrnn.fetching import FetchError
 from kerasrnn.text import TargetTokenizer, WordTokenizer
 from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner
-from kerasrnn.zoo.captioning import class_copying
-from kerasrnn.zoo.captioning.class_copying import ClassCopying
+from kerasrnn.zoo.captioning import copy_mechanism
+from kerasrnn.zoo.captioning.copy_mechanism import CopyMechanism
 
 WORDS = ["a", "red", "cat", "sumatran", "zebra"]
 NAMES = ["sumatran cat", "zebra", "[nothing known]"]
@@ -66,7 +66,7 @@ def by_hand(layer, logits, outputs, before, features):
 
 def test_the_mixture_is_that_of_the_equations():
     generator = np.random.default_rng(0)
-    layer = ClassCopying(4, name_length=3)
+    layer = CopyMechanism(4, name_length=3)
     layer.build((None, None, 6), units=5)
     words = np.array([[3, 4, 0], [5, 0, 0], [0, 0, 0], [3, 6, 7]])
     layer.set_classes(words, generator.normal(0, 1, (6, 4)), generator.normal(0, 1, 4))
@@ -121,7 +121,7 @@ def test_teacher_forcing_and_search_see_the_same():
 
 def test_unknown_words_are_never_borrowed():
     model = captioner()
-    words = np.asarray(model.class_copying.words)
+    words = np.asarray(model.copy_mechanism.words)
     tokenizer = model.preprocessor.target
     assert words[1].tolist() == [tokenizer.get_vocabulary().index("zebra"), 0, 0, 0]
     assert words[2].tolist() == [0, 0, 0, 0]
@@ -137,7 +137,9 @@ def test_classes_are_kept_by_files_and_presets(tmp_path):
     np.testing.assert_array_equal(loaded((features, ids)), model((features, ids)))
     model.save_to_preset(tmp_path / "preset")
     loaded = ImageCaptioner.from_preset(tmp_path / "preset")
-    np.testing.assert_array_equal(loaded.class_copying.words, model.class_copying.words)
+    np.testing.assert_array_equal(
+        loaded.copy_mechanism.words, model.copy_mechanism.words
+    )
     np.testing.assert_allclose(
         loaded((features, ids)), model((features, ids)), atol=0.02
     )
@@ -161,7 +163,7 @@ def test_classes_of_the_encoder_are_fetched_and_not_saved(monkeypatch, tmp_path)
         model.optimizer.build(model.trainable_variables)
         return model
 
-    monkeypatch.setattr(class_copying, "efficientnet_lite0_classifier", cannot_fetch)
+    monkeypatch.setattr(copy_mechanism, "efficientnet_lite0_classifier", cannot_fetch)
     model = own("imagenet")
     told = own(1000, kernel, np.zeros(1000))
     model.set_weights([w for w in told.get_weights() if w.shape[-1:] != (1000,)])
@@ -173,18 +175,18 @@ def test_classes_of_the_encoder_are_fetched_and_not_saved(monkeypatch, tmp_path)
     with pytest.raises(FetchError, match="no network"):
         loaded.generate(features)
     monkeypatch.setattr(
-        class_copying,
+        copy_mechanism,
         "efficientnet_lite0_classifier",
         lambda: (kernel, np.zeros(1000, "float32")),
     )
     ids = np.full((3, 2), model.start_id)
-    class_copying.fetched_classifier.cache_clear()
+    copy_mechanism.fetched_classifier.cache_clear()
     for one, tolerance in ((model, 1e-6), (loaded, 1e-6), (preset, 0.02)):
         np.testing.assert_allclose(
             one((features, ids)), told((features, ids)), atol=tolerance
         )
         assert one.generate(features) == told.generate(features)
-    class_copying.fetched_classifier.cache_clear()
+    copy_mechanism.fetched_classifier.cache_clear()
     with pytest.raises(ValueError, match="`kernel` and `bias` must not be given"):
         model.name_classes(names, kernel)
     with pytest.raises(ValueError, match="'efficientnet_lite0' only; got encoder=None"):

@@ -11,7 +11,7 @@ TOP = 5
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
-class ClassCopying(keras.layers.Layer):
+class CopyMechanism(keras.layers.Layer):
     """Lets a captioner borrow the names of classes that its encoder knows.
 
     p(c) = softmax(W mean_l f_l + b)               the network's own last layer
@@ -43,7 +43,7 @@ class ClassCopying(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> layer = ClassCopying(2, name_length=1)
+    >>> layer = CopyMechanism(2, name_length=1)
     >>> layer.build((None, 3, 4), units=5)
     >>> layer.set_classes([[7], [8]], np.eye(4, 2) * 50, np.zeros(2))
     >>> features = np.zeros((1, 3, 4), "float32")
@@ -57,7 +57,7 @@ class ClassCopying(keras.layers.Layer):
     Learning Novel Objects"; See et al. 2017, "Get To The Point", eq. 9.
     """
 
-    def __init__(self, classes, *, name_length=4, name="class_copying", **kwargs):
+    def __init__(self, classes, *, name_length=4, name="copy_mechanism", **kwargs):
         super().__init__(name=name, **kwargs)
         self.classes = classes
         self.fetches = classes == "imagenet"
@@ -128,8 +128,10 @@ class ClassCopying(keras.layers.Layer):
         lent = g * ops.sum(share, axis=-1, keepdims=True)
         return ops.log((1.0 - lent) * own + g * q + 1e-8)
 
-    def compute_output_shape(self, logits_shape, *_):
-        return logits_shape
+    @property
+    def output_shape(self):
+        """That of any logits: what `summary` shows."""
+        return (None, None, None)
 
     def get_config(self):
         return {

@@ -1,0 +1,42 @@
+"""Checks of arguments that several models have: each names what is wrong."""
+
+import numbers
+
+from kerasrnn.decoding.checks import check_integer
+
+
+def check_size(name, value, least):
+    """Raises where `value` is no size, with a hint where it is a tokenizer."""
+    if callable(value):
+        raise TypeError(
+            f"`{name}` must be an integer; got a {type(value).__name__}. Pass a "
+            "tokenizer by its name: `preprocessor=tokenizer`."
+        )
+    check_integer(name, value, least)
+
+
+def of_preprocessor(name, preprocessor):
+    """What the preprocessor says of an argument that was not given."""
+    value = getattr(preprocessor, name, None)
+    if value is None:
+        raise ValueError(
+            f"`{name}` must be given where the `preprocessor` does not know it; got "
+            f"a preprocessor {preprocessor!r}."
+        )
+    return value
+
+
+def check_fraction(name, value):
+    """Raises where `value` is not from 0 to below 1."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"`{name}` must be a number; got {value!r}.")
+    if not 0 <= value < 1:
+        raise ValueError(f"`{name}` must be from 0 to below 1; got {value!r}.")
+
+
+def check_probability(name, value):
+    """Raises where `value` is not from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"`{name}` must be a number; got {value!r}.")
+    if not 0 <= value <= 1:
+        raise ValueError(f"`{name}` must be from 0 to 1; got {value!r}.")
