@@ -456,7 +456,7 @@ def test_importing_the_folder_of_recipes_as_a_package_is_refused():
 
 
 EXPORTING = ("data", "decoding", "export", "fetching", "inspection", "kernels")
-EXPORTING += ("layers", "metrics", "text", "training", "vision")
+EXPORTING += ("layers", "metrics", "text", "training", "vision", "zoo")
 
 
 def public_functions(tree, names):

@@ -1,7 +1,11 @@
+import os
+from typing import Any
+
 import keras
 
 from kerasrnn import catalogue
 from kerasrnn.export import saved_model
+from kerasrnn.layers.arguments import Tensor
 from kerasrnn.zoo import preset
 from kerasrnn.zoo.model_inputs import (
     as_array,
@@ -51,7 +55,7 @@ class Task(keras.Model):
 
     presets = _Presets()
 
-    def __init__(self, *, preprocessor=None, **kwargs):
+    def __init__(self, *, preprocessor: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if preprocessor is not None:
             self.check_kind_of_preprocessor(preprocessor)
@@ -59,11 +63,11 @@ class Task(keras.Model):
         self._traced_preprocessor = Untracked(None)
 
     @property
-    def preprocessor(self):
+    def preprocessor(self) -> Any:
         return self._preprocessor.value
 
     @preprocessor.setter
-    def preprocessor(self, preprocessor):
+    def preprocessor(self, preprocessor: Any) -> None:
         if preprocessor is not None:
             self.check_kind_of_preprocessor(preprocessor)
         self._preprocessor.value = preprocessor
@@ -76,7 +80,7 @@ class Task(keras.Model):
         else:
             super().__setattr__(name, value)
 
-    def check_kind_of_preprocessor(self, preprocessor):
+    def check_kind_of_preprocessor(self, preprocessor: Any) -> None:
         """Raise a TypeError where the object is no preprocessor for this model."""
         if not callable(preprocessor):
             raise TypeError(
@@ -84,7 +88,7 @@ class Task(keras.Model):
                 f"got {type(preprocessor).__name__}."
             )
 
-    def preprocess(self, strings):
+    def preprocess(self, strings: Tensor) -> Tensor:
         """Token ids (B, T) of strings (B,), both tensors of TensorFlow."""
         if isinstance(self.preprocessor, keras.layers.Layer):
             # Calling the layer would first make tensors of Keras's backend of the
@@ -92,33 +96,33 @@ class Task(keras.Model):
             return self.preprocessor.call(strings)
         return self.preprocessor(strings)
 
-    def postprocess(self, outputs):
+    def postprocess(self, outputs: Tensor) -> Tensor:
         """What `predict` makes of the model's outputs where there is a preprocessor."""
         return outputs
 
-    def check_targets(self, y):
+    def check_targets(self, y: Any) -> None:
         """Raise a ValueError where the targets `y` cannot be meant."""
 
-    def class_names(self):
+    def class_names(self) -> tuple[str, ...] | None:
         """The classes that integer targets number, or None: targets are no classes."""
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        class_weight=None,
-        sample_weight=None,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: dict | None = None,
+        sample_weight: Any = None,
         *,
-        validation_batch_size=None,
-        **kwargs,
-    ):
+        validation_batch_size: int | None = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
         """Train, as `keras.Model.fit` does, on raw strings or on token ids.
 
         `x` may also be a dataset of `(strings, labels)` batches.
@@ -135,13 +139,12 @@ class Task(keras.Model):
         if validation_data is not None:
             if not isinstance(validation_data, (tuple, list)):
                 validation_data = (validation_data,)
+            inputs, labels, weights = (*validation_data, None, None)[:3]
+            # A dataset has its batches.
+            has_batches = hasattr(inputs, "element_spec")
+            size = None if has_batches else validation_batch_size or batch_size
             validation_data = self._as_dataset(
-                *(*validation_data, None, None)[:3],
-                # A dataset has its batches.
-                None
-                if hasattr(validation_data[0], "element_spec")
-                else validation_batch_size or batch_size,
-                name="validation_data",
+                inputs, labels, weights, size, name="validation_data"
             )
         if not self.optimizer.built:  # Or TensorFlow traces the first step twice.
             self.optimizer.build(self.trainable_variables)
@@ -159,36 +162,46 @@ class Task(keras.Model):
 
     def evaluate(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        verbose="auto",
-        sample_weight=None,
-        **kwargs,
-    ):
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        sample_weight: Any = None,
+        **kwargs: Any,
+    ) -> Any:
         """Loss and metrics, as `keras.Model.evaluate`, on raw strings or token ids."""
         dataset = self._as_dataset(x, y, sample_weight, batch_size, name="x")
         with in_own_words():
             return super().evaluate(dataset, verbose=verbose, **kwargs)
 
-    def predict(self, x, batch_size=None, verbose="auto", **kwargs):
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        **kwargs: Any,
+    ) -> Any:
         """Probabilities of raw strings; logits where `preprocessor` is None."""
         dataset = self._as_dataset(x, None, None, batch_size, name="x")
         return self._answer(super().predict(dataset, verbose=verbose, **kwargs))
 
-    def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, **kwargs: Any
+    ) -> Any:
         """One step, as `keras.Model.train_on_batch`, on raw strings or token ids."""
         if holds_strings(x):
             x, y, sample_weight = self._as_batch(x, y, sample_weight)
         return super().train_on_batch(x, y, sample_weight, **kwargs)
 
-    def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, **kwargs: Any
+    ) -> Any:
         """Loss and metrics of one batch of raw strings, or of token ids."""
         if holds_strings(x):
             x, y, sample_weight = self._as_batch(x, y, sample_weight)
         return super().test_on_batch(x, y, sample_weight, **kwargs)
 
-    def predict_on_batch(self, x):
+    def predict_on_batch(self, x: Any) -> Any:
         """Probabilities of a batch of raw strings; logits without a preprocessor."""
         if holds_strings(x):
             x, _, _ = self._as_batch(x, None, None)
@@ -275,7 +288,9 @@ class Task(keras.Model):
         return (ids, *labels_and_weights) if labels_and_weights else ids
 
     @classmethod
-    def from_preset(cls, preset_name, load_weights=True, **kwargs):
+    def from_preset(
+        cls, preset_name: str | os.PathLike, load_weights: bool = True, **kwargs: Any
+    ) -> Any:
         """Load a trained model, without network.
 
         Args:
@@ -306,11 +321,11 @@ class Task(keras.Model):
             preset.load_weights(model, folder)
         return model
 
-    def save_to_preset(self, folder):
+    def save_to_preset(self, folder: str | os.PathLike) -> None:
         """Write architecture, vocabularies and half-precision weights to a folder."""
         preset.save_preset(self, folder)
 
-    def export(self, filepath, *, version: int | None = None):
+    def export(self, filepath: str | os.PathLike, *, version: int | None = None) -> Any:
         """Write a SavedModel that takes raw strings and needs only TensorFlow.
 
         Args:
@@ -322,17 +337,17 @@ class Task(keras.Model):
         """
         return saved_model.write(self, filepath, version=version)
 
-    def serving_variables(self):
+    def serving_variables(self) -> list:
         """All variables that the functions of `serving_signatures` read."""
         return self.variables
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict) -> None:
         # As in keras.Model, which leaves this out where `compile` has own defaults.
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         config = {"name": self.name, "preprocessor": None}
         config["dtype"] = keras.dtype_policies.serialize(self.dtype_policy)
         if self.preprocessor is not None:
@@ -342,7 +357,7 @@ class Task(keras.Model):
         return config
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Any:
         config = dict(config)
         for key, deserialize in (
             ("preprocessor", keras.saving.deserialize_keras_object),

@@ -1,6 +1,9 @@
+from typing import Any
+
 import keras
 from keras import ops
 
+from kerasrnn.layers.arguments import Tensor
 from kerasrnn.zoo.captioning.image_captioner import ImageCaptioner
 
 
@@ -54,11 +57,11 @@ class AttentionCaptioner(ImageCaptioner):
         self,
         target_vocabulary_size: int | None = None,
         *,
-        attention_regularization=1.0,
-        gated=True,
-        attention_units=None,
-        **kwargs,
-    ):
+        attention_regularization: float = 1.0,
+        gated: bool = True,
+        attention_units: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         attention = {
             "attention": "bahdanau",
             "attention_units": attention_units,
@@ -68,14 +71,16 @@ class AttentionCaptioner(ImageCaptioner):
         super().__init__(target_vocabulary_size, attention=attention, **kwargs)
         self.attention_regularization = attention_regularization
 
-    def alignment_penalty(self, alignments, target_ids):
+    def alignment_penalty(
+        self, alignments: Tensor, target_ids: Tensor
+    ) -> Tensor | None:
         # Steps that predict nothing do not count.
         counts = ops.logical_and(target_ids != 0, target_ids != self.end_id)
         counts = ops.cast(counts, alignments.dtype)[:, :, None]
         looked = ops.sum(alignments * counts, axis=1)  # (B, L)
         return self.attention_regularization * ops.mean(ops.square(1.0 - looked))
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "attention_regularization": self.attention_regularization,

@@ -1,10 +1,13 @@
 import os
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from kerasrnn.decoding.checks import check_integer
+from kerasrnn.layers.arguments import Tensor
 from kerasrnn.vision import (
     ImageEncoder,
     decode_image,
@@ -21,6 +24,7 @@ from kerasrnn.zoo.decoder.decoder_task import (
     describe,
 )
 from kerasrnn.zoo.decoder.generation import check_generate, search_batches
+from kerasrnn.zoo.decoder.text_decoder import TextDecoder
 from kerasrnn.zoo.model_inputs import as_array, inputs_of
 from kerasrnn.zoo.task import Untracked
 
@@ -89,13 +93,13 @@ class ImageCaptioner(DecoderTask):
         self,
         target_vocabulary_size: int | None = None,
         *,
-        encoder="efficientnet_lite0",
-        encoder_weights="imagenet",
-        fine_tune=False,
-        feature_dim=None,
-        named_classes=0,
-        **kwargs,
-    ):
+        encoder: str | None = "efficientnet_lite0",
+        encoder_weights: str | None = "imagenet",
+        fine_tune: bool = False,
+        feature_dim: int | None = None,
+        named_classes: int | str = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(target_vocabulary_size, **kwargs)
         self.named_classes = named_classes
         self.encoder_name = encoder
@@ -122,7 +126,7 @@ class ImageCaptioner(DecoderTask):
             self.build_encoder()
         self.add_members()
 
-    def make_encoder(self, decoder):
+    def make_encoder(self, decoder: TextDecoder) -> FeatureEncoder:
         """What tells the decoder of features, with weights of its own."""
         encoder = FeatureEncoder(
             self.feature_dim,
@@ -135,7 +139,7 @@ class ImageCaptioner(DecoderTask):
         encoder.drop_as(decoder)
         return encoder
 
-    def make_member(self):
+    def make_member(self) -> tuple:
         # All members share the image encoder, and the copy mechanism.
         decoder = self.make_decoder()
         return self.make_encoder(decoder), decoder
@@ -169,7 +173,7 @@ class ImageCaptioner(DecoderTask):
                     f"{self.feature_dim}."
                 )
 
-    def adapt(self, features):
+    def adapt(self, features: Tensor) -> None:
         """Learn μ and σ, which bring all features to one scale.
 
         Args:
@@ -193,7 +197,9 @@ class ImageCaptioner(DecoderTask):
             encoder.feature_mean.assign(mean)
             encoder.feature_deviation.assign(deviation)
 
-    def name_classes(self, names, kernel=None, bias=None):
+    def name_classes(
+        self, names: Sequence[str], kernel: Any = None, bias: Any = None
+    ) -> None:
         """Tell what the encoder's network sees in features, in words.
 
         Args:
@@ -280,11 +286,11 @@ class ImageCaptioner(DecoderTask):
         if not fits:
             raise ValueError(f"`{name}` must hold {expected}; got {describe(source)}.")
 
-    def check_source(self, source):
+    def check_source(self, source: Tensor) -> Tensor:
         self._check_features(source)
         return ops.convert_to_tensor(source)
 
-    def check_call(self, inputs):
+    def check_call(self, inputs: Any) -> tuple:
         if not isinstance(inputs, (tuple, list)) or len(inputs) != 2:
             raise ValueError(
                 f"`inputs` must be (features, target_ids); got {describe(inputs)}. For "
@@ -294,7 +300,7 @@ class ImageCaptioner(DecoderTask):
         source = self.check_source(source)
         return source, check_kind_of_ids("target_ids", target_ids)
 
-    def check_pairs(self, x, y):
+    def check_pairs(self, x: Any, y: Any) -> tuple:
         """What `fit` and `evaluate` are given, as a list, an array or a dataset."""
         if self.preprocessor is not None:
             self.check_preprocessor()
@@ -345,37 +351,37 @@ class ImageCaptioner(DecoderTask):
     def _check_element(self, element_spec, name):
         self._check_features(inputs_of(element_spec), name)
 
-    def source_shape(self):
+    def source_shape(self) -> tuple:
         return (None, None, self.feature_dim)
 
-    def source_spec(self):
+    def source_spec(self) -> Any:
         import tensorflow as tf
 
         return tf.TensorSpec(self.source_shape(), tf.float32)
 
-    def default_max_length(self, source):
+    def default_max_length(self, source: Tensor) -> Any:
         return LONGEST
 
-    def features(self, source, training=False):
+    def features(self, source: Tensor, training: bool = False) -> Tensor:
         """Features (B, L, D) of pictures; what are features already stays."""
         if len(source.shape) == 4:
             return self.build_encoder()(source, training=training)
         return ops.cast(source, self.compute_dtype)
 
-    def prepare(self, source, training=False):
+    def prepare(self, source: Tensor, training: bool = False) -> Tensor:
         return self.features(source, training=training)
 
     def generate(
         self,
-        inputs,
+        inputs: Any,
         *,
-        max_length=None,
-        search="greedy",
-        batch_size=32,
-        return_scores=False,
-        verbose="auto",
-        **options,
-    ):
+        max_length: int | None = None,
+        search: Any = "greedy",
+        batch_size: int = 32,
+        return_scores: bool = False,
+        verbose: str | int = "auto",
+        **options: Any,
+    ) -> Any:
         """Captions of pictures, in the order in which they came.
 
         Args:
@@ -450,7 +456,7 @@ class ImageCaptioner(DecoderTask):
         self.build_encoder()
         return inputs, single
 
-    def serving_signatures(self):
+    def serving_signatures(self) -> dict:
         """What an exported model offers: name to (function, input specifications)."""
         import tensorflow as tf
 
@@ -463,7 +469,7 @@ class ImageCaptioner(DecoderTask):
             "beam": (self._serve_beam, [specification]),
         }
 
-    def serving_variables(self):
+    def serving_variables(self) -> list:
         encoder = self.encoder_name is not None and not self.fine_tune
         frozen = self.build_encoder().variables if encoder else []
         return [*super().serving_variables(), *frozen]
@@ -503,7 +509,7 @@ class ImageCaptioner(DecoderTask):
         )
         return encoder(images)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "encoder": self.encoder_name,

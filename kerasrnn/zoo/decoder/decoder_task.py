@@ -1,4 +1,5 @@
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -103,7 +104,7 @@ class DecoderTask(Task):
         self.scheduled_sampling = scheduled_sampling
         self.members = members
         self.attention = attention or {}
-        self.copy_mechanism = None
+        self.copy_mechanism: Any = None
         self.compiled_searches = Untracked({})
         self._check_arguments()
         if scheduled_sampling is not None:
@@ -219,7 +220,7 @@ class DecoderTask(Task):
             told = encoder.encoding_shape(shape)
             decoder.build((None, None), told.vectors, told.memory)
         if self.ensemble is not None:
-            self.ensemble.build()
+            self.ensemble.build(shape)
         self.built = True
 
     def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):

@@ -20,7 +20,7 @@ class Ensemble(keras.layers.Layer):
         self.encoders = list(encoders)
         self.decoders = list(decoders)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape):
         """Nothing is left to build: the model builds each member."""
 
     @property

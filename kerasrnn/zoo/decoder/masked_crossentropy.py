@@ -1,6 +1,8 @@
 import keras
 from keras import ops
 
+from kerasrnn.layers.arguments import Tensor
+
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
 class MaskedCrossentropy(keras.losses.Loss):
@@ -37,7 +39,7 @@ class MaskedCrossentropy(keras.losses.Loss):
         *,
         pad_id: int = 0,
         name: str = "masked_crossentropy",
-    ):
+    ) -> None:
         super().__init__(name=name, reduction="sum")
         if not 0 <= label_smoothing < 1:
             raise ValueError(
@@ -60,7 +62,7 @@ class MaskedCrossentropy(keras.losses.Loss):
         losses = ops.where(weight != 0, self.call(y_true, y_pred), 0.0) * weight
         return ops.divide_no_nan(ops.sum(losses), ops.sum(weight))
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each token, (B, T), padding included."""
         logits = ops.cast(y_pred, "float32")
         # One operation for softmax, logarithm and sum, forward and backward.
@@ -71,7 +73,7 @@ class MaskedCrossentropy(keras.losses.Loss):
         labels = labels * (1 - self.label_smoothing) + self.label_smoothing / size
         return ops.categorical_crossentropy(labels, logits, from_logits=True)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             "name": self.name,
             "label_smoothing": self.label_smoothing,

@@ -32,7 +32,7 @@ class ScheduledSampling(keras.callbacks.Callback):
     Recurrent Neural Networks", section 2.4 (linear decay).
     """
 
-    def __init__(self, last: float, *, epochs: int, first: float = 0.0):
+    def __init__(self, last: float, *, epochs: int, first: float = 0.0) -> None:
         super().__init__()
         for name, value in (("last", last), ("first", first)):
             if isinstance(value, bool) or not 0 <= value <= 1:
@@ -47,7 +47,7 @@ class ScheduledSampling(keras.callbacks.Callback):
         """The probability of an epoch, counted from 0."""
         return self.first + (self.last - self.first) * min(1.0, epoch / self.epochs)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         variable = getattr(self.model, "sampling_probability", None)
         if variable is None:
             raise ValueError(

@@ -16,9 +16,9 @@ from kerasrnn.layers import (
     SimpleRNNCell,
     StackedRNNCells,
 )
+from kerasrnn.layers.arguments import Tensor
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
 
-Tensor = Any
 CELLS = {
     "simple_rnn": (SimpleRNN, SimpleRNNCell),
     "lstm": (LSTM, LSTMCell),

@@ -1,5 +1,9 @@
+from typing import Any
+
 import keras
 from keras import ops
+
+from kerasrnn.layers.arguments import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -32,7 +36,7 @@ class WordDropout(keras.layers.Layer):
     unknown, so that the unknown word's vector is learned.
     """
 
-    def __init__(self, rate: float, *, seed: int | None = None, **kwargs):
+    def __init__(self, rate: float, *, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
             raise ValueError(f"`rate` must be at least 0 and below 1; got {rate!r}.")
@@ -41,15 +45,15 @@ class WordDropout(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.built = True
 
-    def call(self, token_ids, training=False):
+    def call(self, token_ids: Tensor, training: bool = False) -> Tensor:
         if not training or self.rate == 0:
             return token_ids
         drawn = keras.random.uniform(ops.shape(token_ids), seed=self.seed_generator)
         drop = ops.logical_and(drawn < self.rate, ops.not_equal(token_ids, 0))
         return ops.where(drop, ops.ones_like(token_ids), token_ids)  # (B, T)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}

@@ -88,8 +88,8 @@ class CharLanguageModel(Task):
         dropout: float = 0.0,
         cache_size: int = 0,
         cache_sharpness: float = 15.0,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         check_preprocessor(vocabulary_size, preprocessor)
         super().__init__(preprocessor=preprocessor, **kwargs)
         self.vocabulary_size = size_of_vocabulary(vocabulary_size, preprocessor)
@@ -156,7 +156,7 @@ class CharLanguageModel(Task):
         return self._compiled.value
 
     @property
-    def variables(self):
+    def variables(self) -> list:
         # A trainer must know what is carried, and a checkpoint hold it.
         return [*super().variables, *self.carried]
 
@@ -423,7 +423,7 @@ class CharLanguageModel(Task):
                 self, x, y, verbose=verbose, **{"return_dict": True, **kwargs}
             )
 
-    def predict(self, *args, **kwargs):
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
         """Raises a ValueError: a text has no one answer."""
         raise ValueError(
             "A CharLanguageModel has no one answer for a text: `score` gives the "

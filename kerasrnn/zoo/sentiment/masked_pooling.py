@@ -1,8 +1,11 @@
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+
+from kerasrnn.layers.arguments import Shape, Tensor
 
 MODES = ("max", "mean", "last", "attention")
 
@@ -52,8 +55,8 @@ class MaskedPooling(keras.layers.Layer):
         modes: str | Sequence[str] = "max",
         *,
         bidirectional: bool = False,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self.modes = (modes,) if isinstance(modes, str) else tuple(modes)
@@ -65,7 +68,7 @@ class MaskedPooling(keras.layers.Layer):
             )
         self.bidirectional = bidirectional
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         features = input_shape[-1]
         if "attention" in self.modes:
             self.attention_kernel = self.add_weight(
@@ -78,7 +81,7 @@ class MaskedPooling(keras.layers.Layer):
                 name="attention_vector", shape=(features, 1)
             )
 
-    def call(self, sequences, mask=None):
+    def call(self, sequences: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None:
             mask = ops.ones(ops.shape(sequences)[:2], dtype="bool")
         mask = ops.cast(mask, "bool")
@@ -130,13 +133,13 @@ class MaskedPooling(keras.layers.Layer):
         pooled = ops.sum(weights / total * for_sums(sequences), axis=1)  # (B, D)
         return ops.cast(pooled, sequences.dtype)
 
-    def compute_mask(self, inputs, previous_mask=None):
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None = None) -> None:
         return None  # Nothing is left of the steps.
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], input_shape[-1] * len(self.modes))
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "modes": list(self.modes),

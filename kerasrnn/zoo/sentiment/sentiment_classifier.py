@@ -1,8 +1,12 @@
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from kerasrnn import layers
+from kerasrnn.layers.arguments import Shape, Tensor
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.task import Task
@@ -66,22 +70,22 @@ class SentimentClassifier(Task):
         self,
         vocabulary_size: int | None = None,
         *,
-        preprocessor=None,
-        labels=("negative", "positive"),
+        preprocessor: Any = None,
+        labels: Sequence[str] = ("negative", "positive"),
         cell: str = "lstm",
         num_layers: int = 1,
         units: int = 64,
         bidirectional: bool = True,
         embedding_dim: int = 64,
-        pooling="max",
+        pooling: str | Sequence[str] = "max",
         word_dropout: float = 0.1,
         embedding_dropout: float = 0.4,
         dropout: float = 0.5,
         recurrent_dropout: float = 0.0,
-        embedding_matrix=None,
+        embedding_matrix: Any = None,
         embedding_trainable: bool = True,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(preprocessor=preprocessor, **kwargs)
         if vocabulary_size is None:
             if preprocessor is None:
@@ -178,7 +182,7 @@ class SentimentClassifier(Task):
             )
         self.embedding.set_weights([matrix])
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         features = self.units * (2 if self.bidirectional else 1)
         self.embedding.build((None, None))
         for index, layer in enumerate(self.recurrent_layers):
@@ -187,7 +191,7 @@ class SentimentClassifier(Task):
         self.classes.build((None, features * len(self.pooling)))
         self.built = True
 
-    def call(self, token_ids, training=False):
+    def call(self, token_ids: Tensor, training: bool = False) -> Tensor:
         mask = ops.not_equal(token_ids, 0)  # (B, T)
         token_ids = self.drop_words(token_ids, training=training)
         sequences = self.embedding(token_ids)  # (B, T, D)
@@ -200,10 +204,17 @@ class SentimentClassifier(Task):
         summary = self.dropouts[-1](summary, training=training)
         return self.classes(summary)  # (B, classes)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], len(self.labels))
 
-    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
+    def compile(
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        *,
+        metrics: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
         """Compile; `"auto"` is Adam, cross-entropy on logits, and accuracy."""
         if isinstance(optimizer, str) and optimizer == "auto":
             optimizer = keras.optimizers.Adam(1e-3)
@@ -213,13 +224,13 @@ class SentimentClassifier(Task):
             metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
-    def postprocess(self, outputs):
+    def postprocess(self, outputs: Tensor) -> Tensor:
         return ops.softmax(outputs, axis=-1)
 
-    def class_names(self):
+    def class_names(self) -> tuple[str, ...] | None:
         return self.labels
 
-    def check_targets(self, y):
+    def check_targets(self, y: Any) -> None:
         if y.ndim == 2 and y.shape[1] == len(self.labels):
             return  # Probabilities of the classes, for another loss than the default.
         if y.dtype.kind not in "iub":
@@ -233,7 +244,7 @@ class SentimentClassifier(Task):
                 f"({', '.join(self.labels)}); got values {y.min()} to {y.max()}."
             )
 
-    def serving_signatures(self):
+    def serving_signatures(self) -> dict:
         """What an exported model offers: name to (function, input specifications)."""
         import tensorflow as tf
 
@@ -256,7 +267,7 @@ class SentimentClassifier(Task):
             "probabilities": probabilities,
         }
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,

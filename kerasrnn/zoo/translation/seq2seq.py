@@ -1,7 +1,10 @@
+from typing import Any
+
 import keras
 from keras import ops
 
 from kerasrnn.layers import Bidirectional
+from kerasrnn.layers.arguments import Tensor
 from kerasrnn.zoo.arguments import check_size, of_preprocessor
 from kerasrnn.zoo.decoder.decoder_task import (
     DecoderTask,
@@ -162,8 +165,8 @@ class Seq2Seq(DecoderTask):
         self,
         source_vocabulary_size: int | None = None,
         target_vocabulary_size: int | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         if source_vocabulary_size is None:
             source_vocabulary_size = of_preprocessor(
                 "source_vocabulary_size", kwargs.get("preprocessor")
@@ -174,7 +177,7 @@ class Seq2Seq(DecoderTask):
         self.encoder, self.decoder = self.make_member()
         self.add_members()
 
-    def make_member(self):
+    def make_member(self) -> tuple:
         encoder = SourceEncoder(
             self.source_vocabulary_size,
             cell=self.cell,
@@ -188,7 +191,7 @@ class Seq2Seq(DecoderTask):
         encoder.drop_as(decoder)
         return encoder, decoder
 
-    def check_kind_of_preprocessor(self, preprocessor):
+    def check_kind_of_preprocessor(self, preprocessor: Any) -> None:
         needed = ("target_ids", "source_vocabulary_size")
         knows_pairs = all(hasattr(preprocessor, name) for name in needed)
         if callable(preprocessor) and not knows_pairs:
@@ -198,7 +201,7 @@ class Seq2Seq(DecoderTask):
             )
         super().check_kind_of_preprocessor(preprocessor)
 
-    def check_call(self, inputs):
+    def check_call(self, inputs: Any) -> tuple:
         if not isinstance(inputs, (tuple, list)) or len(inputs) != 2:
             raise ValueError(
                 "`inputs` must be (source_ids, target_ids); got "
@@ -209,11 +212,11 @@ class Seq2Seq(DecoderTask):
         target_ids = check_kind_of_ids("target_ids", target_ids)
         return at_least_one_place(source_ids), target_ids
 
-    def check_source(self, source):
+    def check_source(self, source: Tensor) -> Tensor:
         size = self.source_vocabulary_size
         return at_least_one_place(check_ids("source_ids", source, size))
 
-    def check_pairs(self, x, y):
+    def check_pairs(self, x: Any, y: Any) -> tuple:
         """What `fit` and `evaluate` are given, as arrays where it was lists.
 
         Raises:
@@ -239,28 +242,28 @@ class Seq2Seq(DecoderTask):
             check_targets("y", y, self.target_vocabulary_size)
         return x, y
 
-    def source_shape(self):
+    def source_shape(self) -> tuple:
         return (None, None)
 
-    def source_spec(self):
+    def source_spec(self) -> Any:
         import tensorflow as tf
 
         return tf.TensorSpec((None, None), tf.int32, name="token_ids")
 
-    def default_max_length(self, source):
+    def default_max_length(self, source: Tensor) -> Any:
         return length_limit(ops.shape(source)[1])
 
     def generate(
         self,
-        inputs,
+        inputs: Any,
         *,
-        max_length=None,
-        search="greedy",
-        batch_size=32,
-        return_scores=False,
-        verbose="auto",
-        **options,
-    ):
+        max_length: int | None = None,
+        search: Any = "greedy",
+        batch_size: int = 32,
+        return_scores: bool = False,
+        verbose: str | int = "auto",
+        **options: Any,
+    ) -> Any:
         """Translations of strings.
 
         They are translated in batches of like length, and returned in the order in
@@ -297,7 +300,7 @@ class Seq2Seq(DecoderTask):
             options=options,
         )
 
-    def serving_signatures(self):
+    def serving_signatures(self) -> dict:
         """What an exported model offers: name to (function, input specifications)."""
         import tensorflow as tf
 
@@ -332,7 +335,7 @@ class Seq2Seq(DecoderTask):
     def _ids(self, text):
         return text if self.preprocessor is None else self.preprocessor(text)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         size = {"source_vocabulary_size": self.source_vocabulary_size}
         return {**size, **super().get_config()}
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 
 from kerasrnn.zoo.decoder.text_decoder import ATTENTIONS
@@ -49,10 +51,10 @@ class Seq2SeqAttention(Seq2Seq):
         source_vocabulary_size: int | None = None,
         target_vocabulary_size: int | None = None,
         *,
-        attention="bahdanau",
-        input_feeding=True,
-        **kwargs,
-    ):
+        attention: str = "bahdanau",
+        input_feeding: bool = True,
+        **kwargs: Any,
+    ) -> None:
         if attention not in ATTENTIONS:
             raise ValueError(
                 f"`attention` must be 'bahdanau' or 'luong'; got {attention!r}."
@@ -62,5 +64,5 @@ class Seq2SeqAttention(Seq2Seq):
             source_vocabulary_size, target_vocabulary_size, attention=options, **kwargs
         )
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), **self.attention}
