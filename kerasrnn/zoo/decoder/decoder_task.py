@@ -198,7 +198,11 @@ class DecoderTask(Task):
     def add_members(self):
         """Make the other members of the ensemble; build and compile the model."""
         self.check_preprocessor()
-        others = [self.make_member() for _ in range(1, self.members)]
+        others = []
+        for _ in range(1, self.members):
+            # Built at once: what a seed draws hangs on the order.
+            others.append(self.make_member())
+            self._build_member(*others[-1])
         self.ensemble = Ensemble(others, name="ensemble") if others else None
         self.build()
         self.compile()
@@ -214,14 +218,16 @@ class DecoderTask(Task):
         return [(self.encoder, self.decoder), *others]
 
     def build(self, input_shape=None):
-        shape = self.source_shape()
-        for encoder, decoder in self.encoders_and_decoders():
-            encoder.build(shape)
-            told = encoder.encoding_shape(shape)
-            decoder.build((None, None), told.vectors, told.memory)
+        self._build_member(self.encoder, self.decoder)
         if self.ensemble is not None:
-            self.ensemble.build(shape)
+            self.ensemble.build(self.source_shape())
         self.built = True
+
+    def _build_member(self, encoder, decoder):
+        shape = self.source_shape()
+        encoder.build(shape)
+        told = encoder.encoding_shape(shape)
+        decoder.build((None, None), told.vectors, told.memory)
 
     def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
         """As `keras.Model.compile`; by default Adam with clipped gradients."""
