@@ -131,38 +131,63 @@ def checked_labels(dataset, class_names, name):
     )
     if not labels.dtype.is_integer and not labels.dtype.is_bool:
         raise ValueError(f"{expected}; got {labels.dtype.name} values.")
+    return _checked(dataset, 1, len(class_names), expected)
+
+
+def checked_ids(dataset, vocabulary_sizes, name):
+    """The dataset, whose token ids are checked as they come.
+
+    Args:
+        dataset: Of inputs, or of tuples that begin with inputs and targets.
+        vocabulary_sizes: Of inputs and of targets; None where they are no token ids.
+        name: Of the argument.
+    """
+    for place, (size, what) in enumerate(
+        zip(vocabulary_sizes, ("inputs", "targets"), strict=True)
+    ):
+        if size is None or (place and not has_targets(dataset)):
+            continue
+        specification = dataset.element_spec
+        values = specification[place] if place else inputs_of(specification)
+        if values.dtype.is_integer:
+            expected = f"`{name}` must give {what} that are token ids 0 to {size - 1}"
+            dataset = _checked(dataset, place, size, expected)
+    return dataset
+
+
+def _checked(dataset, place, limit, expected):
+    """The dataset, of which one part must be integers from 0 to below `limit`."""
     import tensorflow as tf
 
-    def check(x, y, *weights):
-        numbers = tf.cast(y, tf.int64)
-        is_class = (numbers >= 0) & (numbers < len(class_names))
+    def check(*element):
+        numbers = tf.cast(element[place], tf.int64)
+        fits = tf.reduce_all((numbers >= 0) & (numbers < limit))
         least, most = tf.reduce_min(numbers), tf.reduce_max(numbers)
-        told = tf.debugging.Assert(
-            tf.reduce_all(is_class), [expected, least, most], summarize=1
-        )
+        told = tf.debugging.Assert(fits, [expected, least, most], summarize=1)
         with tf.control_dependencies([told] if told is not None else []):
-            return (x, tf.identity(y), *weights)
+            element = [*element]
+            element[place] = tf.identity(element[place])
+            return tuple(element) if len(element) > 1 else element[0]
 
     return dataset.map(check)
 
 
-# How TensorFlow tells what `checked_labels` found.
-BAD_LABELS = re.compile(
-    r"assertion failed: \[(`.*? must give integer labels .*?\))\] \[(-?\d+)\] "
-    r"\[(-?\d+)\]",
+# How TensorFlow tells what `_checked` found.
+OUT_OF_RANGE = re.compile(
+    r"assertion failed: \[(`[^`]*` must give .*?)\] \[(-?\d+)\] \[(-?\d+)\]",
     re.DOTALL,
 )
 
 
 @contextlib.contextmanager
 def in_own_words():
-    """Raises a ValueError for labels that `checked_labels` found to be none."""
+    """Raises a ValueError for what `checked_labels` or `checked_ids` found."""
     import tensorflow as tf
 
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        found = BAD_LABELS.search(str(error.message))
+        found = OUT_OF_RANGE.search(str(error.message))
         if found is None:
             raise
         raise ValueError(f"{found[1]}; got values {found[2]} to {found[3]}.") from None

@@ -11,6 +11,7 @@ from kerasrnn.zoo.model_inputs import (
     as_array,
     as_column,
     check_element,
+    checked_ids,
     checked_labels,
     has_targets,
     holds_strings,
@@ -106,6 +107,10 @@ class Task(keras.Model):
     def class_names(self) -> tuple[str, ...] | None:
         """The classes that integer targets number, or None: targets are no classes."""
 
+    def vocabulary_sizes(self) -> tuple[int | None, int | None]:
+        """Below which number token ids are, of inputs and targets; None: no ids."""
+        return getattr(self, "vocabulary_size", None), None
+
     def fit(
         self,
         x: Any = None,
@@ -183,7 +188,9 @@ class Task(keras.Model):
     ) -> Any:
         """Probabilities of raw strings; logits where `preprocessor` is None."""
         dataset = self._as_dataset(x, None, None, batch_size, name="x")
-        return self._answer(super().predict(dataset, verbose=verbose, **kwargs))
+        with in_own_words():
+            outputs = super().predict(dataset, verbose=verbose, **kwargs)
+        return self._answer(outputs)
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, **kwargs: Any
@@ -231,6 +238,7 @@ class Task(keras.Model):
                 )
             self._check_element(x.element_spec, name)
             dataset = checked_labels(x, self.class_names(), name)
+            dataset = checked_ids(dataset, self.vocabulary_sizes(), name)
         else:
             inputs = self._as_inputs(x, name)
             columns = [inputs]
@@ -271,7 +279,7 @@ class Task(keras.Model):
     # What a model that reads no text has otherwise.
     def _as_inputs(self, x, name):
         inputs = as_array(x, name)
-        most = getattr(self, "vocabulary_size", None)
+        most, _ = self.vocabulary_sizes()
         if inputs.ndim == 2 and most is not None:
             if inputs.min() < 0 or inputs.max() >= most:
                 raise ValueError(

@@ -227,3 +227,18 @@ def test_the_arguments_come_back_from_the_configuration():
     assert again.scheduled_sampling == 0.25
     assert again.get_config() == model.get_config()
     assert keras.ops.convert_to_numpy(again.sampling_probability) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (IDS + 7, TARGETS, "`x` must give inputs that .* 0 to 9; got values 7 to 11"),
+        (IDS, TARGETS + 1, "`x` must give targets that .* 0 to 9; got values 1 to 10"),
+    ],
+)
+def test_ids_of_a_dataset_are_in_range(model, x, y, message):
+    dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(2)
+    with pytest.raises(ValueError, match=message):
+        model.fit(dataset, verbose=0)
+    with pytest.raises(ValueError, match=message):
+        model.evaluate(dataset, verbose=0)

@@ -329,3 +329,8 @@ def test_ids_outside_the_vocabulary_are_named(copy):
                 ValueError, match=f"`x` must hold token ids from 0 to {most}; got {got}"
             ):
                 run(np.array(ids), verbose=0)
+        dataset = tf.data.Dataset.from_tensors(np.array(ids))
+        with pytest.raises(
+            ValueError, match=f"`x` must give inputs .* 0 to {most}; got values {got}"
+        ):
+            copy.predict(dataset, verbose=0)

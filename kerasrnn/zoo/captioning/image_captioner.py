@@ -351,6 +351,9 @@ class ImageCaptioner(DecoderTask):
     def _check_element(self, element_spec, name):
         self._check_features(inputs_of(element_spec), name)
 
+    def vocabulary_sizes(self) -> tuple[int | None, int | None]:
+        return None, self.target_vocabulary_size
+
     def source_shape(self) -> tuple:
         return (None, None, self.feature_dim)
 

@@ -242,6 +242,9 @@ class Seq2Seq(DecoderTask):
             check_targets("y", y, self.target_vocabulary_size)
         return x, y
 
+    def vocabulary_sizes(self) -> tuple[int | None, int | None]:
+        return self.source_vocabulary_size, self.target_vocabulary_size
+
     def source_shape(self) -> tuple:
         return (None, None)
 
