@@ -1,3 +1,4 @@
+import numbers
 from typing import Any
 
 import keras
@@ -25,8 +26,10 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, after: Any, steps: int) -> None:
         super().__init__()
+        if isinstance(steps, bool) or not isinstance(steps, numbers.Integral):
+            raise TypeError(f"`steps` must be an integer; got {steps!r}.")
         if steps < 1:
-            raise ValueError(f"`steps` must be a positive integer; got {steps!r}.")
+            raise ValueError(f"`steps` must be at least 1; got {steps!r}.")
         self.after = after
         self.steps = steps
 

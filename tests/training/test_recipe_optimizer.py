@@ -61,5 +61,7 @@ def test_mistakes():
         recipe_optimizer({"warmup_steps": 10}, 10)
     with pytest.raises(ValueError, match="at least epochs=3; got 2"):
         recipe_optimizer({"epochs": 3, "schedule_epochs": 2}, 10)
-    with pytest.raises(ValueError, match="`steps` must be a positive integer; got 0"):
+    with pytest.raises(ValueError, match="`steps` must be at least 1; got 0"):
         WarmUp(keras.optimizers.schedules.CosineDecay(0.1, 5), 0)
+    with pytest.raises(TypeError, match="`steps` must be an integer; got"):
+        WarmUp(keras.optimizers.schedules.CosineDecay(0.1, 5), 1.5)

@@ -190,8 +190,10 @@ def test_mistakes():
         ScheduledSampling(2, epochs=3)
     with pytest.raises(ValueError, match="`first` must be from 0 to 1; got -1"):
         ScheduledSampling(0.5, epochs=3, first=-1)
-    with pytest.raises(ValueError, match="`epochs` must be a positive integer; got 0"):
+    with pytest.raises(ValueError, match="`epochs` must be an integer of at l"):
         ScheduledSampling(0.5, epochs=0)
+    with pytest.raises(TypeError, match="`last` must be a number; got 'often'"):
+        ScheduledSampling("often", epochs=3)
     plain = make(Seq2Seq, units=4, embedding_dim=4)
     plain.compile(run_eagerly=True)
     with pytest.raises(

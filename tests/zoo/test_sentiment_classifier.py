@@ -92,17 +92,19 @@ def test_embedding_matrix_is_where_training_starts():
     ("arguments", "message"),
     [
         ({"cell": "rnn"}, "`cell` must be one of simple_rnn, lstm, gru; got 'rnn'"),
-        ({"units": 0}, "`units` must be a positive integer; got 0"),
-        ({"num_layers": 1.5}, "`num_layers` must be a positive integer; got 1.5"),
-        ({"dropout": 1.0}, "`dropout` must be at least 0 and below 1; got 1.0"),
-        ({"word_dropout": -0.1}, "`word_dropout` must be at least 0"),
+        ({"units": 0}, "`units` must be an integer of at least 1; got 0"),
+        ({"units": True}, "`units` must be an integer of at least 1; got True"),
+        ({"num_layers": 1.5}, "`num_layers` must be an integer .* 1; got 1.5"),
+        ({"dropout": 1.0}, "`dropout` must be from 0 to below 1; got 1.0"),
+        ({"dropout": "much"}, "`dropout` must be a number; got 'much'"),
+        ({"word_dropout": -0.1}, "`word_dropout` must be from 0"),
         ({"labels": "ab"}, "`labels` must name two or more classes; got 'ab'"),
         ({"labels": ["a"]}, r"`labels` must name two or more classes; got \['a'\]"),
         ({"pooling": "sum"}, "`pooling` must be one or several of"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         build(**arguments)
 
 

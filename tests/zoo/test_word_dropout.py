@@ -26,7 +26,7 @@ def test_every_call_draws_anew_and_a_seed_repeats_it():
 
 
 def test_a_rate_out_of_range_is_named():
-    with pytest.raises(
-        ValueError, match=r"`rate` must be at least 0 and below 1; got 1"
-    ):
+    with pytest.raises(ValueError, match="`rate` must be from 0 to below 1; got 1"):
         WordDropout(1)
+    with pytest.raises(TypeError, match="`rate` must be a number; got None"):
+        WordDropout(None)

@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from kerasrnn.layers.arguments import Tensor
+from kerasrnn.zoo.arguments import check_fraction
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -41,10 +42,7 @@ class MaskedCrossentropy(keras.losses.Loss):
         name: str = "masked_crossentropy",
     ) -> None:
         super().__init__(name=name, reduction="sum")
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(
-                f"`label_smoothing` must be from 0 to below 1; got {label_smoothing!r}."
-            )
+        check_fraction("label_smoothing", label_smoothing)
         self.label_smoothing = label_smoothing
         self.pad_id = pad_id
 

@@ -1,6 +1,9 @@
 import keras
 from keras import ops
 
+from kerasrnn.decoding.checks import check_integer
+from kerasrnn.zoo.arguments import check_probability
+
 
 class ScheduledSampling(keras.callbacks.Callback):
     """Raises, epoch by epoch, how often a translator is fed what it said itself.
@@ -35,10 +38,8 @@ class ScheduledSampling(keras.callbacks.Callback):
     def __init__(self, last: float, *, epochs: int, first: float = 0.0) -> None:
         super().__init__()
         for name, value in (("last", last), ("first", first)):
-            if isinstance(value, bool) or not 0 <= value <= 1:
-                raise ValueError(f"`{name}` must be from 0 to 1; got {value!r}.")
-        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-            raise ValueError(f"`epochs` must be a positive integer; got {epochs!r}.")
+            check_probability(name, value)
+        check_integer("epochs", epochs, 1)
         self.last = last
         self.epochs = epochs
         self.first = first

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasrnn.layers.arguments import Shape, Tensor
+from kerasrnn.zoo.arguments import check_fraction
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -38,8 +39,7 @@ class WordDropout(keras.layers.Layer):
 
     def __init__(self, rate: float, *, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not 0 <= rate < 1:
-            raise ValueError(f"`rate` must be at least 0 and below 1; got {rate!r}.")
+        check_fraction("rate", rate)
         self.rate = rate
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)

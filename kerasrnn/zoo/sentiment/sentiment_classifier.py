@@ -7,6 +7,7 @@ from keras import ops
 
 from kerasrnn import layers
 from kerasrnn.layers.arguments import Shape, Tensor
+from kerasrnn.zoo.arguments import check_fraction, check_size
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.task import Task
@@ -101,18 +102,14 @@ class SentimentClassifier(Task):
             ("units", units),
             ("embedding_dim", embedding_dim),
         ):
-            if not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"`{name}` must be a positive integer; got {value!r}.")
+            check_size(name, value, 1)
         for name, rate in (
             ("word_dropout", word_dropout),
             ("embedding_dropout", embedding_dropout),
             ("dropout", dropout),
             ("recurrent_dropout", recurrent_dropout),
         ):
-            if not 0 <= rate < 1:
-                raise ValueError(
-                    f"`{name}` must be at least 0 and below 1; got {rate!r}."
-                )
+            check_fraction(name, rate)
         if isinstance(labels, str) or len(labels) < 2:
             raise ValueError(f"`labels` must name two or more classes; got {labels!r}.")
 
