@@ -18,7 +18,7 @@ class TextSamples(keras.callbacks.Callback):
             30, 100, 300, 1000, ...
         prompt: What the samples begin with.
         length: Characters of a sample.
-        temperature: As in `CharLanguageModel.generate`.
+        temperature: What logits are divided by; 0 takes the likeliest character.
         seed: The same for all samples, so that they differ by what was learned only.
         log: Called with the lines of every sample; None: not shown.
 

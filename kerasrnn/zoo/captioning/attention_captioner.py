@@ -28,10 +28,16 @@ class AttentionCaptioner(ImageCaptioner):
         attention_regularization: λ.
         gated: Whether a gate says how much of c_t each word needs.
         attention_units: Size of v, in which d_{t-1} and m_l meet. None: `units`.
-        **kwargs: The other arguments of `ImageCaptioner`.
+        **kwargs: Of `ImageCaptioner`: `start_id` and `end_id`, which the preprocessor
+            says otherwise; `encoder`, `encoder_weights`, `fine_tune`, `feature_dim`,
+            `named_classes`, `cell`, `num_layers`, `units`, `embedding_dim`, `dropout`,
+            `word_dropout`, `tie_embeddings`, `label_smoothing`, `scheduled_sampling`,
+            `members` and `preprocessor`, a `kerasrnn.text.TargetTokenizer`.
 
     Call arguments:
-        inputs: As of `ImageCaptioner`.
+        inputs: `(features, target_ids)`, (B, L, D) and (B, T), or `(images,
+            target_ids)` with images (B, size, size, 3), 0 to 255; the target begins
+            with the start token.
 
     Output shape:
         Logits (B, T, V): at each step of the token that comes next.

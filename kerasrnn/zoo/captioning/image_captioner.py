@@ -61,9 +61,12 @@ class ImageCaptioner(DecoderTask):
         named_classes: Of so many classes the names may be borrowed, once `name_classes`
             has told them; 0: of none; "imagenet": of the classes that the encoder
             "efficientnet_lite0" was trained to tell apart.
-        **kwargs: `start_id`, `end_id` and the other arguments of `DecoderTask`, among
-            them `cell`, `num_layers`, `units`, `embedding_dim`, `dropout`, `members`
-            and `preprocessor`, a `kerasrnn.text.TargetTokenizer`.
+        **kwargs: `start_id` and `end_id`, the tokens that every caption begins and
+            ends with; `cell`, "simple_rnn", "lstm" or "gru"; `num_layers`, `units` and
+            `embedding_dim`, the decoder's sizes; `dropout`, `word_dropout`,
+            `tie_embeddings`, `label_smoothing` and `scheduled_sampling`, how it learns;
+            `members`, how many decoders speak together; and `preprocessor`, a
+            `kerasrnn.text.TargetTokenizer`.
 
     Call arguments:
         inputs: `(features, target_ids)`, (B, L, D) and (B, T), or `(images,

@@ -252,7 +252,7 @@ def search_batches(
         batches: Lists of indices, which together are 0 … N - 1.
         source_of: From such a list to what the model reads, a NumPy array.
         limit_of: From such a list to the most tokens of a text.
-        search: As in `generate_ids`.
+        search: "greedy", "sample" or "beam", or a sampler of KerasHub.
         options: Those of the search.
         verbose: 1 shows a progress bar, 0 none, "auto" one for more than 10 batches.
         unit: What the bar counts.

@@ -24,8 +24,10 @@ class Seq2SeqAttention(Seq2Seq):
             None: as many as the preprocessor knows.
         attention: "bahdanau" or "luong".
         input_feeding: Whether a_{t-1} enters the decoder's cell.
-        **kwargs: The other arguments of `Seq2Seq`, among them `preprocessor`, and
-            `start_id` and `end_id`, which the preprocessor says, too.
+        **kwargs: Of `Seq2Seq`: `start_id` and `end_id`, which the preprocessor says
+            otherwise; `cell`, `num_layers`, `units`, `embedding_dim`, `dropout`,
+            `word_dropout`, `tie_embeddings`, `label_smoothing`, `scheduled_sampling`,
+            `members` and `preprocessor`, a `kerasrnn.text.PairTokenizer`.
 
     Call arguments:
         inputs: `(source_ids, target_ids)`, (B, S) and (B, T); the target begins with
