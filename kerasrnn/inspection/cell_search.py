@@ -128,8 +128,8 @@ def find_cells(
         choose_on: The share of the text that chooses.
         best: How many units are kept for each feature.
         streams: How many places of the text are read at once.
-        warm_up: How many characters before its place each of the `streams` reads, so
-            that its states are those of the whole text.
+        warm_up: How many characters before its place each of the `streams` begins to
+            read.
 
     Returns:
         `FoundCells`; `print` shows a table of each feature's first unit.

@@ -107,7 +107,8 @@ def record(
             a document's beginning is read from a zero state `warm_up` characters
             before it, so that its first states are those of a model that has read
             only so much.
-        warm_up: See `streams`.
+        warm_up: How many characters before its place each of the `streams` begins to
+            read.
 
     Returns:
         A `Recording`.
