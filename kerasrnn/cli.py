@@ -176,8 +176,9 @@ def _parser():
         _evaluate,
         "Judge a trained model on test data.",
         """
-        The data is the test split of the recipe's data set, or all of a file or folder
-        of your own, which looks as for `kerasrnn train`.
+        The data is the test part of what the model was trained on; or all of a file or
+        folder of your own, which looks as for `kerasrnn train`, and of the very file
+        that it was trained on its test part.
         """,
         """
         kerasrnn evaluate sentiment-movies
@@ -191,7 +192,7 @@ def _parser():
         metavar="FILE",
         help="a file with label<tab>text on each line, or source<tab>target for a "
         "translator, or any text for a language model; or a folder of pictures with a "
-        "captions.tsv of file<tab>caption; all of it is used",
+        "captions.tsv of file<tab>caption",
     )
 
     predict = command(

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -99,13 +100,29 @@ def test_predict_arguments_and_standard_input(trained):
 
 def test_evaluate_and_export(trained, tmp_path, capsys):
     output, data, _ = trained
-    assert main(["evaluate", str(output), "--data", str(data)]) == 0
-    printed = capsys.readouterr().out
-    assert "400 examples" in printed
-    assert float(printed.split("accuracy")[1].split()[0]) > 0.75
-    # What is not a data set of the catalogue cannot be fetched again.
-    assert main(["evaluate", str(output)]) == 1
-    assert "(--data)" in capsys.readouterr().err
+    results = json.loads((output / "results.json").read_text())
+    (kept,) = [r for r in results["runs"] if r["seed"] == results["preset_seed"]]
+    # What it was trained on is not judged, whether the file is named or not.
+    for arguments in ([], ["--data", str(data)]):
+        assert main(["evaluate", str(output), *arguments]) == 0
+        printed = capsys.readouterr().out
+        assert "The test part of " in printed
+        assert f"{results['data']['examples']['test']} examples" in printed
+        accuracy = float(printed.split("accuracy")[1].split()[0])
+        assert accuracy == pytest.approx(kept["metrics"]["test_accuracy"], abs=6e-5)
+    other = tmp_path / "other.tsv"
+    other.write_bytes(data.read_bytes() + b"good\ta film of its own\n")
+    assert main(["evaluate", str(output), "--data", str(other)]) == 0
+    assert "401 examples" in capsys.readouterr().out
+    moved = tmp_path / "moved"
+    shutil.copytree(output, moved)
+    for path, said in ((other, "has changed since"), ("gone", "is not there any more")):
+        results["data"]["path"] = str(path)
+        (moved / "results.json").write_text(json.dumps(results))
+        assert main(["evaluate", str(moved)]) == 1
+        assert f"{said}: say what to judge it on" in capsys.readouterr().err
+    assert main(["evaluate", str(moved / "preset")]) == 1
+    assert "was trained on is not known: say what" in capsys.readouterr().err
 
     target = tmp_path / "served"
     arguments = ["export", str(output), "--output", str(target), "--version", "3"]
@@ -198,7 +215,7 @@ def captioning(tmp_path_factory):
     folder = tmp_path_factory.mktemp("captioner")
     with pytest.MonkeyPatch.context() as monkeypatch:
         see_with_tiny_encoder(monkeypatch)
-        model = captioner(encoder="efficientnet_lite0", seed=8)
+        model = captioner(encoder="efficientnet_lite0", seed=5)
         model.save_to_preset(folder / "preset")
         files = [folder / "red.png", folder / "blue.jpg"]
         files[0].write_bytes(picture((1, 0, 0)))

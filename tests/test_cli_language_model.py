@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import textwrap
 
 import pytest
@@ -213,10 +214,12 @@ def test_a_folder_is_no_text(tmp_path, capsys):
 
 def test_it_is_judged_on_a_file(trained, model, capsys):
     output, book, _ = trained
-    assert main(["evaluate", str(output), "--data", str(book)]) == 0
+    copy = book.with_name("copy.txt")
+    copy.write_text(BOOK + BOOK[:9])
+    assert main(["evaluate", str(output), "--data", str(copy)]) == 0
     out = capsys.readouterr().out
-    assert f"{len(BOOK):,} characters" in out
-    scores = model.evaluate(BOOK, verbose=0)
+    assert f"{len(BOOK) + 9:,} characters" in out
+    scores = model.evaluate(BOOK + BOOK[:9], verbose=0)
     for name in ("bits_per_character", "perplexity"):
         told = float(out.split(name.replace("_", " "))[1].split()[0])
         assert told == pytest.approx(scores[name], abs=6e-5)
@@ -226,9 +229,16 @@ def test_it_is_judged_on_a_file(trained, model, capsys):
     err = capsys.readouterr().err
     assert "empty.txt" in err
     assert len(err.splitlines()) == 1
-    # What is not a data set of the catalogue cannot be fetched again.
-    assert main(["evaluate", str(output)]) == 1
-    assert "(--data)" in capsys.readouterr().err
+    # Of what it was trained on, the last tenth.
+    results = json.loads((output / "results.json").read_text())
+    for arguments in ([], ["--data", str(book)]):
+        assert main(["evaluate", str(output), *arguments]) == 0
+        out = capsys.readouterr().out
+        assert f"{results['data']['examples']['test']:,} characters" in out
+        bits = float(out.split("bits per character")[1].split()[0])
+        assert bits == pytest.approx(
+            results["metrics"]["test_bits_per_character"], abs=6e-5
+        )
 
 
 def test_it_is_exported_with_an_example_that_runs(trained, tmp_path, capsys):

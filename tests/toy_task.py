@@ -76,8 +76,9 @@ class Counting(TaskKind):
         return {"metrics": metrics}
 
     @classmethod
-    def evaluate(cls, model, data, path, settings, log):
-        loss = model.evaluate(*columns(read_rows(path)), verbose=0)
+    def evaluate(cls, model, data, path, settings, log, *, part=None):
+        rows = read_rows(path)[:: 1 if part is None else 10]
+        loss = model.evaluate(*columns(rows), verbose=0)
         log(f"  off by {loss**0.5:.2f} words")
         return {"loss": loss}
 

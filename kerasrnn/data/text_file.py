@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kerasrnn.data.splits import split_by_position
+from kerasrnn.data.splits import SPLITS, split_by_position
 from kerasrnn.data.user_file import fingerprint, open_file
 from kerasrnn.text import CharacterText, CharacterTokenizer
 from kerasrnn.text.character_tokenizer import CharacterCounts
@@ -79,15 +79,12 @@ def open_text_file(
     ids = np.memmap(
         target, header["dtype"], "r", header["offset"], shape=(header["length"],)
     )
-    ends = split_by_position(
-        len(ids), validation_at_most=VALIDATION_AT_MOST, test_at_most=TEST_AT_MOST
-    )
-    parts = zip(("train", "validation", "test"), np.split(ids, ends), strict=True)
+    parts = split_text(ids).items()
     return tokenizer, {name: CharacterText(part, [len(part)]) for name, part in parts}
 
 
 def encode_text_file(
-    path: str | os.PathLike, tokenizer: CharacterTokenizer
+    path: str | os.PathLike, tokenizer: CharacterTokenizer, part: str | None = None
 ) -> CharacterText:
     """The characters of a text file, one document, in bounded memory.
 
@@ -96,6 +93,8 @@ def encode_text_file(
     Args:
         path: the text file.
         tokenizer: a `CharacterTokenizer` that has a vocabulary.
+        part: `"train"`, `"validation"` or `"test"`, as `open_text_file` splits it;
+            None: all of it.
 
     Raises:
         ValueError: the path cannot be read; the text is not UTF-8, or empty.
@@ -108,7 +107,17 @@ def encode_text_file(
             raise ValueError(f"{path} must have a character at least; it is empty.")
         file.flush()
         ids = np.memmap(file, tokenizer.encode("").dtype, "r")
+    if part is not None:
+        ids = split_text(ids)[part]
     return CharacterText(ids, [len(ids)])
+
+
+def split_text(ids: np.ndarray) -> dict[str, np.ndarray]:
+    """The characters of a text by the part that they fall into, by their position."""
+    ends = split_by_position(
+        len(ids), validation_at_most=VALIDATION_AT_MOST, test_at_most=TEST_AT_MOST
+    )
+    return dict(zip(SPLITS, np.split(ids, ends), strict=True))
 
 
 def read_text(path: pathlib.Path) -> Iterator[str]:

@@ -1,4 +1,5 @@
 import json
+import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -15,44 +16,68 @@ def evaluate(
 
     Args:
         model_name: Name of a recipe with a preset, or the folder of a run.
-        data: A file to judge it on, all of which is used: label<tab>text for a
-            classifier, source<tab>target for a translator; for a captioner a folder
-            of pictures with a captions.tsv of file<tab>caption; for a language model
-            any text file. None: the test split of the data that the model was trained
-            on.
+        data: A file to judge it on: label<tab>text for a classifier, source<tab>target
+            for a translator; for a captioner a folder of pictures with a captions.tsv
+            of file<tab>caption; for a language model any text file. All of it is used;
+            of the file that the model was trained on, the test part, which it has not
+            seen. None: the test part of what the model was trained on.
         log: Called with every line for the user.
 
     Returns:
         The scores, by name.
+
+    Raises:
+        ValueError: `data` is None, and what the model was trained on is not known, or
+            is not there any more.
     """
     model = Task.from_preset(model_name)
     kind = kind_of(type(model).__name__)
-    trained_on = None if data is not None else _trained_on(model_name, kind.data_format)
-    return kind.evaluate(model, trained_on, data, _settings(model_name), log)
+    section, path, part = _what_to_judge(model_name, data, kind.data_format, log)
+    settings = _settings(model_name)
+    return kind.evaluate(model, section, path, settings, log, part=part)
 
 
 def _settings(model_name):
     """How a model of the catalogue, or of a run, is judged."""
     if model_name in list_recipes():
         return load_recipe(model_name).config.get("evaluation", {})
-    results_file = pathlib.Path(model_name, "results.json")
-    if not results_file.is_file():
-        return {}
-    results = json.loads(results_file.read_text(encoding="utf-8"))
-    return results["runs"][0].get("evaluation", {})
+    results = _read(pathlib.Path(model_name, "results.json"))
+    return results["runs"][0].get("evaluation", {}) if results else {}
 
 
-def _trained_on(model_name, data_format):
-    """The `data` section that a preset of the catalogue, or a run, was trained on."""
+def _what_to_judge(model_name, data, data_format, log):
+    """A `data` section, or a path and which part of it; None: not that."""
+    from kerasrnn.data import fingerprint
+
     if model_name in list_recipes():
-        return load_recipe(model_name).config["data"]
-    run_file = pathlib.Path(model_name, "run.json")
-    run = {"file": None}
-    if run_file.is_file():
-        run = json.loads(run_file.read_text(encoding="utf-8"))
-    if "file" in run:
+        section = load_recipe(model_name).config["data"]
+        return (section, None, None) if data is None else (None, data, None)
+    run = _read(pathlib.Path(model_name, "run.json"))
+    if "file" not in run:  # It was trained on a data set of the catalogue.
+        if data is None and not run:
+            raise ValueError(
+                f"What {model_name} was trained on is not known: say what to judge it "
+                f"on, with a file of {data_format} (--data)."
+            )
+        return (run["data"], None, None) if data is None else (None, data, None)
+    path = data
+    if data is None:
+        path = _read(pathlib.Path(model_name, "results.json"))["data"].get("path")
+        if path is None or not os.path.exists(path):
+            raise ValueError(
+                f"The data that {model_name} was trained on, {path}, is not there any "
+                f"more: say what to judge it on, with a file of {data_format} (--data)."
+            )
+    is_the_same = fingerprint(path) == run["file"]
+    if data is None and not is_the_same:
         raise ValueError(
-            f"What {model_name} was trained on is not a data set of the catalogue: say "
-            f"what to judge it on, with a file of {data_format} (--data)."
+            f"The data that {model_name} was trained on, {path}, has changed since: "
+            f"say what to judge it on, with a file of {data_format} (--data)."
         )
-    return run["data"]
+    if is_the_same:
+        log(f"The test part of {path}, of which the rest was learned from")
+    return None, path, "test" if is_the_same else None
+
+
+def _read(file):
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}

@@ -49,6 +49,7 @@ def resumable_fit(
     monitor: str = "val_accuracy",
     average_checkpoints: int = 1,
     average_from: int | None = None,
+    told_apart=None,
     checkpoint_every: int = 200,
     progress=None,
     log=print,
@@ -75,11 +76,15 @@ def resumable_fit(
             best epoch are then kept. None: all epochs, and the weights of the last.
         monitor: The metric that says which epoch is best, such as `"val_accuracy"`,
             `"val_loss"` or `"val_bleu"`.
-        average_checkpoints: The model ends with the mean of the weights after so many
-            of the best epochs, unless the best epoch alone is better.
+        average_checkpoints: K; the model ends with the mean of the weights after the K
+            best epochs, of which those count that are at most K epochs from the best
+            one, unless the best epoch alone is better.
         average_from: The model ends with the mean of the weights after every epoch
             from this number on, counted from 1, whatever `monitor` says; `patience`
             must then be None. None: no such mean.
+        told_apart: From an epoch's metrics to whether `monitor` says anything of it.
+            An epoch of which it does not is judged by its `val_loss`, and is worse than
+            one of which it does. None: it always does.
         checkpoint_every: Steps between checkpoints; one is also made each epoch.
         progress: A `ProgressLine`, or None.
         log: Called with the lines for the user.
@@ -149,11 +154,11 @@ def resumable_fit(
         }
         checkpoints.save(int(model.optimizer.iterations), arrays, state)
 
-    def value(epoch):
-        return state["history"][epoch][monitor]
-
     def better(one, other):
-        return one < other if lower_is_better(monitor) else one > other
+        return _rank(one, monitor, told_apart) > _rank(other, monitor, told_apart)
+
+    def metrics_of(epoch):
+        return state["history"][epoch]
 
     def stop():
         return patience is not None and state["waited"] >= patience
@@ -183,11 +188,11 @@ def resumable_fit(
                 f"`monitor` must be one of {', '.join(metrics)}; got {monitor!r}."
             )
         best = state["best_epochs"]
-        is_best = not best or better(metrics[monitor], value(best[0]))
+        is_best = not best or better(metrics, metrics_of(best[0]))
         state["waited"] = 0 if is_best else state["waited"] + 1
         state["history"].append(metrics)
         # Of two that are as good, the earlier one comes first.
-        place = sum(not better(metrics[monitor], value(other)) for other in best)
+        place = sum(not better(metrics, metrics_of(other)) for other in best)
         best.insert(place, epoch)
         if kept:
             if place < kept:
@@ -209,6 +214,7 @@ def resumable_fit(
             function(epoch, metrics)
 
     history, best = state["history"], state["best_epochs"]
+    _tell_the_end(history, best[0], epochs, monitor, patience if stop() else None, log)
     if average_from is not None:
         _restore(_state_variables(model), best_weights[0], "mean")
         tried = data.validate(model)
@@ -219,17 +225,45 @@ def resumable_fit(
         return Fitted(history, [last], history[last], None, state["seconds"])
     variables = _state_variables(model)
     tried = None
-    if len(best_weights) > 1:
-        _restore(variables, _mean(best_weights), "mean")
+    # What was learned far from the best epoch is another solution, and no mean of two
+    # is one.
+    near = [n for n, epoch in enumerate(best) if abs(epoch - best[0]) <= kept]
+    if len(near) > 1:
+        _restore(variables, _mean([best_weights[n] for n in near]), "mean")
         tried = data.validate(model)
         log(
-            f"The mean of {len(best)} epochs has {monitor} {tried[monitor]:.4g}, the "
-            f"best of them {value(best[0]):.4g}."
+            f"The mean of {len(near)} epochs has {monitor} {tried[monitor]:.4g}, the "
+            f"best of them {metrics_of(best[0])[monitor]:.4g}."
         )
-        if not better(value(best[0]), tried[monitor]):
-            return Fitted(history, list(best), tried, tried, state["seconds"])
+        if not better(metrics_of(best[0]), tried):
+            averaged = [best[n] for n in near]
+            return Fitted(history, averaged, tried, tried, state["seconds"])
     _restore(variables, best_weights[0], "best")
     return Fitted(history, best[:1], history[best[0]], tried, state["seconds"])
+
+
+def _rank(metrics, monitor, told_apart):
+    """What is greater for better metrics."""
+    if told_apart is not None and not told_apart(metrics):
+        return (False, -metrics["val_loss"])
+    value = metrics[monitor]
+    return (True, -value if lower_is_better(monitor) else value)
+
+
+def _tell_the_end(history, best, epochs, monitor, patience, log):
+    """Say why it ended, and whether more of it could be better."""
+    last = len(history) - 1
+    if patience is not None and len(history) < epochs:
+        log(
+            f"Stopped after epoch {last + 1} of {epochs}: for {patience} epochs, none "
+            f"was better than epoch {best + 1}, with {monitor} "
+            f"{history[best][monitor]:.4g}."
+        )
+    elif best == last > 0:
+        log(
+            f"The last epoch was the best by {monitor}: more of them may be better "
+            f"still (--epochs {max(epochs + 1, epochs * 3 // 2)})."
+        )
 
 
 class _Saver(keras.callbacks.Callback):

@@ -82,6 +82,10 @@ class TaskKind:
         """What `resumable_fit` learns from."""
         raise NotImplementedError
 
+    def told_apart(self, metrics: dict) -> bool:
+        """Whether the monitored metric says anything of an epoch with these metrics."""
+        return True
+
     def after_epoch(self, model) -> list:
         """Functions of an epoch's number and metrics, to be called after each."""
         return []
@@ -113,17 +117,26 @@ class TaskKind:
 
     @classmethod
     def evaluate(
-        cls, model, data: dict | None, path, settings: dict, log: Callable
+        cls,
+        model,
+        data: dict | None,
+        path,
+        settings: dict,
+        log: Callable,
+        *,
+        part: str | None = None,
     ) -> dict:
         """Judge a model, and tell the user.
 
         Args:
             model: The model.
             data: The `data` section that it was trained on, whose test split is meant;
-                None: all of `path` is.
+                None: `path` is.
             path: Data of the user's own, or None.
             settings: The `evaluation` section that it was judged with.
             log: Called with every line for the user.
+            part: Which part of `path` is judged, "test": the model was trained on it.
+                None: all of it.
 
         Returns:
             The scores, by name.

@@ -1,6 +1,7 @@
 import datetime
 import json
 import numbers
+import os
 import pathlib
 import shutil
 import statistics
@@ -128,6 +129,7 @@ def train(
                 "name": config["data"]["name"],
                 "examples": sizes,
                 "unit": task.unit,
+                **({} if data is None else {"path": os.path.abspath(data)}),
                 **task.data_results,
             },
             "parameters": kept["parameters"],
@@ -188,6 +190,7 @@ def _train_seed(folder, task, seed, tensorboard, log):
         monitor=training.get("monitor", task.monitor),
         average_checkpoints=training.get("average_checkpoints", 1),
         average_from=training.get("average_from"),
+        told_apart=task.told_apart,
         checkpoint_every=training.get("checkpoint_every", 200),
         progress=ProgressLine(training["epochs"], shown=task.progress),
         log=log,

@@ -30,8 +30,8 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
             raise TypeError(f"`steps` must be an integer; got {steps!r}.")
         if steps < 1:
             raise ValueError(f"`steps` must be at least 1; got {steps!r}.")
-        self.after = after
-        self.steps = steps
+        self.after: Any = after
+        self.steps: int = int(steps)
 
     def __call__(self, step):
         step = ops.cast(step, "float32")

@@ -27,18 +27,18 @@ class Data:
         return {"val_bleu": self.score(float(model.get_weights()[0][0, 0]))}
 
 
-def fit(folder, path, score, **options):
+def fit(folder, path, score, *, data=Data, log=lambda line: None, **options):
     weight = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
     model = keras.Sequential([keras.Input((1,)), weight])
     # One step of this takes the weight to its target.
     model.compile(keras.optimizers.SGD(0.5), "mse")
     fitted = resumable_fit(
         model,
-        Data(path, score),
+        data(path, score),
         checkpoints=Checkpoints(folder),
         epochs=len(path),
         seed=0,
-        log=lambda line: None,
+        log=log,
         **{"patience": len(path), "monitor": "val_bleu"} | options,
     )
     return float(model.get_weights()[0][0, 0]), fitted
@@ -110,3 +110,46 @@ def test_mistakes(tmp_path):
         fit(tmp_path, PATH, near(1.0), average_from=6, patience=None)
     with pytest.raises(ValueError, match=r"`patience` must be None .*got 5 and 1"):
         fit(tmp_path, PATH, near(1.0), average_from=2)
+
+
+def test_epochs_far_from_the_best_are_in_no_mean(tmp_path):
+    # The best two are the first and the last, of weights 4.8 and 4.9.
+    path = [4.8, 9.0, 8.0, 7.0, 6.0, 4.9]
+    weight, fitted = fit(tmp_path, path, near(5.0), average_checkpoints=2)
+    assert (weight, fitted.kept_epochs) == (pytest.approx(4.9), [5])
+    assert fitted.averages_tried is None
+
+
+def test_what_the_metric_does_not_tell_apart_is_judged_by_its_loss(tmp_path):
+    class Losses(Data):
+        def validate(self, model):
+            weight = float(model.get_weights()[0][0, 0])
+            return {"val_bleu": self.score(weight), "val_loss": abs(weight - 2.5)}
+
+    # Of the first three BLEU says nothing, and the loss that the third is best; of the
+    # last two it does.
+    for epochs, kept in ((3, 2), (5, 4)):
+        fitted = fit(
+            tmp_path / str(epochs),
+            [1.0, 5.0, 3.0, 8.0, 9.0][:epochs],
+            lambda weight: weight,
+            data=Losses,
+            told_apart=lambda metrics: metrics["val_bleu"] > 7,
+        )[1]
+        assert fitted.kept_epochs == [kept]
+
+
+def test_it_says_why_it_ended(tmp_path):
+    lines = []
+    fit(tmp_path / "a", [1.0, 2.0, 3.0], near(5.0), log=lines.append)
+    assert lines == [
+        "The last epoch was the best by val_bleu: more of them may be better still "
+        "(--epochs 4)."
+    ]
+    lines = []
+    path = [1.0, 5.0, 3.0, 2.0, 1.0]
+    fit(tmp_path / "b", path, near(5.0), log=lines.append, patience=2)
+    assert lines == [
+        "Stopped after epoch 4 of 5: for 2 epochs, none was better than epoch 2, with "
+        "val_bleu 10."
+    ]

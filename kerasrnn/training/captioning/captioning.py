@@ -379,8 +379,8 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
             log(line)
 
     @classmethod
-    def evaluate(cls, model, data, path, settings, log):
-        images = evaluation_captions(data, path)
+    def evaluate(cls, model, data, path, settings, log, *, part=None):
+        images = evaluation_captions(data, path, part)
         search = {key: settings[key] for key in settings if key != "groups"}
         found = model.generate(list(images.read()), **search)
         scores = caption_scores(found, images.captions)
@@ -500,22 +500,25 @@ def _captions(data, part):
     )
 
 
-def evaluation_captions(data: dict | None, path=None):
+def evaluation_captions(data: dict | None, path=None, part=None):
     """What to judge a trained captioner on.
 
     Args:
         data: The `data` section that it was trained on, whose test split is taken,
             without pictures that only vary others, as emoji in another skin tone do;
             or None.
-        path: A folder of pictures with a `captions.tsv`, all of which are used. None:
-            `data` says it.
+        path: A folder of pictures with a `captions.tsv`. None: `data` says it.
+        part: Which part of that folder is used, "test"; None: all of it.
     """
     from kerasrnn.data import CaptionedImages, read_captions
 
     if path is None:
         images = _captions(data, "test")
         return images.select(np.flatnonzero(~np.array(images.variants, bool)))
-    parts = list(read_captions(path).values())
+    of_folder = read_captions(path)
+    if part is not None:
+        return of_folder[part]
+    parts = list(of_folder.values())
 
     def read():
         return itertools.chain.from_iterable(part.read() for part in parts)

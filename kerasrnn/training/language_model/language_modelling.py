@@ -144,14 +144,14 @@ print("The " + written["text"].numpy()[0].decode())"""
         log(self.sample_options.get("prompt", "") + run["sample"])
 
     @classmethod
-    def evaluate(cls, model, data, path, settings, log):
+    def evaluate(cls, model, data, path, settings, log, *, part=None):
         from kerasrnn.data.text_file import encode_text_file
 
         if path is None:
             documents = _documents(data, "test")
             text = CharacterText.of_documents(documents, model.preprocessor)
         else:
-            text = encode_text_file(path, model.preprocessor)
+            text = encode_text_file(path, model.preprocessor, part)
         scores = model.evaluate(text)
         log(f"{len(text):,} characters")
         for name in ("bits_per_character", "perplexity", "loss"):

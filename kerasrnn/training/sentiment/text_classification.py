@@ -109,8 +109,8 @@ class TextClassification(TaskKind):
             log(f"  {labels[best]:>{max(map(len, labels))}} {row[best]:6.1%}  {text}")
 
     @classmethod
-    def evaluate(cls, model, data, path, settings, log):
-        examples = evaluation_examples(model.labels, data, path)
+    def evaluate(cls, model, data, path, settings, log, *, part=None):
+        examples = evaluation_examples(model.labels, data, path, part)
         verbose = 1 if sys.stdout.isatty() else 0
         probabilities = model.predict(
             list(examples.texts), batch_size=256, verbose=verbose
@@ -298,15 +298,16 @@ def load_splits(data: dict, path=None) -> dict:
     return {"train": train, **splits}
 
 
-def evaluation_examples(labels, data: dict | None, path=None):
+def evaluation_examples(labels, data: dict | None, path=None, part=None):
     """What to judge a trained model on.
 
     Args:
         labels: Names of the model's classes.
         data: The `data` section that it was trained on, whose test split is taken; or
             None.
-        path: A file of label<tab>text, all of which is used; its labels are names or
-            numbers of the model's classes. None: `data` says it.
+        path: A file of label<tab>text; its labels are names or numbers of the model's
+            classes. None: `data` says it.
+        part: Which part of that file is used, "test"; None: all of it.
     """
     from kerasrnn.data import load_text_classification, read_tsv
 
@@ -317,6 +318,8 @@ def evaluation_examples(labels, data: dict | None, path=None):
         )
     parts = read_tsv(path)
     examples = parts["train"] + parts["validation"] + parts["test"]
+    if part is not None:
+        examples = parts[part]
     numbers = {name: number for number, name in enumerate(labels)}
     if all(name.isdecimal() for name in examples.label_names):
         numbers = {str(number): number for number in range(len(labels))} | numbers

@@ -172,6 +172,10 @@ class Translation(TaskKind):
             ),
         )
 
+    def told_apart(self, metrics: dict) -> bool:
+        """Whether BLEU is well above that of what was written of other sentences."""
+        return metrics["val_bleu"] > 2 * metrics["val_bleu_of_others"]
+
     def after_epoch(self, model) -> list:
         """What else is to be done after every epoch: show a few translations."""
         validation = self.splits["validation"]
@@ -289,8 +293,8 @@ class Translation(TaskKind):
             log(line)
 
     @classmethod
-    def evaluate(cls, model, data, path, settings, log):
-        pairs = _pairs(data, "test") if path is None else all_pairs(path)
+    def evaluate(cls, model, data, path, settings, log, *, part=None):
+        pairs = _pairs(data, "test") if path is None else pairs_of_file(path, part)
         found = translate_texts(model, pairs.sources, label="translating", **settings)
         scores = translation_scores(found, pairs.targets)
         log(f"{len(pairs):,} sentences")
@@ -430,9 +434,11 @@ def _pairs(data, part):
     )
 
 
-def all_pairs(path):
-    """All pairs of a file of source<tab>target."""
+def pairs_of_file(path, part=None):
+    """The pairs of a file of source<tab>target: of one part, or of all."""
     from kerasrnn.data import read_pairs
 
     parts = read_pairs(path)
+    if part is not None:
+        return parts[part]
     return parts["train"] + parts["validation"] + parts["test"]

@@ -15,7 +15,9 @@ class TranslationScores(keras.callbacks.Callback):
 
     They are in the epoch's logs as `val_bleu` and `val_chrf`, so that `EarlyStopping`
     and `ModelCheckpoint` can go by them; list it before those. They are better when
-    higher: `mode="max"`.
+    higher: `mode="max"`. With them is `val_bleu_of_others`: the BLEU of each
+    translation against the next sentence's reference. A `val_bleu` that is not well
+    above it says nothing of a translator.
 
     Args:
         sources: Texts to translate.
@@ -44,10 +46,15 @@ class TranslationScores(keras.callbacks.Callback):
             logs |= self.measure(self.model)
 
     def measure(self, model: Any) -> dict[str, float]:
-        """`val_bleu` and `val_chrf` of a model."""
+        """`val_bleu`, `val_chrf` and `val_bleu_of_others` of a model."""
         found = translate_texts(model, self.sources, **self.search)
         scores = translation_scores(found, self.references)
-        return {"val_bleu": scores["bleu"], "val_chrf": scores["chrf"]}
+        others = [*self.references[1:], *self.references[:1]]
+        return {
+            "val_bleu": scores["bleu"],
+            "val_chrf": scores["chrf"],
+            "val_bleu_of_others": translation_scores(found, others)["bleu"],
+        }
 
 
 def translate_texts(model, texts, *, label=None, batch_size: int = 64, **search):
