@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 from timing import Report, judged, medians, milliseconds, number, parser, take_turns
 
+from kerasrnn.text import WordTokenizer
 from kerasrnn.training.batch_order import batch_order
 from kerasrnn.training.sentiment.text_classification import build_model, load_splits
 from kerasrnn.zoo import SentimentClassifier, load_recipe
@@ -35,7 +36,9 @@ class OfKerasLayers(SentimentClassifier):
 
 
 def both_models(config, examples):
-    ours = build_model(config, examples, seed=1)
+    tokenizer = WordTokenizer(**config["preprocessor"])
+    tokenizer.adapt(list(examples.texts))
+    ours = build_model(config, examples, tokenizer, seed=1)
     theirs = OfKerasLayers.from_config(ours.get_config())
     theirs.set_weights(ours.get_weights())
     optimizer = keras.optimizers.serialize(ours.optimizer)

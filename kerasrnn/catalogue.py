@@ -241,6 +241,11 @@ def find_preset(name_or_folder: str | os.PathLike) -> pathlib.Path:
     ):
         if (folder / PRESET_FILE).is_file():
             return folder
+    if (pathlib.Path(name_or_folder, "run.json")).is_file():
+        raise ValueError(
+            f"The run in {name_or_folder} is not finished, and has no model yet: the "
+            "command that began it goes on with it."
+        )
     if str(name_or_folder) in list_recipes():
         raise ValueError(
             f"The recipe {name_or_folder!r} ships no trained model. Train it: "

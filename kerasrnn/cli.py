@@ -168,6 +168,11 @@ def _parser():
         help="begin anew, and replace a run that is there",
     )
     train.add_argument(
+        "--no-word-vectors",
+        action="store_true",
+        help="begin without the English word vectors, 76 MB, of a classifier",
+    )
+    train.add_argument(
         "--tensorboard", action="store_true", help="write OUTPUT/logs for TensorBoard"
     )
 
@@ -361,17 +366,19 @@ def _train(options):
         from kerasrnn.training import train
     screen, sys.stdout = sys.stdout, _Patient(sys.stdout)
     try:
-        train(
-            options.recipe,
-            output=options.output,
-            data=options.data,
-            seeds=options.seed,
-            epochs=options.epochs,
-            restart=options.restart,
-            tensorboard=options.tensorboard,
-            command=_command_line(),
-            log=_log,
-        )
+        with _notes():
+            train(
+                options.recipe,
+                output=options.output,
+                data=options.data,
+                seeds=options.seed,
+                epochs=options.epochs,
+                restart=options.restart,
+                tensorboard=options.tensorboard,
+                word_vectors=not options.no_word_vectors,
+                command=_command_line(),
+                log=_log,
+            )
     finally:
         sys.stdout = screen
 
@@ -446,10 +453,7 @@ def _predict(options):
     kind = _kind_of(model)
     given = _given_options(model, kind, options)
     exit_code = 0
-    with warnings.catch_warnings():
-        # Such as characters that a model does not know, and what was cut off.
-        warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = _show_note
+    with _notes():
         pieces = kind.predict(
             model, _batches(options.text), alone=len(options.text) == 1, **given
         )
@@ -476,8 +480,17 @@ def _batches(texts):
         yield batch
 
 
-def _show_note(message, category, filename, lineno, file=None, line=None):
-    print(f"note: {printable(str(message))}", file=sys.stderr)
+@contextlib.contextmanager
+def _notes():
+    """Shows warnings, such as of what was cut off, as lines for the user."""
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        print(f"note: {printable(str(message))}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _given_options(model, kind, options):

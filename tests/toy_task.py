@@ -3,6 +3,7 @@
 As a program it is the command `kerasrnn` with this kind added.
 """
 
+import pathlib
 import sys
 
 import keras
@@ -119,7 +120,7 @@ class CountingData:
 
 
 def read_rows(path):
-    lines = open(path, encoding="utf-8").read().splitlines()
+    lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
     return [(float(number), text) for number, text in (li.split("\t") for li in lines)]
 
 

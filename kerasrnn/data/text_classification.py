@@ -1,8 +1,10 @@
 """Texts and their classes, from TFDS or from a file of the user's own."""
 
+import collections
 import dataclasses
 import os
 import pathlib
+import warnings
 
 import numpy as np
 
@@ -153,6 +155,9 @@ def read_tsv(path: str | os.PathLike) -> dict[str, Examples]:
     Raises:
         ValueError: the file is not like this (it says in which line), or a split came
             out empty.
+
+    Warns:
+        UserWarning: the first line has a class of its own, as the columns' names would.
     """
     columns = ["label", "text"]
     found: list[tuple[str, str]] = []  # (label, text)
@@ -175,6 +180,14 @@ def read_tsv(path: str | os.PathLike) -> dict[str, Examples]:
         raise ValueError(
             f"{path} must hold 2 to 100 different labels; got {len(names)}. Each line "
             f"is {'<tab>'.join(columns)}."
+        )
+    counts = collections.Counter(label for label, _ in found)
+    first = found[0][0]
+    if counts[first] == 1 and len(names) > 2:
+        warnings.warn(
+            f"{path}: the label of the first line, {first!r}, stands there alone. If "
+            "the line names the columns, take it out, or call them label and text.",
+            stacklevel=2,
         )
     rows: dict[str, list] = {split: [] for split in SPLITS}
     for label, text in found:

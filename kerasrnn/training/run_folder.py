@@ -103,7 +103,9 @@ class RunFolder:
             results = json.loads(results_file.read_text(encoding="utf-8"))
             trained = [run["seed"] for run in results["runs"]]
             if here != self.settings or not set(trained) & set(self.seeds):
-                other = "settings" if here != self.settings else "seeds"
+                other = "seeds"
+                if here != self.settings:
+                    other = f"settings: {differences(here, self.settings)}"
                 raise ValueError(
                     f"`output` {self.path} holds a finished run with other {other}. "
                     "Give another folder (--output), or train it anew (--restart)."
@@ -121,8 +123,9 @@ class RunFolder:
             return None
         if here != self.settings and any(self.path.glob("seed-*")):
             raise ValueError(
-                f"`output` {self.path} holds an unfinished run with other settings. "
-                "Give another folder (--output), or begin anew (--restart)."
+                f"`output` {self.path} holds an unfinished run with other settings: "
+                f"{differences(here, self.settings)}. Give another folder (--output), "
+                "or begin anew (--restart)."
             )
         self.is_new = here != self.settings
         return None
@@ -191,6 +194,27 @@ class RunFolder:
             if self._is_of_a_run(entry.name.removesuffix(OLD)):
                 remove(entry)
         remove(new)
+
+
+def differences(one: dict, other: dict, before: str = "") -> str:
+    """What of two runs' settings differs, in words.
+
+    Example:
+
+    >>> differences({"training": {"epochs": 6}}, {"training": {"epochs": 9}})
+    'training.epochs was 6, is 9'
+    """
+    found = []
+    for key in sorted({*one, *other}):
+        was, now = one.get(key), other.get(key)
+        if isinstance(was, dict) and isinstance(now, dict):
+            inside = differences(was, now, f"{before}{key}.")
+            found += [inside] if inside else []
+        elif was != now and f"{before}{key}" == "file":
+            found.append("the data are others")
+        elif was != now:
+            found.append(f"{before}{key} was {was}, is {now}")
+    return "; ".join(found)
 
 
 def move_over(source: pathlib.Path, target: pathlib.Path):

@@ -58,6 +58,8 @@ class TaskKind:
     ) -> None:
         self.config, self.log = config, log
         self.splits: dict = {}
+        # Settings that follow from data of the user's own, by name.
+        self.derived: dict = {}
 
     @classmethod
     def model_class(cls, name: str) -> type:
@@ -81,6 +83,20 @@ class TaskKind:
     def fit_data(self, model):
         """What `resumable_fit` learns from."""
         raise NotImplementedError
+
+    def derive(self, section: str, name: str, value, why: str) -> None:
+        """Set what follows from data of the user's own, and tell it.
+
+        Args:
+            section: Of the recipe, such as "training".
+            name: Of the setting.
+            value: What it becomes.
+            why: How it follows, for the user.
+        """
+        was = self.config[section].get(name)
+        self.config[section][name] = value
+        self.derived[f"{section}.{name}"] = value
+        self.log(f"{name} {value} ({why}; the recipe has {was})")
 
     def told_apart(self, metrics: dict) -> bool:
         """Whether the monitored metric says anything of an epoch with these metrics."""

@@ -1,4 +1,5 @@
 import datetime
+import importlib.util
 import json
 import numbers
 import os
@@ -10,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kerasrnn.catalogue import Recipe, load_recipe, predict_command
-from kerasrnn.inspection import require_matplotlib
 from kerasrnn.training.checkpoints import Checkpoints, replace_file
 from kerasrnn.training.kinds import kind_of
 from kerasrnn.training.progress import ProgressLine
@@ -31,6 +31,7 @@ def train(
     epochs: int | None = None,
     restart: bool = False,
     tensorboard: bool = False,
+    word_vectors: bool = True,
     command: str | None = None,
     log: Callable[[str], object] = print,
 ) -> dict:
@@ -51,6 +52,8 @@ def train(
         epochs: At most so many epochs, in place of the recipe's number.
         restart: Begin anew, and replace the run that is in `output`.
         tensorboard: Write the metrics of every epoch for TensorBoard to `output/logs`.
+        word_vectors: Whether a recipe that begins with English word vectors, 76 MB,
+            does so.
         command: The command line to note in the results.
         log: Called with every line for the user.
 
@@ -64,8 +67,18 @@ def train(
     """
     import tensorflow as tf
 
-    require_matplotlib()
     from kerasrnn.data import fingerprint
+
+    if tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise ImportError(
+            "`tensorboard` needs the package of that name: pip install tensorboard."
+        )
+    figures = importlib.util.find_spec("matplotlib") is not None
+    if not figures:
+        log(
+            "No figures will be drawn: they need matplotlib (pip install "
+            "'kerasrnn[plot]')."
+        )
 
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
@@ -80,6 +93,9 @@ def train(
         config["training"]["epochs"] = int(epochs)
     if data is not None:
         config["data"] = {"name": pathlib.Path(data).name}
+        config.pop("examples", None)  # They are of the recipe's own data.
+    if not word_vectors:
+        config["training"].pop("word_vectors", None)
     settings = {key: config[key] for key in ("task", "model", "preprocessor", "data")}
     settings["training"] = json.loads(json.dumps(config["training"]))
     if data is not None:
@@ -120,7 +136,8 @@ def train(
         for name in task.files:
             shutil.copyfile(source / name, folder.work / name)
         model = Task.from_preset(folder.work / "preset")
-        task.draw(model, kept, folder.work / "figures")
+        if figures:
+            task.draw(model, kept, folder.work / "figures")
         results = {
             "recipe": recipe.name,
             "task": config["task"],
@@ -132,6 +149,7 @@ def train(
                 **({} if data is None else {"path": os.path.abspath(data)}),
                 **task.data_results,
             },
+            **({"derived": task.derived} if task.derived else {}),
             "parameters": kept["parameters"],
             "metrics": _summary(runs),
             "preset_seed": kept["seed"],
@@ -145,7 +163,8 @@ def train(
         replace_file(folder.work / RESULTS_FILE, text)
         folder.finish()
     task.report(model, results, kept)
-    log(f"\nWritten to {output}: results.json, figures, and the preset. Try:")
+    listed = "results.json, figures" if figures else "results.json"
+    log(f"\nWritten to {output}: {listed}, and the preset. Try:")
     log(f"  {predict_command(output, kind.input_example)}")
     return results
 

@@ -1,6 +1,7 @@
 """How recipes of `SentimentClassifier` are trained and judged."""
 
 import dataclasses
+import functools
 import sys
 
 import keras
@@ -17,6 +18,11 @@ from kerasrnn.training.task_kind import (
 )
 from kerasrnn.zoo import SentimentClassifier
 from kerasrnn.zoo.preset import preprocessor_class
+
+# Words of the user's own texts that are read, at most.
+LONGEST = 1000
+# Letters from here on are of other scripts than the Latin one.
+FIRST_NOT_LATIN = "\u0250"
 
 
 class TextClassification(TaskKind):
@@ -43,15 +49,69 @@ class TextClassification(TaskKind):
         super().__init__(config, path, log)
         self.splits = load_splits(config["data"], path)
         self.labels = list(self.splits["train"].label_names)
+        if path is not None:
+            counts = sum(
+                np.bincount(part.labels, minlength=len(self.labels))
+                for part in self.splits.values()
+            )
+            listed = zip(self.labels, counts, strict=True)
+            log("Classes: " + ", ".join(f"{name} {n:,}" for name, n in listed))
+            self._fit_length()
+            self._check_word_vectors()
 
     @property
     def data_results(self) -> dict:
         """What `results.json` says of the data, beside name and number."""
-        return {"labels": self.labels}
+        return {"labels": self.labels, "cut": self.cut}
+
+    @functools.cached_property
+    def tokenizer(self):
+        """The recipe's tokenizer, which the training texts have taught."""
+        options = dict(self.config["preprocessor"])
+        tokenizer_class = preprocessor_class(options.pop("class", "WordTokenizer"))
+        tokenizer = tokenizer_class(**options)
+        tokenizer.adapt(list(self.splits["train"].texts))
+        return tokenizer
+
+    @functools.cached_property
+    def cut(self) -> dict[str, int]:
+        """How many texts of each split are longer than the tokenizer's `max_length`."""
+        return {
+            name: int(np.count_nonzero(_words_cut(self.tokenizer, part.texts)))
+            for name, part in self.splits.items()
+        }
+
+    def _fit_length(self):
+        """Let the tokenizer read the user's own texts whole, up to `LONGEST` words."""
+        most = self.tokenizer.max_length
+        if most is None:
+            return
+        over = max(
+            int(_words_cut(self.tokenizer, part.texts).max(initial=0))
+            for part in self.splits.values()
+        )
+        if over and most < LONGEST:
+            fitted = min(most + over, LONGEST)
+            why = f"the longest text has {most + over} words"
+            self.derive("preprocessor", "max_length", fitted, why)
+            del self.tokenizer
+
+    def _check_word_vectors(self):
+        """Leave out the word vectors, which are English, for other scripts."""
+        if self.config["training"].get("word_vectors") is None:
+            return
+        words = self.tokenizer.get_vocabulary()[2:]
+        latin = sum(max(word) < FIRST_NOT_LATIN for word in words if word)
+        if latin < len(words) / 2:
+            why = f"{len(words) - latin} of {len(words)} words are in other scripts"
+            self.derive("training", "word_vectors", None, why)
 
     def build_model(self, seed: int):
         """The untrained model."""
-        return build_model(self.config, self.splits["train"], seed)
+        if cut := {name: count for name, count in self.cut.items() if count}:
+            listed = ", ".join(f"{n:,} {name}" for name, n in cut.items())
+            self.log(f"Cut to {self.tokenizer.max_length} words: {listed} texts")
+        return build_model(self.config, self.splits["train"], self.tokenizer, seed)
 
     def fit_data(self, model):
         """What `resumable_fit` learns from."""
@@ -101,10 +161,10 @@ class TextClassification(TaskKind):
             f"{len(test):,} examples that the model has not seen\n"
         )
         log(confusion_text(run["confusion_matrix"], labels))
-        reviews = self.config.get("examples") or [str(text) for text in test.texts[:3]]
-        log("\nThree reviews, and what the model makes of them:")
-        scores = model.predict(reviews[:3], verbose=0)
-        for text, row in zip(reviews[:3], scores, strict=True):
+        texts = self.config.get("examples") or [str(text) for text in test.texts[:3]]
+        log("\nThree texts, and what the model makes of them:")
+        scores = model.predict(texts[:3], verbose=0)
+        for text, row in zip(texts[:3], scores, strict=True):
             best = int(row.argmax())
             log(f"  {labels[best]:>{max(map(len, labels))}} {row[best]:6.1%}  {text}")
 
@@ -173,12 +233,16 @@ class ClassificationData:
         return {f"val_{name}": float(value) for name, value in scores.items()}
 
 
-def build_model(config, train_examples, seed):
-    """The untrained model of a recipe, its tokenizer fitted to the training texts."""
+def _words_cut(tokenizer, texts):
+    """How many words of each text the tokenizer cuts off, (N,)."""
+    starts = range(0, len(texts), 1024)
+    parts = [tokenizer.count_cut(list(texts[at : at + 1024])) for at in starts]
+    return np.concatenate([np.zeros(0, int), *map(np.asarray, parts)])
+
+
+def build_model(config, train_examples, preprocessor, seed):
+    """The untrained model of a recipe, with a tokenizer that was taught."""
     keras.utils.set_random_seed(seed)
-    options = dict(config["preprocessor"])
-    preprocessor = preprocessor_class(options.pop("class", "WordTokenizer"))(**options)
-    preprocessor.adapt(list(train_examples.texts))
     model = TextClassification.model_class(config["task"])(
         preprocessor=preprocessor,
         labels=train_examples.label_names,
