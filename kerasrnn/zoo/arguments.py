@@ -2,6 +2,8 @@
 
 import numbers
 
+import keras
+
 from kerasrnn.decoding.checks import check_integer
 
 
@@ -40,3 +42,25 @@ def check_probability(name, value):
         raise TypeError(f"`{name}` must be a number; got {value!r}.")
     if not 0 <= value <= 1:
         raise ValueError(f"`{name}` must be from 0 to 1; got {value!r}.")
+
+
+def loss_of_logits(loss, by_name):
+    """`loss` as a model that puts out logits can learn by it.
+
+    Args:
+        loss: What `compile` was given.
+        by_name: From the names that Keras has for a cross-entropy to one of logits.
+
+    Raises:
+        ValueError: It is a loss of probabilities.
+    """
+    if isinstance(loss, str):
+        return by_name[loss]() if loss in by_name else loss
+    if isinstance(loss, keras.losses.Loss) and not loss.get_config().get(
+        "from_logits", True
+    ):
+        raise ValueError(
+            "`loss` must be one of logits, which the model puts out: make it with "
+            f"from_logits=True; got {type(loss).__name__} of probabilities."
+        )
+    return loss

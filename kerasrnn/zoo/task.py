@@ -101,6 +101,10 @@ class Task(keras.Model):
         """What `predict` makes of the model's outputs where there is a preprocessor."""
         return outputs
 
+    def numbered(self, y: Any) -> Any:
+        """The targets `y`, an array, with numbers in the place of names."""
+        return y
+
     def check_targets(self, y: Any) -> None:
         """Raise a ValueError where the targets `y` cannot be meant."""
 
@@ -246,6 +250,7 @@ class Task(keras.Model):
                 if column is not None:
                     columns.append(as_column(column, len(inputs), label))
             if y is not None:
+                columns[1] = self.numbered(columns[1])
                 self.check_targets(columns[1])
             dataset = tf.data.Dataset.from_tensor_slices(
                 tuple(columns) if len(columns) > 1 else columns[0]

@@ -111,3 +111,27 @@ def test_bad_arguments_are_named(arguments, message):
 def test_a_vocabulary_size_or_a_preprocessor_is_needed():
     with pytest.raises(ValueError, match="`vocabulary_size` must be given"):
         SentimentClassifier()
+
+
+def test_losses_by_name_are_of_logits():
+    labels = np.array([0, 1, 1])
+    model = build(dropout=0.0, embedding_dropout=0.0, word_dropout=0.0)
+    expected = model.evaluate(IDS, labels, verbose=0)[0]
+    model.compile(loss="sparse_categorical_crossentropy")
+    assert model.evaluate(IDS, labels, verbose=0)[0] == pytest.approx(expected)
+    one_hot = np.eye(2, dtype="float32")[labels]
+    model.compile(loss="categorical_crossentropy", metrics=[])
+    assert model.evaluate(IDS, one_hot, verbose=0) == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r"from_logits=True; got Sparse.* of probabil"):
+        model.compile(loss=keras.losses.SparseCategoricalCrossentropy())
+    model.compile(loss=keras.losses.KLDivergence())  # the user's own matter
+
+
+def test_labels_are_numbers_or_names():
+    model = build(labels=["so-so", "good"])
+    model.compile(run_eagerly=True)
+    expected = model.evaluate(IDS, np.array([1, 0, 1]), verbose=0)
+    for labels in (["good", "so-so", "good"], np.array([b"good", b"so-so", b"good"])):
+        assert model.evaluate(IDS, labels, verbose=0) == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r"or their names \(so-so, good\); got 'bad'"):
+        model.fit(IDS, ["good", "bad", "good"], verbose=0)

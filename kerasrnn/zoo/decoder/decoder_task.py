@@ -11,6 +11,7 @@ from kerasrnn.zoo.arguments import (
     check_fraction,
     check_probability,
     check_size,
+    loss_of_logits,
     of_preprocessor,
 )
 from kerasrnn.zoo.decoder.ensemble import Ensemble
@@ -19,6 +20,8 @@ from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.decoder.scheduled_sampling import mix_in_predictions
 from kerasrnn.zoo.decoder.text_decoder import CELLS, TextDecoder
 from kerasrnn.zoo.task import Task, Untracked
+
+LOSSES = {"sparse_categorical_crossentropy": MaskedCrossentropy}
 
 
 class DecoderTask(Task):
@@ -237,6 +240,8 @@ class DecoderTask(Task):
             loss = MaskedCrossentropy(self.label_smoothing)
         if isinstance(metrics, str) and metrics == "auto":
             metrics = [MaskedAccuracy(), Perplexity()]
+        # Padding counts in none of Keras's.
+        loss = loss_of_logits(loss, LOSSES)
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
     def summary(self, line_length=None, *, expand_nested=True, **kwargs):

@@ -9,7 +9,7 @@ from keras import ops, tree
 from kerasrnn import layers
 from kerasrnn.decoding.checks import check_integer
 from kerasrnn.metrics import BitsPerCharacter
-from kerasrnn.zoo.arguments import check_fraction
+from kerasrnn.zoo.arguments import check_fraction, loss_of_logits
 from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.language_model import character_texts
 from kerasrnn.zoo.language_model.neural_cache import NeuralCache
@@ -338,6 +338,8 @@ class CharLanguageModel(Task):
             loss = MaskedCrossentropy()
         if isinstance(metrics, str) and metrics == "auto":
             metrics = [BitsPerCharacter()]
+        losses = {"sparse_categorical_crossentropy": MaskedCrossentropy}
+        loss = loss_of_logits(loss, losses)
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
     def fit(  # type: ignore[override]  # a text, not rows, of which none is split off

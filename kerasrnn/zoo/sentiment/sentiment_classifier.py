@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -7,12 +8,20 @@ from keras import ops
 
 from kerasrnn import layers
 from kerasrnn.layers.arguments import Shape, Tensor
-from kerasrnn.zoo.arguments import check_fraction, check_size
+from kerasrnn.zoo.arguments import check_fraction, check_size, loss_of_logits
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.task import Task
 
 CELLS = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
+LOSSES = {
+    "sparse_categorical_crossentropy": partial(
+        keras.losses.SparseCategoricalCrossentropy, from_logits=True
+    ),
+    "categorical_crossentropy": partial(
+        keras.losses.CategoricalCrossentropy, from_logits=True
+    ),
+}
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -212,13 +221,18 @@ class SentimentClassifier(Task):
         metrics: Any = "auto",
         **kwargs: Any,
     ) -> None:
-        """Compile; `"auto"` is Adam, cross-entropy on logits, and accuracy."""
+        """Compile; `"auto"` is Adam, cross-entropy on logits, and accuracy.
+
+        The names of Keras's cross-entropies mean those of logits, which the model puts
+        out.
+        """
         if isinstance(optimizer, str) and optimizer == "auto":
             optimizer = keras.optimizers.Adam(1e-3)
         if isinstance(loss, str) and loss == "auto":
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         if isinstance(metrics, str) and metrics == "auto":
             metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        loss = loss_of_logits(loss, LOSSES)
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
     def postprocess(self, outputs: Tensor) -> Tensor:
@@ -226,6 +240,20 @@ class SentimentClassifier(Task):
 
     def class_names(self) -> tuple[str, ...] | None:
         return self.labels
+
+    def numbered(self, y: Any) -> Any:
+        """Labels (B,) as numbers, where they are names."""
+        if y.ndim != 1 or y.dtype.kind not in "OUS":
+            return y
+        names = [v.decode() if isinstance(v, bytes) else v for v in y.tolist()]
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        for name in names:
+            if name not in numbers:
+                raise ValueError(
+                    f"`y` must hold integer labels 0 to {len(self.labels) - 1} or "
+                    f"their names ({', '.join(self.labels)}); got {name!r}."
+                )
+        return np.array([numbers[name] for name in names], "int32")
 
     def check_targets(self, y: Any) -> None:
         if y.ndim == 2 and y.shape[1] == len(self.labels):
