@@ -33,8 +33,17 @@ def test_the_first_code_block_is_the_two_commands():
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="the examples export a SavedModel"
 )
+NAMES = ("layer", "model", "translator", "learner")
+# What these show has quicker tests of its own.
+LONG = ("translator", "learner")
+
+
 @pytest.mark.parametrize(
-    "code", blocks("python"), ids=["layer", "model", "translator", "learner"]
+    "code",
+    [
+        pytest.param(code, id=name, marks=[pytest.mark.slow] * (name in LONG))
+        for name, code in zip(NAMES, blocks("python"), strict=True)
+    ],
 )
 def test_an_example_runs(code, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

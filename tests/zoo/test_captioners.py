@@ -139,6 +139,7 @@ def test_adapt_brings_features_to_one_scale(model_class):
 @pytest.mark.parametrize("weight", [0.25, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_doubly_stochastic_attention(weight):
     model = captioner(cell="simple_rnn", attention_regularization=weight)
+    model.compile(run_eagerly=True)
     targets = model.preprocessor.target_ids([RED, BLUE]).numpy()
     ids, x = targets[:, :-1], FEATURES[:2]
     # What comes after the last word predicts nothing: its end token, and padding.
@@ -191,11 +192,14 @@ def test_they_read_their_picture(trained):
 
 @EACH_IN_TURN
 def test_fit_takes_datasets_and_token_ids(model_class):
-    ids = captioner(model_class).preprocessor.target_ids(CAPTIONS).numpy()
+    model = captioner(model_class)
+    model.compile(run_eagerly=True)
+    ids = model.preprocessor.target_ids(CAPTIONS).numpy()
     pairs = tf.data.Dataset.from_tensor_slices((FEATURES, CAPTIONS)).batch(3)
-    losses = []
+    losses, weights = [], model.get_weights()
     for arguments in ((FEATURES, CAPTIONS), (FEATURES, ids), (pairs,)):
-        model = captioner(model_class)
+        model.set_weights(weights)
+        model.compile(run_eagerly=True)  # Adam begins anew, too.
         options = {} if len(arguments) == 1 else {"batch_size": 3}
         history = model.fit(
             *arguments,
@@ -207,7 +211,6 @@ def test_fit_takes_datasets_and_token_ids(model_class):
         losses.append(history["loss"][0])
         assert np.isfinite(history["val_loss"]).all()
     np.testing.assert_allclose(losses[1:], losses[0], rtol=1e-4)
-    model = captioner(model_class)
     history = model.fit(FEATURES, CAPTIONS, validation_split=0.4, verbose=0).history
     assert np.isfinite(history["val_loss"]).all()
 
