@@ -30,14 +30,14 @@ def test_the_first_code_block_is_the_two_commands():
     assert test.endswith("&& .venv/bin/pytest -n 2")
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="the examples export a SavedModel"
-)
 NAMES = ("layer", "model", "translator", "learner")
 # What these show has quicker tests of its own.
 LONG = ("translator", "learner")
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="the examples export a SavedModel"
+)
 @pytest.mark.parametrize(
     "code",
     [

@@ -118,6 +118,7 @@ def train(
         begin = time.monotonic()
         log(f"Data: {config['data']['name']}")
         task = kind(config, data, log)
+        task.epochs_are_given = epochs is not None
         sizes = task.examples
         listed = ", ".join(f"{size:,} {name}" for name, size in sizes.items())
         log(f"{listed} {task.unit}")
@@ -191,8 +192,8 @@ def _train_seed(folder, task, seed, tensorboard, log):
     if done.is_file():
         log(f"Seed {seed} is trained already.")
         return json.loads(done.read_text(encoding="utf-8"))
-    training = task.config["training"]
     model = task.build_model(seed)
+    training = task.config["training"]
     log(f"Model: {task.config['task']}, {model.count_params():,} parameters\n")
     begin = time.monotonic()
     after_epoch = task.after_epoch(model)

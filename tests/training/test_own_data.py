@@ -15,6 +15,7 @@ from kerasrnn.training import train
 from kerasrnn.training.kinds import KINDS
 from kerasrnn.training.run_folder import differences
 from kerasrnn.training.sentiment.text_classification import LONGEST, TextClassification
+from kerasrnn.training.task_kind import TaskKind
 
 
 def classification(folder, lines):
@@ -66,6 +67,34 @@ def test_a_first_line_that_names_the_columns_is_told(tmp_path):
     file.write_text("\n".join(["sentiment\treview", *reviews()]) + "\n")
     with pytest.warns(UserWarning, match="first line, 'sentiment', stands there alone"):
         read_tsv(file)
+
+
+def scheduled(steps, *, path="mine.tsv", epochs_are_given=False, **training):
+    task = TaskKind({"training": {"epochs": 6, **training}}, path, lambda line: None)
+    task.epochs_are_given = epochs_are_given
+    task.derive_schedule(steps)
+    assert task.config["training"] == {
+        "epochs": 6,
+        **training,
+        **{k.split(".")[1]: v for k, v in task.derived.items()},
+    }
+    return {name.split(".")[1]: value for name, value in task.derived.items()}
+
+
+def test_the_schedule_follows_the_size_of_the_data():
+    options = {"warmup_steps": 300, "schedule_epochs": 20}
+    # The recipe's own data, and data that are large enough, change nothing.
+    assert scheduled(2, path=None, **options) == {}
+    assert scheduled(200, **options) == {}
+    few = {"epochs": 50, "schedule_epochs": 50, "warmup_steps": 50}
+    assert scheduled(10, **options) == few
+    # What the user says is done.
+    assert scheduled(10, epochs_are_given=True, **options) == {"warmup_steps": 20}
+    assert scheduled(10, epochs_are_given=True, schedule_epochs=3) == {
+        "schedule_epochs": 6
+    }
+    short = {"path": None, "epochs_are_given": True, "average_from": 12}
+    assert scheduled(900, **short) == {"average_from": 3}
 
 
 @pytest.fixture

@@ -213,6 +213,7 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
         if self.class_names:
             model.name_classes(self.class_names)
         steps = len(self.fit_data(model).order(seed, 0))
+        self.derive_schedule(steps)
         model.compile(recipe_optimizer(training, steps))
         return model
 

@@ -75,7 +75,9 @@ print("The " + written["text"].numpy()[0].decode())"""
             preprocessor=self.tokenizer, **self.config["model"]
         )
         data = self.fit_data(model)
-        model.compile(recipe_optimizer(training, len(data.order(seed, 0))))
+        steps = len(data.order(seed, 0))
+        self.derive_schedule(steps)
+        model.compile(recipe_optimizer(training, steps))
         # Before a checkpoint is read, which holds what is carried.
         model.carry(data.streams.batch_size)
         return model

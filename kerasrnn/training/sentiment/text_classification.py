@@ -111,7 +111,10 @@ class TextClassification(TaskKind):
         if cut := {name: count for name, count in self.cut.items() if count}:
             listed = ", ".join(f"{n:,} {name}" for name, n in cut.items())
             self.log(f"Cut to {self.tokenizer.max_length} words: {listed} texts")
-        return build_model(self.config, self.splits["train"], self.tokenizer, seed)
+        examples = self.splits["train"]
+        batch_size = _batch_size(self.config["training"])
+        self.derive_schedule(-(-len(examples) // batch_size))
+        return build_model(self.config, examples, self.tokenizer, seed)
 
     def fit_data(self, model):
         """What `resumable_fit` learns from."""

@@ -59,6 +59,7 @@ class Translation(TaskKind):
     monitor = "val_bleu"
     selected_by = "validation_bleu"
     headline = "test_bleu"
+    fewest_steps = 2500
     files = (TRANSLATIONS_FILE,)
     data_format = "source<tab>target"
     progress = {"val_bleu": "BLEU {:.1f}", "val_chrf": "chrF {:.1f}"}
@@ -146,6 +147,7 @@ class Translation(TaskKind):
         training = self.config["training"]
         # Other epochs may have a step more or less.
         steps = len(self.fit_data(model).order(seed, 0))
+        self.derive_schedule(steps)
         model.compile(recipe_optimizer(training, steps))
         cut = {name: count for name, count in self.cut.items() if count}
         if cut:
