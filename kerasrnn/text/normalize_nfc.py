@@ -12,6 +12,9 @@ _S_BASE, _L_BASE, _V_BASE, _T_BASE = 0xAC00, 0x1100, 0x1161, 0x11A7
 _L_COUNT, _V_COUNT, _T_COUNT, _S_COUNT = 19, 21, 28, 11172
 # Stands before every string, so that its first mark has something to follow.
 _SENTINEL = 0x110000
+# What stands for it in UTF-8, which has no form of it.
+_STAND_IN = "\n"
+_LONGEST = 2**31 - 1
 _NONE = -1
 
 
@@ -68,18 +71,18 @@ def _maybe_not_nfc():
 
 
 def _look_up(keys, values, queries, default):
-    """`values` where `queries` are among the sorted `keys`, else `default`."""
-    index = tf.minimum(tf.searchsorted(keys, queries), len(keys) - 1)
-    found = tf.equal(tf.gather(keys, index), queries)
+    """`values` where `queries` (N,) are among the sorted `keys`, else `default`."""
+    place = tf.raw_ops.LowerBound(sorted_inputs=keys[None], values=queries[None])
+    place = tf.minimum(tf.squeeze(place, 0), len(keys) - 1)
+    found = tf.equal(tf.gather(keys, place), queries)
     if values.ndim == 2:
-        found = found[:, None]
-    return tf.where(found, tf.gather(values, index), default)
+        found = tf.expand_dims(found, 1)
+    return tf.where(found, tf.gather(values, place), default)
 
 
-def _decompose(codes):
-    """Canonical decomposition of ragged code points, in canonical order."""
+def _decompose(flat):
+    """Canonical decomposition of code points (N,), in canonical order, and classes."""
     tables = _tables()
-    flat = codes.values  # (N,)
     alone = tf.pad(flat[:, None], [[0, 0], [0, 3]], constant_values=_NONE)  # (N, 4)
     parts = _look_up(tables["decomposed"], tables["decomposition"], flat, alone)
 
@@ -96,12 +99,10 @@ def _decompose(codes):
         1,
     )
     parts = tf.where(hangul[:, None], jamo, parts)
-    kept = tf.not_equal(parts, _NONE)
-    rows = tf.repeat(codes.value_rowids(), tf.reduce_sum(tf.cast(kept, "int32"), 1))
-    flat = tf.boolean_mask(parts, kept)
+    flat = tf.gather_nd(parts, tf.where(tf.not_equal(parts, _NONE)))
     ccc = _look_up(tables["combining"], tables["combining_class"], flat, 0)
     order = tf.argsort(canonical_keys(ccc), stable=True)
-    return tf.gather(flat, order), tf.gather(ccc, order), rows
+    return tf.gather(flat, order), tf.gather(ccc, order)
 
 
 def canonical_keys(ccc: tf.Tensor) -> tf.Tensor:
@@ -141,12 +142,12 @@ def _composite(first, second):
     return tf.where(closed, first + trailing, found)
 
 
-def _compose_once(flat, ccc, rows):
+def _compose_once(flat, ccc):
     """Joins to every starter the first character that it can take."""
     positions = tf.range(tf.size(flat))
     starter = tf.equal(ccc, 0)
     group = tf.cumsum(tf.cast(starter, "int32")) - 1
-    heads = tf.cast(tf.where(starter)[:, 0], "int32")
+    heads = tf.cast(tf.squeeze(tf.where(starter), 1), "int32")
     before = tf.maximum(positions - 1, 0)
     # A mark joins its own starter, a starter joins the one right before it.
     head = tf.where(starter, before, tf.gather(heads, group))
@@ -159,36 +160,48 @@ def _compose_once(flat, ccc, rows):
         tf.where(joins, positions, tf.size(flat)), head, tf.size(flat)
     )
     joins = tf.logical_and(joins, tf.equal(tf.gather(first, head), positions))
+    joining = tf.where(joins)  # (J, 1)
     flat = tf.tensor_scatter_nd_update(
-        flat, tf.boolean_mask(head, joins)[:, None], tf.boolean_mask(composite, joins)
+        flat,
+        tf.expand_dims(tf.gather_nd(head, joining), 1),
+        tf.gather_nd(composite, joining),
     )
-    kept = tf.logical_not(joins)
-    return (
-        tf.boolean_mask(flat, kept),
-        tf.boolean_mask(ccc, kept),
-        tf.boolean_mask(rows, kept),
-        tf.reduce_any(joins),
-    )
+    kept = tf.where(tf.logical_not(joins))
+    return tf.gather_nd(flat, kept), tf.gather_nd(ccc, kept), tf.reduce_any(joins)
 
 
+# TensorFlow makes a graph that tokenizes ready anew for each epoch, and this part takes
+# most of that time: of few operations, and not made ready where no string needs it.
+@tf.function(
+    input_signature=[tf.TensorSpec([None], tf.string)],
+    autograph=False,
+    experimental_attributes={"_noinline": True},
+)
 def _compose(strings):
-    codes = tf.strings.unicode_decode(strings, "UTF-8")
-    count = codes.nrows(out_type=tf.int64)
-    sentinel = tf.RaggedTensor.from_uniform_row_length(
-        tf.fill([count], _SENTINEL), tf.constant(1, tf.int64)
+    decoded = tf.raw_ops.UnicodeDecode(
+        input=tf.strings.join([_STAND_IN, strings]),
+        input_encoding="UTF-8",
+        errors="replace",
     )
-    flat, ccc, rows = _decompose(tf.concat([sentinel, codes], 1))
-    flat, ccc, rows, _ = tf.while_loop(
-        lambda flat, ccc, rows, joined: joined,
-        lambda flat, ccc, rows, joined: _compose_once(flat, ccc, rows),
-        (flat, ccc, rows, tf.constant(True)),
-        shape_invariants=(*[tf.TensorShape([None])] * 3, tf.TensorShape([])),
+    begins = decoded.row_splits[:-1, None]  # (B, 1)
+    flat = tf.tensor_scatter_nd_update(
+        decoded.char_values, begins, tf.fill(tf.shape(strings), _SENTINEL)
     )
-    real = tf.not_equal(flat, _SENTINEL)
-    composed = tf.RaggedTensor.from_value_rowids(
-        tf.boolean_mask(flat, real), tf.boolean_mask(rows, real), count
+    flat, _, _ = tf.while_loop(
+        lambda flat, ccc, joined: joined,
+        lambda flat, ccc, joined: _compose_once(flat, ccc),
+        (*_decompose(flat), tf.constant(True)),
+        shape_invariants=(*[tf.TensorShape([None])] * 2, tf.TensorShape([])),
     )
-    return tf.strings.unicode_encode(composed, "UTF-8")
+    begins = tf.equal(flat, _SENTINEL)
+    splits = tf.concat([tf.squeeze(tf.where(begins), 1), [tf.size(flat, "int64")]], 0)
+    composed = tf.raw_ops.UnicodeEncode(
+        input_values=tf.where(begins, ord(_STAND_IN), flat),
+        input_splits=splits,
+        output_encoding="UTF-8",
+        errors="replace",
+    )
+    return tf.strings.substr(composed, len(_STAND_IN), _LONGEST)
 
 
 def normalize_nfc(strings: Any) -> tf.Tensor:

@@ -242,20 +242,24 @@ class SubwordTokenizer(Tokenizer):
         """How many pieces there is room for, between start and end."""
         return self.max_length - self.add_start - self.add_end
 
+    # TensorFlow makes this graph ready anew for each epoch: hence few operations, and
+    # none that check what is right by construction.
     def _tokenize(self, strings):
         """Numbers of the pieces of strings (B,), ragged (B, pieces)."""
         words = self.split(strings)
         unique, index = tf.unique(words.values)
         ids = tf.gather(self._join_bytes(unique), index)  # (all words, pieces)
-        return words.with_values(ids).merge_dims(1, 2)
+        splits = tf.gather(ids.row_splits, words.row_splits)  # (B + 1,)
+        return tf.RaggedTensor.from_row_splits(ids.values, splits, validate=False)
 
     def _join_bytes(self, words):
         """Numbers of the pieces of words (W,), ragged (W, pieces)."""
-        count = tf.size(words, tf.int64)
         ids = tf.io.decode_raw(tf.strings.reduce_join(words), tf.uint8)
         ids = tf.cast(ids, tf.int32) + FIRST_BYTE
-        lengths = tf.strings.length(words)
-        rows = tf.repeat(tf.range(tf.size(words)), lengths)
+        ends = tf.cumsum(tf.strings.length(words))[None]  # (1, W)
+        positions = tf.range(tf.size(ids))[None]
+        rows = tf.raw_ops.UpperBound(sorted_inputs=ends, values=positions)
+        rows = tf.squeeze(rows, 0)
 
         def join_once(ids, rows, _):
             found = self._look_up(ids[:-1], ids[1:], rows[:-1] == rows[1:])
@@ -267,8 +271,8 @@ class SubwordTokenizer(Tokenizer):
             left = tf.concat([joins, [False]], 0)[: tf.size(ids)]
             found = tf.concat([found, [_NONE]], 0)[: tf.size(ids)]
             ids = tf.where(left, found, ids)
-            kept = ~tf.concat([[False], joins], 0)[: tf.size(ids)]
-            ids, rows = tf.boolean_mask(ids, kept), tf.boolean_mask(rows, kept)
+            kept = tf.where(~tf.concat([[False], joins], 0)[: tf.size(ids)])
+            ids, rows = tf.gather_nd(ids, kept), tf.gather_nd(rows, kept)
             return ids, rows, tf.reduce_any(joins)
 
         ids, rows, _ = tf.while_loop(
@@ -277,14 +281,18 @@ class SubwordTokenizer(Tokenizer):
             (ids, rows, tf.constant(True)),
             shape_invariants=(*[tf.TensorShape([None])] * 2, tf.TensorShape([])),
         )
-        return tf.RaggedTensor.from_value_rowids(ids, tf.cast(rows, tf.int64), count)
+        lengths = tf.math.unsorted_segment_sum(
+            tf.ones_like(rows, tf.int64), rows, tf.size(words)
+        )
+        return tf.RaggedTensor.from_row_lengths(ids, lengths, validate=False)
 
     def _look_up(self, left, right, neighbours):
         """The piece that each pair makes, or `_NONE`."""
         if not len(self._pairs):
             return tf.fill(tf.shape(left), _NONE)
         key = pair_key(tf.cast(left, tf.int64), tf.cast(right, tf.int64))
-        index = tf.minimum(tf.searchsorted(self._pairs, key), len(self._pairs) - 1)
+        index = tf.raw_ops.LowerBound(sorted_inputs=self._pairs[None], values=key[None])
+        index = tf.minimum(tf.squeeze(index, 0), len(self._pairs) - 1)
         found = neighbours & (tf.gather(self._pairs, index) == key)
         return tf.where(found, tf.gather(self._joined, index), _NONE)
 
