@@ -334,6 +334,9 @@ def control(panels):
     figure, all_axes = plt.subplots(
         len(panels), 1, figsize=(8.5, 0.3 * sum(heights) + 0.6), height_ratios=heights
     )
+    lowest = min(
+        0.48, *(min(pair) for panel in panels.values() for pair in panel.values())
+    )
     for axes, (title, panel) in zip(
         np.atleast_1d(all_axes), panels.items(), strict=True
     ):
@@ -348,7 +351,7 @@ def control(panels):
         axes.axvline(0.9, color=ORANGE, linewidth=1, linestyle=":", zorder=0)
         axes.set_yticks(range(len(names)), names)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
-        axes.set(xlim=(0.45, 1.01), ylim=(-0.7, len(names) - 0.3))
+        axes.set(xlim=(lowest - 0.03, 1.01), ylim=(-0.7, len(names) - 0.3))
         axes.set_title(title)
         axes.spines["left"].set_visible(False)
     top, last = np.atleast_1d(all_axes)[[0, -1]]
