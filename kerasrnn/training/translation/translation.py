@@ -63,7 +63,7 @@ class Translation(TaskKind):
     data_format = "source<tab>target"
     progress = {"val_bleu": "BLEU {:.1f}", "val_chrf": "chrF {:.1f}"}
     figures = {
-        "bleu_by_length.png": "BLEU by the length of the source, with 95 % intervals",
+        "bleu_by_length.png": "BLEU by the length of the source",
         "attention_maps.png": "Attention maps",
         "learning_curve.png": "Learning curve",
     }
