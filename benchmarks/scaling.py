@@ -1,20 +1,22 @@
 """Does the cost grow in line with batch and steps, and are odd sizes dearer?
 
     python benchmarks/scaling.py [--family LSTM]
+    python benchmarks/scaling.py --draw benchmarks/README.md
 
 Draws figures/scaling.png: the time of a training step against the batch, the steps, the
 units and the rows. The last two pass through sizes that fill no register block; those
-are held against the straight line through the round sizes on both sides of them.
+are held against the straight line through the round sizes on both sides of them. The
+second command measures nothing and draws the tables of a page anew.
 """
 
 import functools
 import os
 import pathlib
+import re
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 from timing import (
@@ -30,6 +32,7 @@ from timing import (
 )
 
 import kerasrnn.layers
+from kerasrnn.inspection.figure_style import BLUE, ORANGE, QUIET, empty_figure, save
 
 FIGURE = pathlib.Path(__file__).with_name("figures") / "scaling.png"
 SIZES = {"batch": 32, "steps": 100, "features": 128, "units": 128}
@@ -92,37 +95,88 @@ def table(report, name, values, times, line):
         report.row(cells)
 
 
+def tables_of(page):
+    """What `table` wrote into a page: milliseconds of both sides, for each sweep."""
+    text = pathlib.Path(page).read_text("utf-8")
+    text = text.split("<!-- scaling -->")[1].split("<!-- /scaling -->")[0]
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    found = []
+    for lines_of_table, (_, values, _) in zip(tables, SWEEPS, strict=True):
+        rows = [line.strip("| \n").split("|") for line in lines_of_table.splitlines()]
+        sizes, ours, theirs = zip(
+            *(map(float, row[:3]) for row in rows[2:]), strict=True
+        )
+        assert sizes == values, f"{page} has other sizes than are measured now."
+        found.append({"ours": ours, "keras": theirs})
+    return found
+
+
 def draw(axes, name, values, times, line):
-    for side, marker in (("ours", "o"), ("keras", "s")):
-        axes.plot(values, times[side], marker=marker, label=side)
+    for side, colour in (("ours", BLUE), ("keras", QUIET)):
+        axes.plot(values, times[side], color=colour, lw=2, marker="o", markersize=4)
+        axes.annotate(
+            side,
+            (values[-1], times[side][-1]),
+            xytext=(7, 0),
+            textcoords="offset points",
+            color=colour,
+            va="center",
+            annotation_clip=False,
+        )
     if line:
         straight = lines(values, times["ours"], line)
-        axes.plot(values, straight, "k:", label="straight line")
+        axes.plot(values, straight, color=ORANGE, linestyle=":", lw=1.5)
+        middle = len(values) // 2
+        axes.annotate(
+            "straight line",
+            (values[middle], straight[middle]),
+            xytext=(0, -12),
+            textcoords="offset points",
+            color=ORANGE,
+            va="top",
+        )
         axes.set_ylim(bottom=0)
     else:
         axes.set(xscale="log", yscale="log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(lambda value, _: "")
     axes.set_xlabel({"batch": "rows of the batch"}.get(name, name))
     axes.set_ylabel("training step, ms")
-    axes.grid(alpha=0.3, which="both")
-    axes.legend()
+
+
+def draw_all(family, others, times):
+    """The figure of all sweeps."""
+    with empty_figure(9, 6.6, layout="constrained") as figure:
+        panels = figure.subplots(2, 2)
+        for axes, (name, values, line), of_sweep in zip(
+            panels.flat, SWEEPS, times, strict=True
+        ):
+            draw(axes, name, values, of_sweep, line)
+        title = f"{family}: otherwise {others}"
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        save(figure, FIGURE)
 
 
 def main():
     options = parser(__doc__, runs=9)
     options.add_argument("--family", default="LSTM", choices=FAMILIES)
+    options.add_argument(
+        "--draw", metavar="PAGE", help="measure nothing: draw what the page says"
+    )
     arguments = options.parse_args()
+    others = ", ".join(f"{name} {value}" for name, value in SIZES.items())
+    if arguments.draw:
+        draw_all(arguments.family, others, tables_of(arguments.draw))
+        return
     report = Report("scaling", arguments.write)
     report.machine()
-    others = ", ".join(f"{name} {value}" for name, value in SIZES.items())
     report.line(f"Training step of {arguments.family}; otherwise {others}.")
-    figure, axes = plt.subplots(2, 2, figsize=(9, 7), layout="constrained")
-    for panel, (name, values, line) in zip(axes.flat, SWEEPS, strict=True):
-        times = measure(arguments.family, name, values, arguments.runs)
-        table(report, name, values, times, line)
-        draw(panel, name, values, times, line)
-    figure.suptitle(f"{arguments.family}: otherwise {others}")
-    FIGURE.parent.mkdir(exist_ok=True)
-    figure.savefig(FIGURE, dpi=120)
+    found = []
+    for name, values, line in SWEEPS:
+        found.append(measure(arguments.family, name, values, arguments.runs))
+        table(report, name, values, found[-1], line)
+    draw_all(arguments.family, others, found)
     report.close()
 
 

@@ -70,6 +70,14 @@ class Recipe:
         return None if self.results is None else self.results["headline"]
 
     @property
+    def score(self) -> str | None:
+        """The test score in words, as "test BLEU 27.0"; None: not trained yet."""
+        if self.results is None:
+            return None
+        text = metric_text(self.results["metrics"], self.headline)
+        return f"{metric_label(self.headline)} {text}"
+
+    @property
     def preset(self) -> pathlib.Path | None:
         """The folder with the trained model, or None where none ships."""
         folder = self.folder / "preset"

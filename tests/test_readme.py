@@ -85,6 +85,7 @@ def test_the_table_is_the_one_of_the_results():
 
 def test_links_and_paths_exist():
     targets = re.findall(r"\]\(([^)#:]+)\)", README)
+    targets += re.findall(r'<img src="([^"]+)"', README)
     for page in ("CONTRIBUTING.md", "CHANGELOG.md"):
         targets += re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text("utf-8"))
     assert "CONTRIBUTING.md" in targets
@@ -94,5 +95,15 @@ def test_links_and_paths_exist():
         assert (ROOT / target).exists(), target
 
 
+def test_it_begins_with_the_pictures_that_a_command_draws():
+    pictures = re.findall(r'<img src="tutorials/pictures/(\w+)\.png"', README)
+    assert pictures == ["attention", "cell", "samples"]
+    assert README.index("<img") < README.index("```")
+    assert "python tutorials/make_pictures.py" in README
+    source = (ROOT / "tutorials" / "make_pictures.py").read_text(encoding="utf-8")
+    for name in pictures:
+        assert f'FOLDER / "{name}.png"' in source
+
+
 def test_it_is_short():
-    assert len(README.splitlines()) <= 155
+    assert len(README.splitlines()) <= 170

@@ -1,8 +1,13 @@
 """Every tutorial runs from top to bottom, and its notebook is the one of its source."""
 
 import ast
+import configparser
+import copy
+import datetime
+import importlib.util
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -10,6 +15,8 @@ import pytest
 
 jupytext = pytest.importorskip("jupytext")
 import nbformat  # noqa: E402  It comes with jupytext.
+
+from kerasrnn.catalogue import load_recipe  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).parents[1] / "tutorials"
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
@@ -29,8 +36,86 @@ def cells_of(notebook):
     return [(cell.cell_type, cell.source) for cell in notebook.cells]
 
 
+def read(source):
+    return nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+
+
+def faults_of_a_run(notebook):
+    """Why a reader would see something else than the text of a notebook tells."""
+    said = notebook.metadata.get("kerasrnn", {})
+    found = []
+    if said.get("size") != "full":
+        found.append(f"it was run at the size {said.get('size')!r}")
+    else:
+        datetime.date.fromisoformat(said["date"])
+        assert said["seconds"] > 0
+    printed = "".join(
+        output.get("text", "")
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+    )
+    shown = re.findall(r"the preset ([\w-]+): (.*)", printed)
+    if not shown:
+        found.append("no preset is shown")
+    for name, line in shown:
+        recipe = load_recipe(name)
+        told = f"{recipe.results['parameters']:,} parameters, {recipe.score}"
+        if line != told:
+            found.append(f"{name} has {told}, the notebook prints {line}")
+    return found
+
+
 def test_there_are_tutorials():
     assert SOURCES
+
+
+@EACH
+def test_the_notebook_shows_the_full_size_and_the_presets_that_ship(source):
+    assert faults_of_a_run(read(source)) == [], (
+        f"run: python tutorials/make_notebooks.py {source.stem[:2]}"
+    )
+
+
+def notebook_that_prints(text, **metadata):
+    output = nbformat.v4.new_output("stream", name="stdout", text=text)
+    cell = nbformat.v4.new_code_cell("f()", execution_count=1, outputs=[output])
+    return nbformat.v4.new_notebook(cells=[cell], metadata={"kerasrnn": metadata})
+
+
+def test_a_notebook_of_the_small_size_or_with_other_numbers_is_refused():
+    recipe = load_recipe("translate-en-es")
+    line = f"{recipe.results['parameters']:,} parameters, {recipe.score}\n"
+    full = {"size": "full", "date": "2026-11-27", "seconds": 9}
+    right = "the preset translate-en-es: " + line
+    assert faults_of_a_run(notebook_that_prints(right, **full)) == []
+    small = full | {"size": "small"}
+    assert faults_of_a_run(notebook_that_prints(right, **small)) == [
+        "it was run at the size 'small'"
+    ]
+    assert len(faults_of_a_run(notebook_that_prints(right))) == 1
+    for wrong in (right.replace(" parameters", "1 parameters"), right[:-2] + "9\n"):
+        (fault,) = faults_of_a_run(notebook_that_prints(wrong, **full))
+        assert f"translate-en-es has {line.strip()}, the notebook prints" in fault
+    assert faults_of_a_run(notebook_that_prints("", **full)) == ["no preset is shown"]
+
+
+def test_text_is_put_into_a_notebook_whose_code_ran_as_it_is():
+    place = importlib.util.spec_from_file_location(
+        "make_notebooks", FOLDER / "make_notebooks.py"
+    )
+    make_notebooks = importlib.util.module_from_spec(place)
+    place.loader.exec_module(make_notebooks)
+    ran = notebook_that_prints("here", size="full")
+    new = copy.deepcopy(ran)
+    new.cells.insert(0, nbformat.v4.new_markdown_cell("new"))
+    new.cells[1].outputs, new.cells[1].execution_count = [], None
+    make_notebooks.take_outputs(new, ran)
+    assert new.cells[1].outputs[0].text == "here"
+    assert new.cells[1].execution_count == 1
+    new.cells[1].source = "g()"
+    with pytest.raises(SystemExit, match="The code has changed"):
+        make_notebooks.take_outputs(new, ran)
 
 
 @EACH
@@ -54,8 +139,20 @@ def test_the_notebook_was_run_to_its_end(source):
 
 
 @EACH
+def test_the_line_that_installs_works_as_it_is_written(source):
+    text = " ".join(source.read_text(encoding="utf-8").replace("\n#", "").split())
+    (extras,) = re.findall(
+        r"in a clone of the repository `pip install '\.\[(.*?)\]'`", text
+    )
+    assert "pip install" not in text.replace(f"pip install '.[{extras}]'", "")
+    options = configparser.ConfigParser()
+    options.read(FOLDER.parent / "setup.cfg")
+    assert set(extras.split(",")) <= set(options["options.extras_require"])
+
+
+@EACH
 def test_only_the_stated_names_are_imported(source):
-    # A learner has what `pip install 'kerasrnn[plot]'` brings, and the drawings.
+    # A learner has what the line that installs brings, and the drawings.
     known = {"keras", "kerasrnn", "matplotlib", "numpy", "tensorflow"}
     known |= {"tensorflow_datasets", *sys.stdlib_module_names}
     known |= {path.stem for path in FOLDER.glob("drawing*.py")}

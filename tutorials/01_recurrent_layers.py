@@ -16,8 +16,8 @@
 # against the layer. The shape letters are those of the whole library: **B** batch,
 # **T** steps, **D** features that come in, **U** units of the state.
 #
-# To run it: `pip install 'kerasrnn[plot]'`, then this notebook, or the `.py` file beside
-# it. The drawings come from `drawing.py`; you need not read it.
+# To run it: in a clone of the repository `pip install '.[plot,train]'`, then this notebook,
+# or the `.py` file beside it. The drawings come from `drawing.py`; you need not read it.
 
 # %%
 import os
@@ -54,9 +54,9 @@ rng = np.random.default_rng(1)
 drawing.unrolled()
 
 # %% [markdown]
-# On the left the loop, on the right the same loop laid out over four steps ("unrolled").
-# The weights are shared by all steps, so a layer has as many of them for ten steps as for
-# ten thousand, and reads sequences of any length. In NumPy:
+# On the left the loop, on the right the same loop laid out over four steps: the **unrolled**
+# network, or computational graph. The weights are shared by all steps, so a layer has as
+# many of them for ten steps as for ten thousand, and reads sequences of any length. In NumPy:
 
 
 # %%
@@ -120,8 +120,9 @@ drawing.five_shapes()
 # | many to many | a sentence, then its translation | one layer's state starts another |
 # | many to many, synced | a word, its part of speech | `return_sequences=True` |
 #
-# In "many to many" the answer starts when everything is read: the first half is called
-# encoder, the second decoder, and all that the decoder knows went through one state.
+# In "many to many" the answer starts when everything is read. The first half is called
+# encoder, the second decoder (*encoder-decoder* or *sequence to sequence*), and all that the
+# decoder knows went through one state.
 #
 # ## 3. What comes back
 #
@@ -150,15 +151,15 @@ for return_sequences in (False, True):
 
 # %% [markdown]
 # One row of that batch as a picture, red for positive and blue for negative numbers, time
-# from left to right. What is framed is returned; what is pale was computed on the way and
-# thrown away.
+# from left to right. A black frame is round the output that is returned, a blue one round
+# the state. What is pale was computed on the way and is not returned.
 
 # %%
 drawing.returned_tensors(x[0], np.asarray(outputs[0]), np.asarray(state[0]))
 
 # %% [markdown]
 # For `SimpleRNN` and `GRU` the final state equals the last output, so `return_state` seems
-# pointless. For `LSTM` it is not: its state is a pair, $(h, c)$, and only $h$ is output.
+# useless. For `LSTM` it is not: its state is a pair, $(h, c)$, and only $h$ is output.
 # Use
 #
 # - nothing, for many to one: the last output has read everything;
@@ -181,17 +182,19 @@ for t in range(10):
 # ## 4. Forgetting, and gates
 #
 # How much does the last state depend on an input $k$ steps ago? The answer is a
-# derivative, and the same derivative is what training sees. By the chain rule
+# derivative, and training needs the same derivative: **back-propagation through time**
+# (BPTT) is the chain rule along the unrolled network. It gives
 #
 # $$\frac{\partial h_T}{\partial h_{T-k}} = \prod_{t=T-k+1}^{T} \mathrm{diag}(1 - h_t^2)\, U^\top$$
 #
-# (up to the order of indices): $k$ factors, each usually smaller than one. The product
-# dies out exponentially, and what was read long ago can no longer be learned from. That
-# is the vanishing gradient (Hochreiter 1991; Bengio et al. 1994).
+# (up to the order of indices): $k$ matrices. Where they shrink vectors, as they mostly do,
+# the product dies out exponentially, and what was read long ago can hardly be learned from.
+# That is the **vanishing gradient** (Hochreiter 1991; Bengio et al. 1994).
 #
 # **LSTM** (Hochreiter and Schmidhuber 1997) adds a second state, $c$, that changes by
-# *addition*. Three gates, numbers between 0 and 1, say what to forget, what to write, and
-# what to show:
+# *addition*. Gates, numbers between 0 and 1, say what to write and what to show. The third
+# gate, which says what to forget, came later (Gers et al. 2000), and no LSTM of today is
+# without it:
 #
 # $$\begin{aligned}
 # i &= \sigma(x_t W_i + h_{t-1} U_i + b_i) && \text{input gate}\\
@@ -202,9 +205,10 @@ for t in range(10):
 # h_t &= o \odot \tanh(c_t)
 # \end{aligned}$$
 #
-# Along $c$ the derivative is just $f$. Where the network learns to keep the forget gate
-# open, $f \approx 1$, nothing dies out. The four matrices are stored side by side, in the
-# order i, f, c, o, so one product computes all four:
+# From $c_{t-1}$ straight to $c_t$ the derivative is just $f$. Where the network learns to
+# keep the forget gate open, $f \approx 1$, nothing dies out. (An *open* forget gate keeps;
+# its name says the opposite.) The four matrices are stored side by side, in the order
+# i, f, c, o, so one product computes all four:
 
 
 # %%
@@ -243,6 +247,12 @@ print(inspect.getsource(layers.LSTMCell.call))
 # h_t &= z \odot h_{t-1} + (1 - z) \odot \tilde h
 # \end{aligned}$$
 #
+# Mind the convention. Here, as in Keras, PyTorch, cuDNN and Cho et al. (2014), $z$ is the
+# share that is *kept*. Many textbooks and Chung et al. (2014) write it the other way round,
+# $h_t = (1 - z) \odot h_{t-1} + z \odot \tilde h$: there $z$ is the share that is *new*. It
+# is the same layer with the sign of $W_z$, $U_z$ and $b_z$ turned round, as
+# $1 - \sigma(a) = \sigma(-a)$.
+#
 # This is the variant of fast GPU libraries, where $r$ is applied *after* the product with
 # $U_h$ (`reset_after=True`, the default), and the recurrent side has biases $b'$ of its
 # own. In the paper it comes before, $(r \odot h_{t-1}) U_h$: `reset_after=False`.
@@ -265,6 +275,7 @@ def gru(x, W, U, b, reset_after=True):
     return np.stack(outputs, axis=1)
 
 
+compare("σ(−a) and 1 − σ(a)", sigmoid(-x), 1 - sigmoid(x))
 for reset_after in (True, False):
     layer = layers.GRU(4, return_sequences=True, reset_after=reset_after)
     ours = layer(x)
@@ -276,10 +287,10 @@ for reset_after in (True, False):
 print(inspect.getsource(layers.GRUCell.call))
 
 # %% [markdown]
-# Now the measurement: the size of $\partial h_T / \partial x_{T-k}$ for layers fresh from
-# their initialisation. An LSTM starts with a forget bias of 1, that is $f \approx 0.73$;
-# the last curve has it at 5, $f \approx 0.99$, a gate that the network could learn to
-# open. Mind the logarithmic axis.
+# Now the measurement: the size of $\partial h_T / \partial x_{T-k}$ for new layers, before
+# any training. An LSTM starts with a forget bias of 1, that is $f \approx 0.73$; the last
+# curve has it at 5, $f \approx 0.99$, a gate that the network could learn to open. Mind the
+# logarithmic axis.
 
 
 # %%
@@ -304,6 +315,7 @@ def open_forget_gate(units, bias):
 
 
 figure, axes = plt.subplots(figsize=(7.5, 3.6))
+left = {}  # of the gradient, 59 steps back
 for name, layer, colour in (
     ("SimpleRNN", layers.SimpleRNN(32), drawing.ORANGE),
     ("GRU", layers.GRU(32), drawing.GREEN),
@@ -311,6 +323,7 @@ for name, layer, colour in (
     ("LSTM, forget gate open", open_forget_gate(32, bias=5.0), drawing.BLUE),
 ):
     sizes = gradient_by_distance(layer)
+    left[name] = sizes[-1] / sizes[0]
     axes.semilogy(sizes, color=colour, linewidth=2)
     axes.annotate(
         name,
@@ -326,13 +339,20 @@ axes.set_ylabel(r"size of $\partial h_T / \partial x_{T-k}$")
 axes.set_xlim(0, 60)
 figure.tight_layout()
 plt.show()
+for name, share in left.items():
+    print(f"{name:24}{share:9.1e} of the gradient is left after 59 steps")
+assert left["GRU"] < left["SimpleRNN"] < left["LSTM"] < left["LSTM, forget gate open"]
 
 # %% [markdown]
-# A gate helps only if it is open. A fresh GRU has $z \approx ½$ and replaces half of its
-# state at every step, so it starts out forgetting fastest of all; a fresh LSTM keeps
-# about three quarters of $c$. But both can *learn* to keep, each unit for itself, and a
-# SimpleRNN cannot. (The last curve rises a little because $h$ feeds back into $c$: an open
-# gate does not rule out growth, which is why long sequences are trained with `clipnorm`.)
+# A gate helps only if it is open. A new GRU has $z \approx ½$ and replaces half of its state
+# at every step, so it forgets fastest of all; a new LSTM keeps about three quarters of $c$.
+# The SimpleRNN is between them. Over the first steps it even keeps more than the LSTM: its
+# recurrent kernel is orthogonal at first, which keeps lengths, and only tanh takes something
+# away. It *can* learn to hold something over twenty steps or so, as
+# [tutorial 6](06_gradient_flow.ipynb) shows. But it has nothing to open: one matrix, the same
+# at every step, has to keep *and* to compute. A gate is set for each unit and each step, by
+# what is read. (The last curve rises, because $h$ feeds back into $c$: an open gate does not
+# rule out growth, which is why recurrent networks are trained with clipped gradients.)
 #
 # ## 5. Masks
 #
@@ -400,8 +420,8 @@ print(layer.explain())
 
 # %% [markdown]
 # And the time. The two take turns, so that a busy machine slows both; the median of the
-# turns counts. Take it as an illustration: it is your machine, now, and one size. The
-# scripts in `benchmarks/` measure with care.
+# turns counts. Take it as an illustration: it is one machine, now, and one size. The scripts
+# in `benchmarks/` measure with care.
 
 
 # %%
@@ -489,8 +509,9 @@ for split, labels in (
     ("test", test_labels),
 ):
     print(f"{split:12}{len(labels):6} sentences, {labels.mean():.1%} positive")
-for text, label in zip(train_texts[:4], train_labels[:4], strict=True):
-    print(f"  {'positive' if label else 'negative'}: {text.decode()}")
+for label in (1, 0):
+    for text in train_texts[train_labels == label][:3]:
+        print(f"  {'positive' if label else 'negative'}: {text.decode()}")
 
 # %% [markdown]
 # A network wants numbers. The tokenizer cuts a text into words and gives each a number:
@@ -550,14 +571,17 @@ drawing.curves(
 )
 
 # %% [markdown]
-# The gap between the two curves is overfitting: a few thousand sentences teach the words
-# that occur in them, and little about the others. The test split was not looked at until
+# Where training goes on to improve and validation does not, the model is **overfitting**: a
+# few thousand sentences teach the words that occur in them, and little about others.
+# `restore_best_weights` goes back to the best epoch. The test split was not looked at until
 # now:
 
 # %%
 _, accuracy = model.evaluate(tokenizer(test_texts), test_labels, verbose=0)
 majority = max(test_labels.mean(), 1 - test_labels.mean())
 print(f"test accuracy {accuracy:.1%}; always the commoner label: {majority:.1%}")
+if not SMALL:
+    assert accuracy > majority + 0.15
 
 # %% [markdown]
 # A recurrent network can be watched while it reads. A second LSTM with the same weights
@@ -589,25 +613,32 @@ drawing.reading(
 )
 
 # %% [markdown]
-# The line moves at the words that carry feeling, and stays where nothing is said. The
-# last sentence is the hard one: "not" in front of "bad" should turn the line round, and
-# few of the training sentences have taught that.
+# The line moves at words that carry feeling, and now and then at one that carries none. The
+# last sentence is the hard one: "not" in front of "bad" should turn the line upwards, and
+# few of the training sentences teach that.
 #
 # The zoo's `SentimentClassifier` does the same with more care: two directions, word
 # vectors trained on other texts, targets that say how sure people were. Its preset came
 # with the package:
 
 # %%
+from kerasrnn.catalogue import load_recipe
 from kerasrnn.zoo import SentimentClassifier
 
-classifier = SentimentClassifier.from_preset("sentiment-movies")
+NAME = "sentiment-movies"
+classifier = SentimentClassifier.from_preset(NAME)
+print(f"the preset {NAME}: {classifier.count_params():,} parameters,", end=" ")
+print(load_recipe(NAME).score)
 sentences = ["a gripping, funny film", "dull and far too long", "not a bad film at all"]
 for text, scores in zip(
     sentences, classifier.predict(sentences, verbose=0), strict=True
 ):
     print(f"{scores[1]:6.1%} positive: {text}")
+assert scores[1] < 0.5  # of the last sentence, which is praise
 
 # %% [markdown]
+# It is better on the test split, and it too takes "not a bad film" for blame.
+#
 # ## Exercises
 #
 # 1. Give `simple_rnn` an argument `initial_state`, and check it against the layer's. Run

@@ -2,13 +2,14 @@
 # # 4. A character language model
 #
 # A network that reads a text letter by letter and guesses, at every letter, which one comes
-# next. Nobody tells it what a word is, or a line, or a play. It is the smallest model that
-# writes, and all of it fits on a page. This one shows
+# next: a *character-level language model*, or char-RNN. Nobody tells it what a word is, or a
+# line, or a play. This page shows
 #
 # 1. "hello", with every number, and the same numbers by hand,
 # 2. Shakespeare: what there is to learn, and what a guess is worth, in bits,
 # 3. streams and chunks: how a text of millions of letters becomes batches,
-# 4. truncated back-propagation: what is carried on, and where the gradient ends,
+# 4. truncated back-propagation through time (truncated BPTT): what is carried on, and where
+#    the gradient ends,
 # 5. training, and what the model writes at first, and later, and later still,
 # 6. bits per character and perplexity, beside compressors and counting,
 # 7. temperature and top-k,
@@ -20,9 +21,9 @@
 # **V** vocabulary. You should know what [tutorial 1](01_recurrent_layers.ipynb) says of
 # layers and states.
 #
-# To run it: `pip install 'kerasrnn[plot]'`, then this notebook, or the `.py` file beside
-# it. It fetches the plays and trains for some minutes. The drawings come from `drawing.py`
-# and `drawing_language.py`; you need not read them.
+# To run it: in a clone of the repository `pip install '.[plot,train]'`, then this notebook,
+# or the `.py` file beside it. It fetches the plays and trains for some minutes. The drawings
+# come from `drawing.py` and `drawing_language.py`; you need not read them.
 
 # %%
 import os
@@ -33,6 +34,7 @@ import collections
 import itertools
 import lzma
 import pathlib
+import re
 import tempfile
 
 import drawing
@@ -42,6 +44,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from kerasrnn.catalogue import load_recipe
 from kerasrnn.text import CharacterStreams, CharacterText, CharacterTokenizer
 from kerasrnn.training import TextSamples
 from kerasrnn.training.language_model.every_number import every_number
@@ -93,9 +96,10 @@ hello = CharLanguageModel(
 print(*every_number(hello, "hello"), sep="\n")
 
 # %% [markdown]
-# Random weights, random guesses. (What $p$ lacks to 1 goes to the two special places, which
-# the model has to learn never to expect.) Now it learns its word, over and over. A callback lets it
-# write at chosen steps; temperature 0 means that it always takes its best guess.
+# Random weights, random guesses. (The four $p$ of a step do not sum to 1: the rest is that of
+# the two special places, which the model has to learn never to expect.) Now it learns its
+# word, over and over. A callback lets it write at chosen steps; temperature 0 means that it
+# always takes its best guess.
 
 # %%
 page = folder / "hello.md"
@@ -116,6 +120,7 @@ for step, text in drawing_language.samples_of(page):
     print(f"{step:16}{text}")
 losses = history.history["loss"]
 print(f"loss at first {losses[0]:.3f}, at the end {losses[-1]:.3f}")
+assert hello.generate("h", 4, temperature=0.0) == "ello"
 
 # %%
 print(*every_number(hello, "hello"), sep="\n")
@@ -270,8 +275,9 @@ print("fresh   (B,)  ", fresh.shape, "       ", *fresh)
 
 # %% [markdown]
 # *Targets* are the letters to guess, *inputs* those before them, by one. *Weights* are 0
-# where there is no letter, at the end of a document. *Fresh* says which rows begin anew, so
-# that nobody goes into the balcony scene with Hamlet on their mind.
+# where there is no letter, at the end of a document. *Fresh* says which rows begin a new
+# document and so start from a zero state: what was read in *Hamlet* must not be remembered in
+# *Romeo and Juliet*.
 #
 # ## 4. Truncated back-propagation
 #
@@ -301,9 +307,9 @@ difference = np.abs(np.asarray(whole[:, 12:24]) - without)[0].max(axis=-1)
 print("without the state:", *difference[[0, 3, 11]].round(3), "after 1, 4, 12 letters")
 
 # %% [markdown]
-# Backward it does: the loss of the second chunk has a gradient at all letters before it, and
-# training never sees those of the first chunk. Below, the embedded letters are watched, and
-# the loss is that of one letter in the second chunk:
+# Backward it does make a difference: the loss of the second chunk has a gradient at all
+# letters before it, and training never sees those of the first chunk. Below, the embedded
+# letters are watched, and the loss is that of one letter in the second chunk:
 
 # %%
 at, chunk = 20, 12
@@ -363,11 +369,22 @@ history = model.fit(
 )
 
 # %% [markdown]
-# And what it wrote, each time from the same random numbers. First it learns which letters
-# there are; then how long words are; then lines, and names in capitals; then words:
+# And what it wrote, each time from the same random numbers. First it learns how often each
+# letter comes, then how long words and lines are, then names in capitals, then short words:
 
 # %%
 drawing_language.samples_page(page)
+
+# %% [markdown]
+# This model learned for some minutes. The zoo has one with about nine times as many weights,
+# which learned for nearly an hour. The samples of its training are beside its preset, from
+# before the first step to the last. Even the last one makes no sense:
+
+# %%
+NAME = "chars-shakespeare"
+samples_of_preset = load_recipe(NAME).folder / "samples.md"
+if samples_of_preset.exists():
+    drawing_language.samples_page(samples_of_preset, most_lines=5)
 
 # %% [markdown]
 # ## 6. Bits per character
@@ -386,38 +403,64 @@ drawing_language.samples_page(page)
 found = model.evaluate(test_text, verbose=0)
 compare("2^bits", 2 ** found["bits_per_character"], found["perplexity"])
 pieces = [test_text[at : at + 100] for at in range(0, len(test_text), 100)]
-peers["this model, a hundred letters at a time"] = model.evaluate(pieces, verbose=0)[
-    "bits_per_character"
-]
+in_pieces = model.evaluate(pieces, verbose=0)
+peers["this model, a hundred letters at a time"] = in_pieces["bits_per_character"]
 peers["this model, state carried"] = found["bits_per_character"]
+assert peers["this model, state carried"] < in_pieces["bits_per_character"]
 
-NAME = "chars-shakespeare"
-writer = model
+writer, caches = model, {}
 if NAME in CharLanguageModel.presets:
     writer = CharLanguageModel.from_preset(NAME)
+    print(f"the preset {NAME}: {writer.count_params():,} parameters,", end=" ")
+    print(load_recipe(NAME).score)
     forgetful = CharLanguageModel.from_preset(NAME, cache_size=0)
-    for name, one in ((NAME, writer), (f"{NAME}, cache off", forgetful)):
+    caches = {"without": forgetful, "with": writer}
+    for name, one in caches.items():
         found = one.evaluate(test_text, verbose=0)
-        peers[f"the preset {name}"] = found["bits_per_character"]
+        peers[f"the preset {name} its cache"] = found["bits_per_character"]
+    assert peers["the preset with its cache"] < peers["the preset without its cache"]
+peers = dict(sorted(peers.items(), key=lambda item: -item[1]))
 for name, bits in peers.items():
     print(f"{name:42}{bits:6.2f} bits per character, perplexity {2**bits:6.2f}")
 if SMALL:
     print("Small size: it has learned for seconds, in which counting is hard to beat.")
+else:
+    assert list(peers)[-3] == "this model, state carried"  # better than all that count
 drawing_language.bits(peers)
 
 # %% [markdown]
-# The difference between the state carried and not is what the beginnings cost, where the
-# model does not know what it is in. (The preset has learned for longer, from all of the
-# training text. Where it comes with the package, what follows uses it, else our own model.
+# With the state carried, our model is a little better than counting four letters and than
+# `xz`, which learned from the same text. A hundred letters at a time it is worse than both:
+# at the beginning of each piece it does not know what it is in, and that costs bits. (The preset has learned for longer, from all of the training text. Where it
+# comes with the package, what follows uses it, else our own model.
 # `kerasrnn train chars-shakespeare` trains it.)
 #
 # The preset also has a **cache** (`cache_size=2000`): it keeps its last 2,000 states and the
-# letter that came after each, and asks those most like the present one what they saw. Most
-# of what it gains are names. No play of the training has a Malvolio: his name costs some 42
-# bits each time he speaks, to the last act. With the cache it costs 10 when he is named for
-# the fourth time, and 5 for the eleventh. What the model writes itself it does not keep, or
-# it would soon say the same again and again (Grave et al. 2017, "Improving Neural Language
-# Models with a Continuous Cache").
+# letter that came after each, and asks those most like the present one what they saw (Grave
+# et al. 2017, "Improving Neural Language Models with a Continuous Cache"). What the model
+# writes itself it does not keep, or it would soon say the same again and again.
+#
+# It helps with names. No play of the training has a Malvolio. How many bits does his name
+# cost, each time that he speaks?
+
+# %%
+NAMED = "MALVOLIO."
+assert not any(NAMED in play for play in splits["train"])
+play = next(play for play in splits["test"] if NAMED in play)
+spoken = [found.start() for found in re.finditer(r"(?<=\n)MALVOLIO\.", play)][:11]
+start = max(0, spoken[0] - 2000)  # so much is read before
+costs = {}
+for name, one in caches.items():
+    bits = -one.score(play[start : spoken[-1] + len(NAMED)]) / np.log(2)
+    costs[name] = [bits[at - start :][: len(NAMED)].sum() for at in spoken]
+    print(f"{name:8} cache:", *(f"{cost:4.0f}" for cost in costs[name]), "bits")
+if costs:
+    assert np.mean(costs["with"][5:]) < np.mean(costs["without"][5:]) / 2
+
+# %% [markdown]
+# Without the cache the name is as dear the eleventh time as the first. With it the name is
+# cheap while he goes on speaking, and dear again when he has been away for longer than the
+# cache remembers.
 #
 # ## 7. Temperature and top-k
 #
@@ -426,8 +469,8 @@ drawing_language.bits(peers)
 # $$p_\tau(v) \propto e^{y_v / \tau}$$
 #
 # At $\tau = 1$ that is what was learned. Below, what is likely becomes likelier; at 0 only
-# the best guess is left. Above, everything becomes alike. **Top-k** cuts the unlikely letters off
-# altogether. One place in one line, three temperatures, by hand:
+# the best guess is left. Above, the letters become more alike. **Top-k** leaves only the $k$
+# likeliest letters. One place in one line, three temperatures, by hand:
 
 # %%
 prompt = "ROMEO.\nO, that I w"
@@ -451,14 +494,15 @@ for options in (
     print(prompt + writer.generate(prompt, 180, seed=1, **options), end="\n\n")
 
 # %% [markdown]
-# Temperature 0 runs into a circle: the same state leads to the same state. Low temperatures
-# are correct and dull, high ones are lively and misspelt. Some 0.7 is a good place to start.
+# At temperature 0 the model repeats itself. Low temperatures are spelled right and dull, high
+# ones are lively and misspelled; 0.7 is a good place to start. None of these texts makes
+# sense: the model has learned the form of a play, and nothing of what a play is about.
 #
 # ## 8. What surprises it
 #
 # `score` gives the logarithm of the probability of each letter of a text. In bits, that is
-# how surprised the model was. Blue letters it knew would come; red ones cost four bits more
-# than white ones, which cost four:
+# how surprised the model was. Blue letters were expected (0 bits), white ones cost 4 bits,
+# and red ones 8 or more:
 
 # %%
 from kerasrnn.inspection import colored_text_figure
@@ -476,10 +520,27 @@ path = colored_text_figure(
 drawing.page(path, photographs=False)
 
 # %% [markdown]
-# The red letters are where words begin. Once a word's first letters are known, the rest
-# follows; after the space there is a choice again. So **meaning costs bits and spelling does
-# not**. The bits of a word are the sum over its letters. A model that has learned enough to
-# spell finds a typing mistake like that:
+# Many red letters are where words begin: after a space there is a choice, and each letter of
+# a word leaves less of it. But it is no rule without exceptions. How much more does a first
+# letter cost than a later one?
+
+# %%
+words = list(re.finditer(r"[A-Za-z']+", passage))
+firsts = np.array([bits[word.start()] for word in words])
+laters = np.concatenate([bits[word.start() + 1 : word.end()] for word in words])
+print(
+    f"first letters of words: {firsts.mean():.1f} bits each, in all {firsts.sum():.0f}"
+)
+print(
+    f"later letters of words: {laters.mean():.1f} bits each, in all {laters.sum():.0f}"
+)
+print(f"a first letter costs {firsts.mean() / laters.mean():.1f} times a later one")
+assert firsts.mean() > laters.mean()
+
+# %% [markdown]
+# There are more later letters, so that all of them together cost no less. The bits of a word
+# are the sum over its letters. A model that has learned enough to spell finds a typing
+# mistake like that:
 
 # %%
 for sentence in (

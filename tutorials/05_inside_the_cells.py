@@ -19,15 +19,17 @@
 # what [tutorial 1](01_recurrent_layers.ipynb) says of gates and
 # [tutorial 4](04_character_language_model.ipynb) of character models.
 #
-# To run it: `pip install 'kerasrnn[plot]'`, then this notebook, or the `.py` file beside
-# it. It fetches Shakespeare's plays and the C files of a part of Linux. The drawings come
-# from `drawing.py` and `drawing_language.py`; you need not read them.
+# To run it: in a clone of the repository `pip install '.[plot,train]'`, then this notebook,
+# or the `.py` file beside it. It fetches Shakespeare's plays and the C files of a part of
+# Linux. The drawings come from `drawing.py` and `drawing_language.py`; you need not read
+# them.
 
 # %%
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import collections
 import pathlib
 import tempfile
 
@@ -38,6 +40,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from kerasrnn.catalogue import load_recipe
 from kerasrnn.data import load_documents
 from kerasrnn.text import CharacterTokenizer
 from kerasrnn.zoo import CharLanguageModel
@@ -50,8 +53,7 @@ folder = pathlib.Path(tempfile.mkdtemp())  # for what this page writes
 
 # %% [markdown]
 # Two models, one of plays and one of C. Where the zoo's presets came with the package we
-# take them. Else we train small ones, for as long as it takes to make a cup of tea, or at
-# the small size to fill it.
+# take them. Else we train small ones, for some minutes.
 
 
 # %%
@@ -78,18 +80,21 @@ def first_of(documents, each, characters):
 def model_and_text(name, data):
     """A model, and documents that it has not learned from."""
     if name in CharLanguageModel.presets:
-        model, kind = CharLanguageModel.from_preset(name), f"the preset {name}"
+        model, kind = CharLanguageModel.from_preset(name), "a preset"
+        print(f"the preset {name}: {model.count_params():,} parameters,", end=" ")
+        print(load_recipe(name).score)
     else:
         documents = load_documents(data, "train")
         size = 250_000 if SMALL else 1_000_000
         model = trained(first_of(documents, 25_000, size))
         kind = "trained here"
-    text = first_of(load_documents(data, "test"), 12_000, 48_000 if SMALL else 240_000)
+    each = 12_000 if SMALL or data == "kernel_c" else 30_000  # there are few plays
+    text = first_of(load_documents(data, "test"), each, 48_000 if SMALL else 240_000)
     bits = model.evaluate([document[:2000] for document in text], verbose=0)
     print(
         f"{data}: {kind}, {model.num_layers} × {model.units} units, "
-        f"{bits['bits_per_character']:.2f} bits per character; "
-        f"{sum(map(len, text)):,} characters to look at"
+        f"{sum(map(len, text)):,} characters to look at, "
+        f"{bits['bits_per_character']:.2f} bits per character on their beginnings\n"
     )
     return model, text
 
@@ -132,9 +137,9 @@ compare("c_t", c[1:], f[1:] * c[:-1] + i[1:] * of_layer["candidate"][1:])
 compare("h_t", h, o * np.tanh(c))
 
 # %% [markdown]
-# Some units side by side, over the first characters. Red is positive and blue negative. Most
-# flicker with the letters; a few go on as they are over many of them. The latter are what we
-# look for. (Units that hardly ever move are left out.)
+# Some units side by side. Red is positive and blue negative. Some change with every letter;
+# others stay as they are over many letters. The latter are what we look for. (Units that
+# hardly ever move are left out.)
 
 # %%
 out = np.tanh(c)  # what a cell can let out
@@ -172,25 +177,46 @@ colored_text_html(passage, out_of_it, page, title=f"cell {slow}")
 print(page.name, f"{page.stat().st_size / 1000:.0f} kB, open it in a browser")
 
 # %% [markdown]
-# Can you tell what it does? It is tempting to say so after one look. There are hundreds of
+# Can you tell what it does? It is easy to believe so after one look. There are hundreds of
 # units, and among hundreds there is always one that seems to mean something. So write down
 # what you look for *before* you look.
 #
 # ## 3. Features
 #
 # `text_features` says of every character what it is inside of. What can be told from the
-# last letter or two, such as capitals, is left out.
+# last letter or two, such as capitals, is left out. Some of them are nearly the same: in
+# plays, brackets are stage directions and never deeper than one. Two names for one thing
+# would be counted as two findings, so we keep the first of those whose correlation is above
+# 0.9:
 
 # %%
 from kerasrnn.inspection import text_features
 
-for name, documents in (("Shakespeare", plays), ("C", sources)):
-    print(f"{name}:")
-    for feature, values in text_features(documents).items():
+
+def different_features(documents):
+    """The features of a text, without those that are nearly another one."""
+    everything, kept = text_features(documents), {}
+    # True or false comes first, numbers after.
+    for name in sorted(everything, key=lambda name: everything[name].dtype != bool):
+        values, same = everything[name], None
         kind = f"true of {values.mean():.1%}"
         if values.dtype != bool:
             kind = f"from {values.min():.0f} to {values.max():.0f}"
-        print(f"  {feature:25}{kind}")
+        if values.std() == 0:
+            same = "left out: always the same"
+        for other, others in kept.items():
+            if not same and np.corrcoef(values, others)[0, 1] > 0.9:
+                same = f"left out: nearly “{other}”"
+        if not same:
+            kept[name] = values
+        print(f"  {name:25}{kind:18}{same or ''}".rstrip())
+    return kept
+
+
+print("Shakespeare:")
+of_plays = different_features(plays)
+print("C:")
+of_sources = different_features(sources)
 
 start = passage.find("\n", 700) + 1
 drawing_language.features(
@@ -219,7 +245,7 @@ drawing_language.features(
 # %%
 from kerasrnn.inspection import find_cells
 
-in_c = find_cells(hacker, sources)
+in_c = find_cells(hacker, sources, of_sources)
 print(in_c)
 
 # %% [markdown]
@@ -229,11 +255,10 @@ print(in_c)
 # %%
 cell = next(found for found in in_c.best() if found.score_name == "AUC")
 joined, cut = "".join(sources), in_c.sizes[0]
-features = text_features(sources)
-if cell.feature in features:
-    feature = features[cell.feature]
+if cell.feature in of_sources:
+    feature = of_sources[cell.feature]
 else:  # a number, above its median
-    number = features[cell.feature.rpartition(" > ")[0]]
+    number = of_sources[cell.feature.rpartition(" > ")[0]]
     feature = number > np.median(number[:cut])
 unit = record(hacker, sources, names=[cell.name], streams=16).unit(
     cell.name, layer=cell.layer, unit=cell.unit
@@ -251,71 +276,91 @@ assert abs(by_hand - cell.score) < 0.02
 # ## 5. Shakespeare
 
 # %%
-in_plays = find_cells(bard, plays)
+in_plays = find_cells(bard, plays, of_plays)
 print(in_plays)
 
 # %%
 from kerasrnn.inspection import found_cells_figure
 
 
-def of_different_units(found, most):
-    """The best features of a search, one for each unit."""
+def draw_best(model, text, found, features, most):
+    """A picture for each of the best cells: AUC above 0.9, and no unit twice."""
     names = {}
     for cell in found.best():
-        names.setdefault((cell.layer, cell.name, cell.unit), cell.feature)
-    return list(names.values())[:most]
+        if cell.score_name == "AUC" and (cell.score > 0.9 or SMALL):
+            names.setdefault((cell.layer, cell.name, cell.unit), cell.feature)
+    for name in list(names.values())[:most]:
+        path = found_cells_figure(
+            model,
+            text,
+            found,
+            folder / "cell.png",
+            features=features,
+            most=[name],
+            characters=300,
+        )
+        drawing.page(path, photographs=False)
 
 
-names = of_different_units(in_plays, 3)
-path = folder / "plays.png"
-drawing.page(
-    found_cells_figure(bard, plays, in_plays, path, most=names), photographs=False
-)
+draw_best(bard, plays, in_plays, of_plays, 3)
 
 # %% [markdown]
-# The passages are of the judging part. Each has a scale of its own, from the lowest to the
-# highest that the unit went there. What a feature is true of is underlined. A cell that
-# follows the position in a line is a ramp: it must know when the line should end, because
-# the line feed is a character like any other, and costs bits if it comes as a surprise.
+# Only cells with an AUC above 0.9 are drawn, and the passages are of the judging part. Each
+# has a scale of its own, from the lowest to the highest that the unit went there. What a
+# feature is true of is underlined. A cell that follows the position in a line is a ramp: it
+# helps to know when the line should end, because the line feed is a character like any
+# other, and costs bits if it comes as a surprise.
 #
 # A number is judged twice, by Pearson's correlation $|r|$ and, cut at its median, by the
-# AUC. A feature that is hardly ever true has few characters to be judged by: mind the
-# shares in section 3 before you believe a score.
+# AUC. A feature that is hardly ever true has few characters to be judged by: look at its
+# share in section 3 before you believe a score. And the table has failures: the lines at its
+# end are features that *no* unit tells well.
 #
 # ## 6. C
 #
-# C has more structure to keep track of than verse, and it is exact. The table is above; the
-# best cells at work:
+# C has more structure to keep track of than verse, and it is exact. The table is in section
+# 4; the best cells at work:
 
 # %%
-names = of_different_units(in_c, 4)
-path = folder / "c.png"
-drawing.page(
-    found_cells_figure(hacker, sources, in_c, path, most=names), photographs=False
-)
+draw_best(hacker, sources, in_c, of_sources, 3)
 
 # %% [markdown]
 # A comment ends with `*/`, and until then everything is English. A model that does not know
-# whether it is in a comment loses bits at every letter, so it learns that early. What is
-# inside an `if` looks much like what is outside, so it costs little not to know, and is
-# learned later.
+# whether it is in a comment loses bits at every letter.
+#
+# How many different cells are these? One unit may be the best for several features, and then
+# it is one finding and not several:
+
+# %%
+for name, found in (("Shakespeare", in_plays), ("C", in_c)):
+    units = collections.defaultdict(list)
+    for cell in found.best():
+        if cell.score_name == "AUC":
+            units[f"layer {cell.layer} {cell.name} {cell.unit}"].append(cell.feature)
+    print(f"{name}: {sum(map(len, units.values()))} features, {len(units)} units")
+    for unit, features in units.items():
+        print(f"  {unit:18}{', '.join(features)}")
+
+# %% [markdown]
+# A unit that tells brace depth tells indentation as well, because C is indented by its
+# braces. It is one cell for "how deep are we".
 #
 # ## 7. The control
 #
-# A network with random weights is no blank page. Its states are a jumble of the last
-# letters, and in a jumble of the last letters much can be read: after a tab, we are at a
-# line's beginning; after five letters of lower case, hardly in a macro. `untrained_copy` is
-# the same model before learning. The same search, with as many units to choose from:
+# A network with random weights is not empty. Its states are a mixture of the last letters,
+# and from the last letters much can be told: after a tab, we are at a line's beginning;
+# after five letters of lower case, hardly in a macro. `untrained_copy` is the same model
+# before learning. The same search, with as many units to choose from:
 
 # %%
 from kerasrnn.inspection import untrained_copy
 
 panels = {}
-for name, model, text, found in (
-    ("Shakespeare", bard, plays, in_plays),
-    ("C", hacker, sources, in_c),
+for name, model, text, features, found in (
+    ("Shakespeare", bard, plays, of_plays, in_plays),
+    ("C", hacker, sources, of_sources, in_c),
 ):
-    control = find_cells(untrained_copy(model, seed=1), text)
+    control = find_cells(untrained_copy(model, seed=1), text, features)
     panels[name] = {
         feature: (cells[0].score, control.cells[feature][0].score)
         for feature, cells in found.cells.items()
@@ -331,12 +376,18 @@ pairs = [pair for panel in panels.values() for pair in panel.values()]
 above = [sum(score > 0.9 for score in scores) for scores in zip(*pairs, strict=True)]
 print(f"{len(pairs)} features, of which the trained units tell {above[0]} above 0.9.")
 print(f"The random weights know {above[1]} above 0.9")
+if not SMALL:
+    assert above[0] > above[1]
+    assert panels["C"]["inside a comment"][0] > 0.9
+    assert panels["Shakespeare"]["inside brackets"][0] > 0.9
 
 # %% [markdown]
 # What is far to the right of its control was learned. Where both are alike, the feature is
-# easy, and a "cell that tracks it" is nothing to write home about. Where the control is on
-# the right, the trained unit was chosen by luck and did not do on other text what it did on
-# the text that chose it: the table of the search says so too, in its two columns.
+# easy or nobody tells it, and a "cell that tracks it" means nothing. Where the control is on
+# the right, the trained unit was chosen by luck, and did not do on other text what it did on
+# the text that chose it. The table of the search says so too: compare its two columns. So it
+# is with the indentation of plays: the unit that was best on the first half of the text is
+# wrong on the second, where even random weights tell it better.
 #
 # ## 8. Gates
 #
@@ -373,17 +424,28 @@ for name, recording in recordings.items():
 # How to read it:
 #
 # - A **forget gate** far to the right belongs to a unit that keeps what it has, an integrator
-#   over long spans. Quote and comment cells are among these. One far up the axis belongs to
-#   a unit that forgets at once, and works like a layer without recurrence.
-# - Units near the origin have gates that are never sure. Units on the diagonal have gates
-#   that are always one or the other, as switches are.
+#   over long spans. There are a few in the upper layer. One far up the axis belongs to a unit
+#   that forgets at once, and works like a layer without recurrence.
+# - Units near the origin have gates that are hardly ever fully open or shut: the lower layer
+#   of the LSTM. Units on the diagonal have gates that are always one or the other, as
+#   switches are.
 # - In a GRU the **update gate** $z$ is what the forget gate is in an LSTM, as
 #   $h_t = z \odot h_{t-1} + (1 - z) \odot \tilde h$. It keeps and writes with one gate, so
-#   that a unit that keeps cannot write.
-# - Karpathy et al. found that the lowest layer's gates are less saturated than those above,
-#   and most LSTM forget gates rather open. Models that have learned for a minute have not
-#   come that far: compare with the presets.
-#
+#   that a unit that keeps cannot write. Most of the GRU's update gates are shut most of the
+#   time: these units live for a letter or two, and a few keep for long.
+# - Karpathy et al. found that the lowest layer's gates are less saturated than those above.
+#   So it is here. They also found many forget gates that are nearly always open. Here they
+#   are *more often shut than open*, in both layers:
+
+# %%
+forget_gates = [gates["forget_gate"] for gates in gate_saturation(recordings["LSTM"])]
+for number, (shut, opened) in enumerate(forget_gates):
+    print(f"layer {number}: shut {shut.mean():5.1%}, open {opened.mean():5.1%}")
+if not SMALL:
+    assert all(shut.mean() > opened.mean() for shut, opened in forget_gates)
+    assert np.mean(forget_gates[0]) < np.mean(forget_gates[1])
+
+# %% [markdown]
 # Do not read too much into any of it. Most units mean nothing that has a name, what a model
 # knows may be spread over many units, and a unit that *tells* a feature may not be *used* for
 # it: see exercise 5.

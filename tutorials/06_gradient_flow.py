@@ -5,22 +5,22 @@
 # between. On its way it is multiplied by a matrix at each of them, and a product of many
 # factors does one of two things: it dies out, or it blows up. This page shows
 #
-# 1. the equations of back-propagation through time, worked by hand,
+# 1. the equations of back-propagation through time (BPTT), worked by hand,
 # 2. the product of Jacobians, and what it does to a gradient,
 # 3. the largest singular value below, at and above 1,
 # 4. exploding gradients, the cliff that they come from, and clipping,
 # 5. vanishing gradients, and why they are the worse of the two,
 # 6. why the cell state of an LSTM helps, and what its forget bias is for,
 # 7. the whole story in one figure: SimpleRNN, LSTM and GRU,
-# 8. truncated back-propagation: what is lost at the end of a chunk.
+# 8. truncated back-propagation (truncated BPTT): what is lost at the end of a chunk.
 #
 # The shape letters are those of the whole library: **B** batch, **T** steps, **D**
 # features, **U** units. You should know what [tutorial 1](01_recurrent_layers.ipynb) says
 # of layers, states and gates.
 #
-# To run it: `pip install 'kerasrnn[plot]'`, then this notebook, or the `.py` file beside
-# it. The drawings come from `drawing.py` and `drawing_gradients.py`; you need not read
-# them.
+# To run it: in a clone of the repository `pip install '.[plot,train]'`, then this notebook,
+# or the `.py` file beside it. The drawings come from `drawing.py` and
+# `drawing_gradients.py`; you need not read them.
 
 # %%
 import os
@@ -48,8 +48,9 @@ folder = pathlib.Path(tempfile.mkdtemp())  # for what this page writes
 # %% [markdown]
 # ## 1. Back-propagation through time
 #
-# A recurrent layer laid out over its steps is an ordinary deep network, whose layers happen
-# to share their weights. So ordinary back-propagation works on it. Forward:
+# Lay a recurrent layer out over its steps: it is *unrolled*, and its computational graph is
+# that of an ordinary deep network, whose layers happen to share their weights. So ordinary
+# back-propagation works on it, and is called **back-propagation through time**. Forward:
 #
 # $$a_t = x_t W + h_{t-1} U + b, \qquad h_t = \tanh(a_t)$$
 #
@@ -213,12 +214,13 @@ drawing_gradients.spectra(
 )
 
 # %% [markdown]
-# The dotted line is the bound, $\sigma_1^k$, and both kernels are far below it. (Blue is
-# every fourth of the other singular values.) On the left all directions start out growing
-# alike; then the states have grown too, tanh is flat for some of them, and the singular
-# values spread. On the right the gradient shrinks in every direction although $\sigma_1$ is
-# the same, and most directions are gone after a few steps: what comes back from the past is
-# a few numbers of 32.
+# The dotted line is the bound, $\sigma_1^k$, and both kernels end far below it. (Blue is
+# every fourth of the other singular values.) The way back starts at the right end of the
+# sequence. On the left, the last states are large, as $\sigma_1 > 1$ made them grow: tanh is
+# flat for some of the units, and the singular values spread at once. Further back the states
+# are small, tanh is nearly straight, and all directions grow together, as fast as the bound.
+# On the right the gradient shrinks in every direction although $\sigma_1$ is the same. Some
+# directions shrink much faster than others, so that few of the 32 are left in the end.
 #
 # ## 3. Below, at and above 1
 #
@@ -245,13 +247,15 @@ for size, inputs in (("small inputs", x), ("inputs ten times as large", 10 * x))
             f"{size}, σ₁ = {value}: ‖∂L/∂h_1‖ / ‖∂L/∂h_T‖ = {flows[size][value][0]:.1e}"
         )
 drawing_gradients.below_at_above(flows)
+assert flows["small inputs"][0.8][0] < 1e-3 < 1 < flows["small inputs"][1.25][0]
+assert max(norms[0] for norms in flows["inputs ten times as large"].values()) < 0.01
 
 # %% [markdown]
-# The bound is dotted. Below 1 the measurement follows it, with small inputs nearly exactly.
-# At 1.25 the gradient does not vanish with small inputs, and it would grow at the pace of
-# the bound if tanh were straight. With large inputs tanh is flat, $1 - h_t^2$ is well below
-# 1, and all three vanish. So nothing that one does to $U$ alone is safe: a value that is
-# right for one input is wrong for another, and learning moves it anyway.
+# The bound is dotted. Below 1 and with small inputs the measurement nearly follows it. At
+# 1.25 the gradient does not vanish with small inputs; it would grow as fast as the bound if
+# tanh were straight. With large inputs tanh is flat, $1 - h_t^2$ is well below 1, and all
+# three gradients shrink, each below its bound. So nothing that one does to $U$ alone is safe:
+# a value that is right for one input is wrong for another, and learning moves it anyway.
 #
 # ## 4. Exploding, the cliff, and clipping
 #
@@ -305,16 +309,17 @@ drawing_gradients.cliff(loss_and_gradient, ways)
 
 # %% [markdown]
 # Most of the plane is nearly flat. Then there is a wall, where a small change of the weights
-# decides to which of two values the unit runs in 50 steps. Both ways go down along the edge
-# and meet the wall where its gradient is enormous. One step along it throws the weights to
-# a place from which they do not come back; the clipped step only bounces off. The gradient's *direction* is good; only its length is absurd. So shorten it
-# (Pascanu et al. 2013, algorithm 1):
+# decides which of two values the unit goes to in 50 steps. Both ways go down along the edge and
+# meet the wall where its gradient is enormous. One step along it throws the weights to a
+# place from which they do not come back; the clipped step only bounces off. The *direction*
+# of the gradient is good, and its length is absurd. So shorten it (Pascanu et al. 2013,
+# algorithm 1):
 #
 # $$g \leftarrow g \cdot \min\Bigl(1, \frac{c}{\lVert g \rVert}\Bigr)$$
 #
 # $\lVert g \rVert$ is over the gradients of *all* weights together, which is Keras's
-# `global_clipnorm`. (Its `clipnorm` clips each weight by itself, which turns the direction
-# a little, and does as well in practice. `clipvalue` clips each number.)
+# `global_clipnorm`. (Its `clipnorm` clips the gradient of each weight matrix by itself, and
+# `clipvalue` clips each number: both change the direction.)
 
 # %%
 gradients = [
@@ -372,23 +377,27 @@ for name, clipnorm in (("clipped to 1", 1.0), ("as it is", None)):
     highest = losses[np.isfinite(losses)].max()
     print(f"{name:13} highest loss {highest:.1e}, the last {losses[-1]:.1e}")
 drawing_gradients.learning({"SimpleRNN, σ₁ = 1.25 at first, 30 steps to wait": curves})
+assert not np.isfinite(curves["as it is"][-1])
+if not SMALL:
+    assert curves["clipped to 1"][-20:].mean() < 0.01
 
 # %% [markdown]
-# The two have the same weights, the same data and the same learning rate. (Where a line
-# ends, the loss was no number any more.) Clipping costs one line and no accuracy, and every
-# recurrent network of this library is trained with it.
+# The two begin with the same weights, and have the same data and the same learning rate. The
+# orange line ends where the loss is above $10^8$. It went on to grow, and in the end it was
+# "not a number" (`nan`), from which no training comes back. Clipping costs one argument, and
+# the recipes of this library train their recurrent networks with it.
 #
 # ## 5. Vanishing
 #
 # Exploding is loud; vanishing is silent. Nothing diverges, the loss goes down, and what the
 # network does not learn is what is far apart. Add up the gradient of a weight over time,
-# as in section 1: the terms of the last few steps are all there is. The others are not
-# zero, only so small that they drown.
+# as in section 1: the terms of the last few steps are nearly all of the sum. The others are
+# not zero, but too small to matter.
 #
 # The same task, with more and more steps to wait, and with louder noise, which leaves tanh
 # flat. The SimpleRNNs are new ones as they come. Whoever says 0 each time has a loss of 1.
-# Adam scales the step of each weight by itself, so it is not the *size* of the whole
-# gradient that is to blame:
+# Adam scales the step of each weight by itself, so the *size* of the whole gradient is not
+# the reason:
 
 # %%
 curves = {}
@@ -399,14 +408,17 @@ for steps in (10, 20, 100):
     new = layers.SimpleRNN(UNITS)
     curves[f"{steps} steps"] = learn(new, optimizer, steps, batches, noise=1.0)
 for name, losses in curves.items():
-    print(f"{name:9} loss of the last 20 batches {losses[-20:].mean():.3f}")
+    print(f"{name:9} loss of the last 20 batches {losses[-20:].mean():.4f}")
 drawing_gradients.learning({"how long can a SimpleRNN wait?": curves})
+if not SMALL:
+    assert max(curves[f"{steps} steps"][-20:].mean() for steps in (10, 20)) < 0.01
+assert curves["100 steps"][-20:].mean() > 0.9
 
 # %% [markdown]
-# The longest wait is not learned a bit more slowly. The loss stays where it was, and nothing
-# in it says that there is anything to find.
+# So a SimpleRNN *can* keep something: 20 steps are no trouble. But 100 steps are not learned
+# more slowly than 20, they are not learned at all. The loss stays at 1, and nothing in it
+# says that there is anything to find.
 #
-# %% [markdown]
 # ## 6. Why the cell state helps
 #
 # Hochreiter and Schmidhuber (1997) asked for a state whose Jacobian is 1, and found the
@@ -418,8 +430,8 @@ drawing_gradients.learning({"how long can a SimpleRNN wait?": curves})
 #
 # No matrix, no tanh: along $c$ the gradient of each unit is multiplied by its own forget
 # gate and by nothing else. Over $k$ steps that is $\prod f$. If $f$ is 1, a unit keeps the
-# gradient for ever; and the network can learn, unit by unit and step by step, what $f$
-# should be. The ways through $h$ are those of a SimpleRNN, with its troubles.
+# gradient for ever; and the network can learn, for each unit and each step, what $f$ should
+# be. The ways through $h$ are those of a SimpleRNN, with its troubles.
 #
 # A new network has not learned that yet. Its gates are at $f \approx \sigma(b_f)$, where
 # $b_f$ is the forget bias:
@@ -433,8 +445,8 @@ for bias in (0.0, 1.0, 3.0, 6.0):
 # %% [markdown]
 # With a bias of 0 a new LSTM forgets in a few steps, and the error that could teach it to
 # open its gates does not arrive. So one starts with the gates open: a bias of 1 or more
-# (Gers et al. 2000). In the large comparison of Jozefowicz et al. (2015) a bias of 1 closes
-# the gap between LSTM and GRU on some tasks, and costs nothing. `unit_forget_bias=True` does it, and is the default. Measured
+# (Gers et al. 2000). In the large comparison of Jozefowicz et al. (2015) a bias of 1 brought
+# the LSTM level with the GRU. `unit_forget_bias=True` does it, and is the default. Measured
 # along the cell state, with the prediction $\sigma(b)^k$ dotted:
 
 # %%
@@ -486,16 +498,26 @@ for steps in (20, 100):
         batches = 200 if SMALL else 400
         curves[name] = learn(make(), optimizer, steps, batches, noise=1.0)
         end = curves[name][-20:].mean()
-        print(f"{steps} steps, {name:13} loss of the last 20 batches {end:.3f}")
+        print(f"{steps:3} steps, {name:13} loss of the last 20 batches {end:.4f}")
 drawing_gradients.learning(panels)
+if not SMALL:
+    ends = {
+        title: {name: losses[-20:].mean() for name, losses in of_panel.items()}
+        for title, of_panel in panels.items()
+    }
+    assert max(ends["20 steps to wait"].values()) < 0.01
+    assert ends["100 steps to wait"].pop("LSTM, bias 5") < 0.01
+    assert min(ends["100 steps to wait"].values()) > 0.9
 
 # %% [markdown]
-# It is the same LSTM with the same number of weights each time. An error that arrives is
-# learned from in a few batches; one that does not arrive is waited for. If your data has
-# long dependencies and you know about how long, say so in the bias: $f = \sigma(b)$ has a
-# memory of about $1 / (1 - f)$ steps.
+# It is the same LSTM with the same number of weights each time, and only the start of the
+# forget bias differs. After 20 steps all four know the answer, and the LSTM with a bias of 0
+# finds it last: for more than 200 batches it learns nothing. After 100 steps only the one
+# with a bias of 5 does. Mind that the default, a bias of 1, fails there as the SimpleRNN
+# does: an LSTM *can* keep something over 100 steps, but in so few batches it does so only
+# from a good start. If your data has long dependencies and you know about how long, say so
+# in the bias: $f = \sigma(b)$ has a memory of about $1 / (1 - f)$ steps.
 #
-# %% [markdown]
 # ## 7. The story in one figure
 #
 # `gradient_flow_study` measures all of this with one call, on layers that differ in nothing
@@ -515,10 +537,11 @@ drawing.page(
 )
 
 # %% [markdown]
-# A line that leaves the picture has left the numbers that matter. Gates bring LSTM and GRU
-# away from the extremes: with a large $\sigma_1$ they do not explode as the SimpleRNN does,
-# and they do not depend on one number being right. New ones still forget exponentially.
-# What sets them apart is below on the left: they have a switch for it, in every unit.
+# What is below $10^{-12}$ is left out. With a large $\sigma_1$ the LSTM and the GRU do not
+# explode as the SimpleRNN does. But they are no cure as they come: a new GRU, whose update
+# gate is half open, forgets faster than a SimpleRNN with $\sigma_1 = 1$, and a new LSTM
+# forgets too. What sets them apart is below on the left: each unit has a gate, and where the
+# gate is open (bias 3 or 6) the gradient stays.
 #
 # ## 8. Truncated back-propagation
 #
@@ -535,6 +558,7 @@ drawing.truncated()
 # the zoo's, where its preset came with the package, else a small one that we train here.
 
 # %%
+from kerasrnn.catalogue import load_recipe
 from kerasrnn.data import load_documents
 from kerasrnn.text import CharacterTokenizer
 from kerasrnn.zoo import CharLanguageModel
@@ -543,7 +567,8 @@ NAME = "chars-shakespeare"
 play = load_documents("shakespeare_plays", "test")[-1]
 if NAME in CharLanguageModel.presets:
     model = CharLanguageModel.from_preset(NAME)
-    print(f"the preset {NAME}:", end=" ")
+    print(f"the preset {NAME}: {model.count_params():,} parameters,", end=" ")
+    print(load_recipe(NAME).score)
 else:
     documents = load_documents("shakespeare_plays", "train")
     tokenizer = CharacterTokenizer()
@@ -556,9 +581,9 @@ else:
         epochs=2 if SMALL else 4,
         verbose=0,
     )
-    print("a small model, trained here:", end=" ")
-print(f"{model.num_layers} × {model.units} units,", end=" ")
-print(f"{model.evaluate(play[:20_000])['bits_per_character']:.2f} bits per character")
+    print("a small model, trained here")
+bits = model.evaluate(play[:20_000], verbose=0)["bits_per_character"]
+print(f"{model.num_layers} × {model.units} units, {bits:.2f} bits per character here")
 
 # %% [markdown]
 # Eight passages of 200 characters that it has not seen. The loss is that of the last
@@ -621,13 +646,15 @@ for chunk in (1, 2, 5, 10, 20, 50, 100, 200):
     cosines[chunk] = found @ whole / np.linalg.norm(found) / np.linalg.norm(whole)
     print(f"chunks of {chunk:3}: cosine {cosines[chunk]:.3f}")
 assert cosines[1] < cosines[100] <= cosines[200] < 1.001
+if not SMALL:
+    assert cosines[100] > 0.95
 print("Chunks of 100 characters point where the whole gradient points, nearly")
 
 # %% [markdown]
-# Chunks are cheap: they lose what had vanished anyway. But mind what follows from it. What
-# is further back than a chunk can be *used*, because the state is carried, and it is not
-# *learned from*: a cell that tracks something for longer than that has generalised from
-# shorter cases. [Tutorial 5](05_inside_the_cells.ipynb) looks for such cells.
+# Chunks of 100 lose little, because little of the gradient comes from further back. But mind
+# what follows from it. What is further back than a chunk can be *used*, because the state is
+# carried, and it is not *learned from*: a cell that tracks something for longer than that has
+# generalised from shorter cases. [Tutorial 5](05_inside_the_cells.ipynb) looks for such cells.
 #
 # ## Exercises
 #

@@ -195,53 +195,45 @@ def tensor(axes, values, title, returned=None, ylabel=""):
 
 
 def returned_tensors(inputs, outputs, state):
-    """What a layer reads, and what it returns with each combination of arguments."""
+    """What a layer reads, and what it returns with each combination of arguments.
+
+    A returned output has a black frame, a returned state a blue one.
+    """
     steps = len(inputs)
-    figure, panels = plt.subplots(
-        2, 2, figsize=(10, 4.6), gridspec_kw={"width_ratios": [steps, steps + 2]}
-    )
-    tensor(panels[0, 0], inputs, "the input x: (T, D)", ylabel="features D")
+    figure, panels = plt.subplots(3, 2, figsize=(10, 6.8))
+    panels[0, 1].axis("off")
+    tensor(panels[0, 0], padded(inputs), "the input x: (T, D)", ylabel="features D")
     panels[0, 0].set_xlabel("time step")
-    tensor(
-        panels[0, 1],
-        outputs,
-        "SimpleRNN(4): the last output, (U,)",
-        returned=[steps - 1],
-        ylabel="units U",
-    )
-    tensor(
-        panels[1, 0],
-        outputs,
-        "return_sequences=True: (T, U)",
-        returned=range(steps),
-        ylabel="units U",
-    )
-    tensor(
-        panels[1, 1],
-        np.concatenate([outputs, np.full((1, len(state)), np.nan), state[None]]),
-        "return_sequences=True, return_state=True:\n(T, U) and (U,)",
-        returned=range(steps),
-        ylabel="units U",
-    )
-    axes = panels[1, 1]
-    for patch in list(axes.patches):  # uncover the state, drawn after a gap
-        if patch.get_x() > steps - 1 and patch.get_facecolor()[:3] == (1, 1, 1):
-            patch.remove()
-    axes.add_patch(
-        Rectangle(
-            (steps + 0.5, -0.5),
-            1,
-            len(state),
-            fill=False,
-            edgecolor=BLUE,
-            linewidth=2,
-            clip_on=False,
-        )
-    )
+    panels[0, 0].set_xticks(range(steps), [str(t + 1) for t in range(steps)])
+    combinations = [
+        ("SimpleRNN(4): (U,)", [steps - 1], False),
+        ("return_state=True: (U,) and (U,)", [steps - 1], True),
+        ("return_sequences=True: (T, U)", range(steps), False),
+        ("both True: (T, U) and (U,)", range(steps), True),
+    ]
     labels = [str(t + 1) for t in range(steps)]
-    axes.set_xticks([*range(steps), steps + 1], [*labels, "state"])
+    for axes, (title, returned, with_state) in zip(
+        panels[1:].flat, combinations, strict=True
+    ):
+        shown = padded(outputs, state if with_state else None)
+        tensor(axes, shown, title, returned=returned, ylabel="units U")
+        for patch in list(axes.patches):  # nothing to cover beside the outputs
+            if patch.get_x() > steps - 1 and not patch.get_linewidth() > 1.5:
+                patch.remove()
+        axes.set_xticks(range(steps), labels)
+        if with_state:
+            frame = Rectangle((steps + 0.5, -0.5), 1, len(state), fill=False)
+            frame.set(edgecolor=BLUE, linewidth=2, clip_on=False)
+            axes.add_patch(frame)
+            axes.set_xticks([*range(steps), steps + 1], [*labels, "state"])
     figure.tight_layout(h_pad=1.5)
     plt.show()
+
+
+def padded(values, state=None):
+    """Steps (T, U), a gap, and a state (U,) or room for it, so that panels align."""
+    last = np.full(values.shape[1], np.nan) if state is None else state
+    return np.concatenate([values, np.full((1, values.shape[1]), np.nan), last[None]])
 
 
 def masked_outputs(rows, masks, outputs):
@@ -316,11 +308,11 @@ def reading(sentences):
 
 
 def translators(source=("the", "light", "shines"), target=("la", "luz", "brilla")):
-    """A translator that remembers one state, and one that looks back."""
+    """A translator with one state for all, and one with a context vector a word."""
     steps, shift = len(source), len(source) + 0.9
     figure, panels = plt.subplots(2, 1, figsize=(7.5, 6))
     for axes, attends in zip(panels, (False, True), strict=True):
-        blank(axes, (-0.6, 1.3 * (shift + steps - 0.5)), (-1.9, 1.9))
+        blank(axes, (-0.6, 1.3 * (shift + steps - 0.5)), (-1.9, 2.1))
         for t, word in enumerate(source):
             x = 1.3 * t
             box(axes, x, 0, STATE, f"$h_{t + 1}$")
@@ -340,21 +332,43 @@ def translators(source=("the", "light", "shines"), target=("la", "luz", "brilla"
             if t + 1 < steps:
                 arrow(axes, (x + 0.3, 0), (x + 1.0, 0), BLUE)
         if attends:
-            # The first word of the translation looks at every state of the source.
-            for t, weight in enumerate((0.75, 0.15, 0.1)):
+            # The context vector of the first word: the states by their weights.
+            middle = last / 2
+            box(axes, middle, 1.4, "white", "$c_1$")
+            for t, weight in enumerate((0.8, 0.15, 0.05)):
+                start, end = (1.3 * t, 0.3), (middle + 0.17 * (t - 1), 1.1)
                 axes.add_patch(
                     FancyArrowPatch(
-                        (1.3 * t, 0.32),
-                        (first - 0.2 + 0.07 * t, 0.34),
-                        connectionstyle="arc3,rad=-0.3",
+                        start,
+                        end,
                         arrowstyle="-|>",
-                        mutation_scale=11,
+                        mutation_scale=9 + 5 * weight,
                         color=ORANGE,
-                        alpha=0.35 + 0.65 * weight,
-                        linewidth=0.8 + 3 * weight,
+                        linewidth=0.8 + 4 * weight,
+                        shrinkA=0,
+                        shrinkB=0,
                     )
                 )
-            axes.set_title("with attention: every word looks at all states")
+                side = {0: "right", 1: "left", 2: "left"}[t]
+                axes.text(
+                    start[0] + {0: 0.1, 1: 0.08, 2: 0.02}[t],
+                    0.72,
+                    f"{weight:g}",
+                    ha=side,
+                    va="center",
+                    color=ORANGE,
+                    size=9,
+                )
+            arrow(axes, (middle + 0.3, 1.4), (first - 0.48, 1.4), ORANGE)
+            axes.text(
+                (middle + first) / 2,
+                1.55,
+                "context vector of “la”",
+                ha="center",
+                va="bottom",
+                color=ORANGE,
+            )
+            axes.set_title("with attention: each word has a context vector of its own")
         else:
             middle = (last + first) / 2
             axes.text(middle, 0.3, "all that", ha="center", va="bottom", color=BLUE)

@@ -52,7 +52,7 @@ def back_through_time(steps=4):
 def stretched(matrices, steps=(0, 1, 2, 4, 8)):
     """What powers of 2 × 2 matrices make of all directions."""
     figure, panels = plt.subplots(
-        len(matrices), len(steps), figsize=(10, 1.85 * len(matrices))
+        len(matrices), len(steps), figsize=(10, 2.0 * len(matrices))
     )
     directions = np.linspace(0, 2 * np.pi, 17)[:-1]
     circle = np.stack([np.cos(directions), np.sin(directions)], axis=1)
@@ -71,11 +71,11 @@ def stretched(matrices, steps=(0, 1, 2, 4, 8)):
             for (x, y), hue in zip(arrows, hues, strict=True):
                 axes.plot([0, x], [0, y], color=hue, linewidth=1.3)
             axes.set_aspect("equal")
-            axes.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), xticks=[], yticks=[])
+            axes.set(xlim=(-2.7, 2.7), ylim=(-2.7, 2.7), xticks=[], yticks=[])
             for side in ("left", "bottom"):
                 axes.spines[side].set_visible(False)
             largest = np.linalg.norm(power, 2)
-            axes.text(0, -2.75, f"× {largest:.2g}", ha="center", va="top", color=QUIET)
+            axes.text(0, -2.85, f"× {largest:.2g}", ha="center", va="top", color=QUIET)
             if axes in panels[0]:
                 axes.set_title(f"{count} step{'s' * (count != 1)}", loc="center")
         line[0].set_ylabel(f"$\\sigma_1$ = {value}", size=11, labelpad=8)
@@ -169,7 +169,7 @@ def cliff(loss_and_gradient, ways):
             if outside
             else "clipped"
         )
-        place = (4.0, -3.15) if outside else (3.85, -1.65)
+        place = (4.45, -3.2) if outside else (3.85, -1.65)
         axes.text(
             *place, end, color="white" if outside else INK, ha="left", weight="bold"
         )
@@ -204,25 +204,43 @@ def learning(panels):
         axes.set_title(title)
         axes.set_xlabel("batch")
     np.atleast_1d(all_axes)[0].set_ylabel("squared error")
-    # Names that would lie on each other are moved apart.
     low, high = np.log10(axes.get_ylim())
-    gap = 0.065 * (high - low)
-    placed = []
-    for axes, end, value, name, colour in sorted(ends, key=lambda e: e[2]):
-        near = [y for other, x, y in placed if other is axes and x == end]
-        height = max([np.log10(value), *(y + gap for y in near)])
-        placed.append((axes, end, height))
-        axes.annotate(
-            name,
-            (end, 10.0**height),
-            xytext=(8, 0),
-            textcoords="offset points",
-            color=colour,
-            va="center",
-            annotation_clip=False,
-        )
+    for axes in np.atleast_1d(all_axes):
+        axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= longest])
+        of_axes = [found for found in ends if found[0] is axes]
+        for end in {found[1] for found in of_axes}:
+            names = sorted(
+                (found for found in of_axes if found[1] == end), key=lambda f: f[2]
+            )
+            heights = apart(
+                np.log10([value for _, _, value, _, _ in names]),
+                0.065 * (high - low),
+                high,
+            )
+            for (_, _, _, name, colour), height in zip(names, heights, strict=True):
+                axes.annotate(
+                    name,
+                    (end, 10.0**height),
+                    xytext=(8, 0),
+                    textcoords="offset points",
+                    color=colour,
+                    va="center",
+                    annotation_clip=False,
+                )
     figure.tight_layout()
     plt.show()
+
+
+def apart(heights, gap, highest):
+    """Rising heights moved apart where two are closer than the gap, none too high."""
+    moved = []
+    for height in heights:
+        moved.append(max([height, *(m + gap for m in moved[-1:])]))
+    # Down again from the top, where there was no room above.
+    for number in range(len(moved) - 1, -1, -1):
+        above = moved[number + 1] - gap if number + 1 < len(moved) else highest - gap
+        moved[number] = min(moved[number], above)
+    return moved
 
 
 def smoothed(losses, width=9):

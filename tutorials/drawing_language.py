@@ -160,17 +160,22 @@ def samples_of(path):
     return re.findall(r"## ([^\n]*)\n\n````text\n(.*?)\n````", page, re.DOTALL)
 
 
-def samples_page(path, width=88):
-    """The samples of a page, one below the other: at first, train more, train more."""
+def samples_page(path, width=88, most_lines=7, titles=None):
+    """The samples of a page, one below the other, from before training to the last.
+
+    Of some only, where their `titles` are given.
+    """
     samples = []
     for title, text in samples_of(path):
+        if titles and title not in titles:
+            continue
         lines = []
         for line in text.split("\n"):
             line = "".join(c if c.isprintable() else "·" for c in line)
             lines += [line[at : at + width] for at in range(0, len(line), width)] or [
                 ""
             ]
-        samples.append((title, lines[:7]))
+        samples.append((title, lines[:most_lines]))
     line, head, gap = 0.2, 0.3, 0.32
     height = sum(head + line * len(lines) + gap for _, lines in samples)
     figure = plt.figure(figsize=(9.5, height))
@@ -179,9 +184,7 @@ def samples_page(path, width=88):
     axes.axis("off")
     y = 0.1
     for number, (title, lines) in enumerate(samples):
-        name = "at first" if not number else "train more"
-        axes.text(0.2, y, name, va="top", weight="bold", color=INK, size=11)
-        axes.text(1.35, y + 0.02, title.lower(), va="top", color=QUIET)
+        axes.text(0.2, y, title.lower(), va="top", weight="bold", color=INK, size=11)
         if number:
             style = {"arrowstyle": "-|>", "color": ORANGE, "linewidth": 1.5}
             axes.annotate("", (0.08, y + 0.12), (0.08, y - 0.3), arrowprops=style)
@@ -203,12 +206,16 @@ def bits(peers):
     """Bits per character of several models, as bars."""
     figure, axes = plt.subplots(figsize=(9, 0.36 * len(peers) + 0.9))
     names = list(peers)[::-1]
-    colours = [
-        BLUE if "this model" in n else ORANGE if "preset" in n else "#cbd2d9"
-        for n in names
-    ]
+    colours = {
+        "this model, a hundred letters at a time": "#a9c6e8",
+        "this model, state carried": BLUE,
+        "the preset without its cache": "#f3c793",
+        "the preset with its cache": ORANGE,
+    }
     values = [peers[name] for name in names]
-    axes.barh(names, values, color=colours, height=0.62)
+    axes.barh(
+        names, values, color=[colours.get(n, "#cbd2d9") for n in names], height=0.62
+    )
     for at, value in enumerate(values):
         axes.text(value + 0.06, at, f"{value:.2f}", va="center", color=INK)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
@@ -327,6 +334,9 @@ def control(panels):
     figure, all_axes = plt.subplots(
         len(panels), 1, figsize=(8.5, 0.3 * sum(heights) + 0.6), height_ratios=heights
     )
+    lowest = min(
+        0.48, *(min(pair) for panel in panels.values() for pair in panel.values())
+    )
     for axes, (title, panel) in zip(
         np.atleast_1d(all_axes), panels.items(), strict=True
     ):
@@ -341,7 +351,7 @@ def control(panels):
         axes.axvline(0.9, color=ORANGE, linewidth=1, linestyle=":", zorder=0)
         axes.set_yticks(range(len(names)), names)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
-        axes.set(xlim=(0.45, 1.01), ylim=(-0.7, len(names) - 0.3))
+        axes.set(xlim=(lowest - 0.03, 1.01), ylim=(-0.7, len(names) - 0.3))
         axes.set_title(title)
         axes.spines["left"].set_visible(False)
     top, last = np.atleast_1d(all_axes)[[0, -1]]

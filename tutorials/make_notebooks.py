@@ -1,15 +1,20 @@
 """Make the notebooks from the `.py` files beside this one, and run them.
 
-    python tutorials/make_notebooks.py [NAME ...]
+    python tutorials/make_notebooks.py [--text] [NAME ...]
 
-Needs the extra `dev`. What a cell prints to stderr is left out: it is TensorFlow's
-talk about this machine.
+Needs the extra `dev`. Each notebook says in its metadata, under "kerasrnn", at which
+size it was run, when, and how many seconds it took. `--text` runs nothing: it puts
+changed text into notebooks whose code is as it was when they ran. What a cell prints to
+stderr is left out: it is TensorFlow's talk about this machine.
 """
 
 import argparse
 import base64
+import datetime
 import io
+import os
 import pathlib
+import time
 
 import jupytext
 import nbformat
@@ -44,9 +49,16 @@ def run(notebook):
     """Run all cells in this folder; an exception in one ends it."""
     from nbclient import NotebookClient
 
+    start = time.perf_counter()
     NotebookClient(
         notebook, timeout=3600, resources={"metadata": {"path": str(HERE)}}
     ).execute()
+    small = os.environ.get("KERASRNN_TUTORIAL_SIZE") == "small"
+    notebook.metadata["kerasrnn"] = {
+        "size": "small" if small else "full",
+        "date": datetime.date.today().isoformat(),
+        "seconds": round(time.perf_counter() - start),
+    }
     for cell in notebook.cells:
         cell.metadata = {}
         if cell.cell_type == "code":
@@ -54,6 +66,20 @@ def run(notebook):
             for output in cell.outputs:
                 if "image/png" in output.get("data", {}):
                     output.data["image/png"] = smaller(output.data["image/png"])
+
+
+def take_outputs(notebook, ran):
+    """Put the outputs of a notebook that ran into one of the same code."""
+    code, code_that_ran = (
+        [cell for cell in each.cells if cell.cell_type == "code"]
+        for each in (notebook, ran)
+    )
+    if [cell.source for cell in code] != [cell.source for cell in code_that_ran]:
+        raise SystemExit("The code has changed: run the notebook, without --text.")
+    for cell, cell_that_ran in zip(code, code_that_ran, strict=True):
+        cell.outputs = cell_that_ran.outputs
+        cell.execution_count = cell_that_ran.execution_count
+    notebook.metadata = ran.metadata
 
 
 def smaller(png: str) -> str:
@@ -73,13 +99,18 @@ def main():
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="such as 01; default all"
     )
-    names = tuple(parser.parse_args().names)
+    parser.add_argument(
+        "--text", action="store_true", help="only the text has changed: run nothing"
+    )
+    arguments = parser.parse_args()
     for source in sources():
-        if names and not source.name.startswith(names):
+        if arguments.names and not source.name.startswith(tuple(arguments.names)):
             continue
-        notebook = notebook_of(source)
-        run(notebook)
-        target = source.with_suffix(".ipynb")
+        notebook, target = notebook_of(source), source.with_suffix(".ipynb")
+        if arguments.text:
+            take_outputs(notebook, nbformat.read(target, as_version=4))
+        else:
+            run(notebook)
         nbformat.write(notebook, target)
         print(f"{target}  {target.stat().st_size / 1024:.0f} KiB")
 

@@ -22,7 +22,8 @@ def bleu_by_length_figure(
         results: For each model's label one dict for each range of lengths, short ones
             first and the same ones for all models: `low` and `high`, the fewest and
             the most words (`high` None: any number), `sentences`, how many there
-            are, and `bleu`, from 0 to 100.
+            are, and `bleu`, from 0 to 100. `interval`, the lower and the upper end
+            of what `bleu` may be by chance, is drawn where it is there.
         path: The PNG file to write.
 
     Returns:
@@ -55,7 +56,10 @@ def bleu_by_length_figure(
     names, fonts, _ = drawable(results, LONGEST_LABEL)
     with new_figure(7.5, 3.9, fonts=fonts) as (figure, axes):
         # A point of BLEU is little: below it the differences are chance.
-        highest = max(1, *(r["bleu"] for rows in results.values() for r in rows))
+        highest = max(
+            1,
+            *(max(tops(row)) for rows in results.values() for row in rows),
+        )
         labels_at = apart(
             {label: rows[-1]["bleu"] for label, rows in results.items()},
             # All of them fit beside the axes, on one another where they are many.
@@ -65,6 +69,10 @@ def bleu_by_length_figure(
             colour = COLOURS[number % len(COLOURS)]
             bleu = [row["bleu"] for row in rows]
             axes.plot(places, bleu, color=colour, linewidth=2, marker="o", markersize=6)
+            for place, row in zip(places, rows, strict=True):
+                if "interval" in row:
+                    axes.plot([place] * 2, row["interval"], color=colour, linewidth=1.2)
+                    axes.plot([place] * 2, row["interval"], "_", color=colour)
             axes.annotate(
                 names[number],
                 (places[-1], labels_at[label]),
@@ -86,6 +94,11 @@ def bleu_by_length_figure(
         axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
         axes.set_axisbelow(True)
         return save(figure, path)
+
+
+def tops(row) -> tuple[float, ...]:
+    """How high a range of lengths reaches in the figure."""
+    return row["bleu"], *row.get("interval", ())
 
 
 def title_of(label, results) -> str:

@@ -36,6 +36,8 @@ def caption_gallery_figure(
     references: Sequence[str] | Sequence[Sequence[str]],
     hypotheses: Sequence[str],
     path: str | os.PathLike | None = None,
+    *,
+    scores: Sequence[float] | None = None,
 ) -> Any:
     """Draw a page of pictures, each with a true caption and the generated one.
 
@@ -45,13 +47,14 @@ def caption_gallery_figure(
             first is drawn; or one string.
         hypotheses: For each picture what the model says.
         path: The PNG file to write; None gives the figure.
+        scores: For each picture the CIDEr-D of what the model says, to show too.
 
     Returns:
         The path, or matplotlib's figure.
 
     Raises:
-        ValueError: Other numbers of captions than of pictures, or a picture of
-            another shape.
+        ValueError: Other numbers of captions or scores than of pictures, or a picture
+            of another shape.
 
     Example:
 
@@ -70,6 +73,7 @@ def caption_gallery_figure(
     references = check_references(references, hypotheses, len(images))
     images = [check_image(image, f"images[{n}]") for n, image in enumerate(images)]
     count = len(images)
+    shown = check_scores(scores, count)
     texts, fonts, lacking = drawable([*(r[0] for r in references), *hypotheses])
     across = max(2, min(COLUMNS, count))
     with empty_figure(across * (SIDE + GAP) + GAP, 1, fonts) as figure:
@@ -80,13 +84,15 @@ def caption_gallery_figure(
         pairs = list(zip(lines[:count], lines[count:], strict=True))
         rows = [pairs[n : n + across] for n in range(0, count, across)]
         heights = [
-            SIDE + 0.1 + LINE * max(sum(map(len, pair)) for pair in row) + GAP
+            SIDE + 0.1 + LINE * (most_lines(row) + (scores is not None)) + GAP
             for row in rows
         ]
         foot = 0.25 if lacking else 0.0
         figure.set_figheight(HEAD + sum(heights) + foot)
         write_at(figure, GAP, 0.22, "what people say", color=INK)
         write_at(figure, GAP + 1.4, 0.22, "what the model says", color=BLUE)
+        if scores is not None:
+            write_at(figure, GAP + 3.1, 0.22, "CIDEr-D, from 0 to 10", color=QUIET)
         if lacking:
             low = figure.get_figheight() - 0.12
             write_at(figure, GAP, low, MISSING_NOTE, color=QUIET, fontsize=8)
@@ -97,12 +103,29 @@ def caption_gallery_figure(
             # One frame for all, whatever the picture's shape.
             figure.axes[-1].spines[:].set_visible(False)
             frame(figure, x, y)
-            colours = [INK] * len(true) + [BLUE] * len(generated)
-            for place, line in enumerate([*true, *generated]):
+            score = [] if shown[number] is None else [f"{shown[number]:.2f}"]
+            colours = [INK] * len(true) + [BLUE] * len(generated) + [QUIET]
+            for place, line in enumerate([*true, *generated, *score]):
                 low = y + SIDE + 0.17 + LINE * place
                 style = {"color": colours[place], "fontsize": FONT_SIZE}
                 write_at(figure, x, low, line, **style)
         return figure if path is None else save(figure, path)
+
+
+def most_lines(row) -> int:
+    """Lines of the longest pair of captions."""
+    return max(sum(map(len, pair)) for pair in row)
+
+
+def check_scores(scores, count) -> list[float | None]:
+    """A score, or None, for each picture."""
+    shown: list[float | None] = [None] * count if scores is None else list(scores)
+    if len(shown) != count:
+        raise ValueError(
+            f"`scores` must hold a number for each of the {count} pictures; got "
+            f"{len(shown)}."
+        )
+    return shown
 
 
 def frame(figure, x, y):
@@ -184,14 +207,7 @@ def write_gallery(
     """
     pictures = list(pictures)
     references = check_references(references, hypotheses, len(pictures))
-    shown: list[float | None] = [None] * len(pictures)
-    if scores is not None:
-        shown = list(scores)
-    if len(shown) != len(pictures):
-        raise ValueError(
-            f"`scores` must hold a number for each of the {len(pictures)} pictures; "
-            f"got {len(shown)}."
-        )
+    shown = check_scores(scores, len(pictures))
     parts = [
         PAGE.format(
             title=html.escape(title),

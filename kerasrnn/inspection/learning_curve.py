@@ -7,7 +7,11 @@ import numpy as np
 from kerasrnn.inspection.figure_style import BLUE, ORANGE, QUIET, new_figure, save
 
 # What takes the place of accuracy where it is there, and what it is called.
-SCORES = {"bleu": "BLEU", "bits_per_character": "bits per character"}
+SCORES = {
+    "bleu": "BLEU",
+    "bits_per_character": "bits per character",
+    "cider_d": "CIDEr-D",
+}
 
 
 def learning_curve_figure(
@@ -18,12 +22,13 @@ def learning_curve_figure(
 ) -> pathlib.Path:
     """Draw loss and accuracy over the epochs, for training and validation data.
 
-    Where there is BLEU, which is of validation data only, or bits per character, it
-    takes the place of accuracy. Without any of these the loss is alone.
+    Where there is BLEU or CIDEr-D, which are of validation data only, it takes the
+    place of accuracy. Bits per character are the loss in another unit, and take the
+    place of both. Without any of these the loss is alone.
 
     Args:
         history: One dict an epoch, with `loss` and `val_loss`; and with `accuracy` and
-            `val_accuracy`, with `val_bleu`, from 0 to 100, or with
+            `val_accuracy`, with `val_bleu`, from 0 to 100, with `val_cider_d`, or with
             `val_bits_per_character`.
         path: The PNG file to write.
         kept_epoch: Number, from 0, of the epoch whose weights were kept; marked.
@@ -37,6 +42,8 @@ def learning_curve_figure(
     last = history[-1]
     scores = [s for s in (*SCORES, "accuracy") if f"val_{s}" in last]
     shown = ["loss", *scores[:1]]
+    if "bits_per_character" in shown:
+        shown.remove("loss")  # the same curve in another unit
     size = (4 * len(shown), 3.2)
     with new_figure(*size, columns=len(shown)) as (figure, panels):
         for axes, metric in zip(np.ravel(panels), shown, strict=True):

@@ -1,3 +1,4 @@
+from kerasrnn.metrics.bleu_interval import bleu_interval
 from kerasrnn.metrics.caption_scores import caption_scores
 from kerasrnn.metrics.caption_tokens import caption_tokens
 from kerasrnn.metrics.cider_d import (
@@ -20,6 +21,7 @@ __all__ = [
     "DocumentFrequencies",
     "MaskedAccuracy",
     "Perplexity",
+    "bleu_interval",
     "caption_scores",
     "caption_tokens",
     "cider_d",

@@ -2,10 +2,11 @@
 
     python -m kerasrnn.training.report --update README.md
     python -m kerasrnn.training.report --publish runs/sentiment-movies
+    python -m kerasrnn.training.report --draw sentiment-movies
 
 The first writes the table of results between the two marks in a file, and all cards.
 The second takes a run of `kerasrnn train` into the catalogue, where it is better than
-what is there.
+what is there. The third draws the figures of a preset of the catalogue anew.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import json
 import pathlib
 import shutil
 import sys
+import tempfile
 
 from kerasrnn.catalogue import (
     Recipe,
@@ -147,6 +149,30 @@ def publish(run, *, force: bool = False) -> Recipe:
     return recipe
 
 
+def draw(recipe: Recipe) -> None:
+    """Draw the figures of a recipe's preset anew, from the preset and its results.
+
+    Args:
+        recipe: A recipe of the catalogue.
+
+    Raises:
+        ValueError: It has no preset.
+    """
+    if recipe.preset is None or recipe.results is None:
+        raise ValueError(f"{recipe.name} has no preset to be drawn.")
+    from kerasrnn.zoo import Task
+
+    results = recipe.results
+    (run,) = (r for r in results["runs"] if r["seed"] == results["preset_seed"])
+    task = kind_of(recipe.config["task"])(recipe.config)
+    with tempfile.TemporaryDirectory() as folder:
+        # What is drawn beside the figures, such as a large page, is not kept.
+        figures = pathlib.Path(folder, "run", "figures")
+        figures.mkdir(parents=True)
+        task.draw(Task.from_preset(recipe.preset), run, figures)
+        shutil.copytree(figures, recipe.folder / "figures", dirs_exist_ok=True)
+
+
 def main(arguments=None) -> int:
     """Run this module as a command; returns its exit code."""
     parser = argparse.ArgumentParser(
@@ -159,10 +185,13 @@ def main(arguments=None) -> int:
         "--publish", metavar="RUN", help="take a run into the catalogue"
     )
     parser.add_argument("--force", action="store_true", help="even if it is no better")
+    parser.add_argument("--draw", metavar="NAME", help="draw a preset's figures anew")
     options = parser.parse_args(arguments)
     try:
         if options.publish:
             publish(options.publish, force=options.force)
+        if options.draw:
+            draw(load_recipe(options.draw))
         for name in list_recipes():
             write_card(load_recipe(name))
         if options.update:

@@ -47,6 +47,21 @@ def test_lines_ticks_and_title_tell_the_results(drawn, tmp_path):
     assert axes.get_ylim()[0] == 0
 
 
+def test_intervals_are_drawn_and_fit(drawn, tmp_path):
+    first, second = rows(16.5, 17.0, 15.25), rows(14.5, 9.0, 3.0)
+    for row in first:
+        row["interval"] = (row["bleu"] - 2, row["bleu"] + 14)
+    bleu_by_length_figure({"with": first, "without": second}, tmp_path / "a.png")
+    (axes,) = drawn
+    bars = [line.get_ydata() for line in axes.lines if line.get_linestyle() == "-"]
+    assert [list(bar) for bar in bars if len(bar) == 2] == [
+        [14.5, 30.5],
+        [15.0, 31.0],
+        [13.25, 29.25],
+    ]
+    assert axes.get_ylim()[1] > 31
+
+
 def test_labels_of_close_lines_do_not_overlap(drawn, tmp_path):
     results = {"a": rows(9.0, 9.1), "b": rows(9.0, 9.0), "$c$": rows(1.0, 0.5)}
     bleu_by_length_figure(results, tmp_path / "a.png")

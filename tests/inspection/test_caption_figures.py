@@ -203,6 +203,19 @@ def test_pictures_keep_their_shape_and_order(tmp_path):
         np.testing.assert_allclose(middle, colour, atol=0.01)
 
 
+def test_scores_stand_below_the_captions():
+    figure = caption_gallery_figure(
+        [WHITE] * 3, ["a", "b", "c"], ["d", "", "f"], scores=[9.876, 0.0, 1]
+    )
+    figure.canvas.draw()
+    texts = [text.get_text() for text in figure.texts]
+    assert texts[3:] == ["a", "d", "9.88", "b", "–", "0.00", "c", "f", "1.00"]
+    boxes = boxes_of(figure.texts) + [axes.get_window_extent() for axes in figure.axes]
+    for number, box in enumerate(boxes):
+        assert inside(box, figure.bbox)
+        assert not any(box.overlaps(other) for other in boxes[:number])
+
+
 def test_captions_that_do_not_fit_the_pictures():
     with pytest.raises(ValueError, match="`images` must hold 1 to 24 pictures; got 25"):
         caption_gallery_figure([WHITE] * 25, ["a"] * 25, ["b"] * 25)
@@ -210,6 +223,8 @@ def test_captions_that_do_not_fit_the_pictures():
         caption_gallery_figure([WHITE], ["a"], ["b", "c"])
     with pytest.raises(ValueError, match=r"`references` .* 1 pictures; got 'a'"):
         caption_gallery_figure([WHITE], "a", ["b"])
+    with pytest.raises(ValueError, match=r"`scores` .* the 2 pictures; got 1"):
+        caption_gallery_figure([WHITE] * 2, ["a"] * 2, ["b"] * 2, scores=[1.0])
     with pytest.raises(ValueError, match=r"`references\[0\]` .* more; got none"):
         caption_gallery_figure([WHITE], [[]], ["b"])
     with pytest.raises(ValueError, match=r"`images\[1\]` .* got shape \(4, 4\)"):

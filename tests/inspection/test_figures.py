@@ -38,6 +38,25 @@ def test_the_kept_epoch_is_marked(tmp_path):
     assert share_of(matplotlib.image.imread(plain), BLUE) > 0.002
 
 
+def test_bits_per_character_are_not_drawn_twice_as_the_loss(tmp_path, monkeypatch):
+    from kerasrnn.inspection import learning_curve
+
+    titles = []
+
+    def save(figure, path):
+        titles.extend(axes.get_title("left") for axes in figure.axes)
+        return path
+
+    monkeypatch.setattr(learning_curve, "save", save)
+    epoch = {"loss": 2.0, "val_loss": 2.0}
+    bits = {"bits_per_character": 2.9, "val_bits_per_character": 2.9}
+    learning_curve_figure([epoch | bits] * 3, tmp_path / "a.png")
+    assert titles == ["bits per character"]
+    titles.clear()
+    learning_curve_figure([epoch | {"val_cider_d": 0.6}] * 3, tmp_path / "a.png")
+    assert titles == ["loss", "CIDEr-D"]
+
+
 def test_counts_and_labels_must_fit(tmp_path):
     with pytest.raises(ValueError, match=r"`counts` must have shape .*=\(3, 3\)"):
         confusion_matrix_figure([[1, 2], [3, 4]], ["a", "b", "c"], tmp_path / "a.png")

@@ -376,3 +376,35 @@ def test_card_of_a_language_model(folder):
     assert "````text\nROMEO.\nAy me!\n````" in card
     assert "[What it wrote as it learned](samples.md)" in card
     assert "1.900 bits per character" in report.results_table([recipe])
+
+
+def test_figures_of_a_preset_are_drawn_anew(folder, monkeypatch, capsys):
+    recipe = folder / "zoo" / "tiny"
+    assert report.main(["--draw", "tiny"]) == 1
+    assert "tiny has no preset to be drawn" in capsys.readouterr().err
+    (recipe / "preset").mkdir()
+    (recipe / "preset" / "config.json").write_text("{}")
+    monkeypatch.setattr("kerasrnn.zoo.Task.from_preset", lambda path: path)
+
+    class Kind:
+        files = ()
+        figures = {}
+
+        def __init__(self, config):
+            pass
+
+        def draw(self, model, run, figures):
+            assert model == recipe / "preset"
+            assert run["seed"] == 2
+            (figures / "a.png").write_bytes(b"picture")
+            (figures.parent / "large.html").write_text("not kept")
+
+    monkeypatch.setattr(report, "kind_of", lambda task: Kind)
+    report.draw(load_recipe("tiny"))
+    assert (recipe / "figures" / "a.png").read_bytes() == b"picture"
+    assert not list(recipe.glob("*.html"))
+
+
+def test_a_score_in_words(folder):
+    assert load_recipe("tiny").score == "test accuracy 81.2% ± 0.4%"
+    assert load_recipe("untrained").score is None

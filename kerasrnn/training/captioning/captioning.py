@@ -84,8 +84,8 @@ class Captioning(TaskKind):
     data_format = "file<tab>caption, in a folder of pictures"
     progress = {"val_cider_d": "CIDEr-D {:.3f}"}
     figures = {
-        "gallery.png": "Test pictures: what people say of them, and what the model "
-        "says",
+        "gallery.png": "Test pictures, the best captions first, some from the middle, "
+        "and the worst: what people say of them, and what the model says",
         "attention.png": "Where it looks for every word",
         "learning_curve.png": "Learning curve",
     }
@@ -332,27 +332,34 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
     def draw(self, model, run, folder):
         """The figures of the run that is kept."""
         super().draw(model, run, folder)
+        self.draw_captions(model, folder)
+
+    def draw_captions(self, model, folder):
+        """Galleries of the test pictures, and where the model looked."""
         test = self.splits["test"]
-        numbers = {key: row for row, key in enumerate(test.keys)}
-        rows = [numbers[shown["key"]] for shown in run["captions"]]
+        found = self.captions(model, "test", **self.search)
+        scores = cider_d(found, test.captions).scores
+        scored = np.concatenate([*self.groups("test").values()])
+        order = scored[np.argsort(-scores[scored], kind="stable")]  # the best first
+        rows = best_middle_worst(order, SHOWN)
         pictures = test.pictures(rows)
-        references = [test.captions[row] for row in rows]
-        found = [shown["hypothesis"] for shown in run["captions"]]
-        size = model.build_encoder().image_size
-        images = read_images(pictures, size)
-        caption_gallery_figure(images, references, found, folder / "gallery.png")
+        caption_gallery_figure(
+            read_images(pictures, model.build_encoder().image_size),
+            [test.captions[row] for row in rows],
+            [found[row] for row in rows],
+            folder / "gallery.png",
+            scores=scores[rows],
+        )
         if model.attends:
-            best = int(np.argmax(cider_d(found, references).scores))
-            looks = caption_attention(model, pictures[best])
+            looks = caption_attention(model, pictures[0])
             caption_attention_figure(*looks, folder / "attention.png")
         # Of all test pictures, since a reader wants to see the failures too.
-        everything = self.captions(model, "test", **self.search)
         write_gallery(
             folder.parent / GALLERY_FILE,
             test.read(),
             test.captions,
-            everything,
-            cider_d(everything, test.captions).scores,
+            found,
+            scores,
             title=f"{self.config['data']['name']}: test pictures",
         )
 
@@ -463,6 +470,23 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
             table_of(names),
             caption_samples(run),
         ]
+
+
+def best_middle_worst(order, count):
+    """So many of all: a third from the beginning, the middle and the end each.
+
+    Example:
+
+    >>> best_middle_worst(np.arange(100), 6).tolist()
+    [0, 1, 49, 50, 98, 99]
+    """
+    if len(order) <= count:
+        return order
+    third = count // 3
+    middle = len(order) // 2 - third // 2
+    return np.concatenate(
+        [order[:third], order[middle : middle + third], order[len(order) - third :]]
+    )
 
 
 def _picture(name, size):

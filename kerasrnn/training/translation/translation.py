@@ -10,7 +10,7 @@ from kerasrnn.inspection import (
     bleu_by_length_figure,
     translation_attention,
 )
-from kerasrnn.metrics import require_sacrebleu, translation_scores
+from kerasrnn.metrics import bleu_interval, require_sacrebleu, translation_scores
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.search_results import (
     beam_options,
@@ -372,18 +372,18 @@ def bleu_by_length(sources, references, hypotheses) -> list[dict]:
 
     Returns:
         For each range of lengths that there is: `low` and `high`, in words, `high`
-        None where there is no limit; how many `sentences`; and their `bleu`.
+        None where there is no limit; how many `sentences`; their `bleu`; and its
+        `interval`, 95 % by bootstrap.
     """
     lengths = np.array([len(str(source).split()) for source in sources])
     rows, low = [], 1
     for high in (*LENGTHS, None):
         places = np.flatnonzero((low <= lengths) & (lengths <= (high or np.inf)))
         if len(places):
-            scores = translation_scores(
-                [hypotheses[i] for i in places], [references[i] for i in places]
-            )
+            both = [hypotheses[i] for i in places], [references[i] for i in places]
             row = {"low": low, "high": high, "sentences": len(places)}
-            rows.append(row | {"bleu": scores["bleu"]})
+            row["bleu"] = translation_scores(*both)["bleu"]
+            rows.append(row | {"interval": list(bleu_interval(*both))})
         low = (high or 0) + 1
     return rows
 
