@@ -35,8 +35,6 @@ class TaskKind:
     # The metric of the results that models are compared by.
     headline = "test_loss"
     unit = "examples"  # what `len` counts of a split
-    # Steps that a model learns for at least, from little data of the user's own.
-    fewest_steps = 500
     data_format = "input<tab>target"  # what data of the user's own looks like
     # Files that are made beside the preset of a seed, and kept of the best; and those
     # that `draw` makes beside the folder of figures.
@@ -59,7 +57,7 @@ class TaskKind:
         self, config: dict, path=None, log: Callable[[str], object] = print
     ) -> None:
         self.config, self.path, self.log = config, path, log
-        # Whether the user said how many epochs, so that no other number is taken.
+        # Whether the user said how many epochs, in place of the recipe.
         self.epochs_are_given = False
         self.splits: dict = {}
         # Settings that follow from data of the user's own, by name.
@@ -103,22 +101,15 @@ class TaskKind:
         self.log(f"{name} {value} ({why}; the recipe has {was})")
 
     def derive_schedule(self, steps_an_epoch: int) -> None:
-        """Let a run on data of the user's own have a schedule that fits their size.
+        """Let the schedule fit the user's number of epochs, and their own data.
 
         Args:
             steps_an_epoch: How many steps an epoch has.
         """
         training = self.config["training"]
-        epochs = training["epochs"]
-        if self.path is not None and not self.epochs_are_given:
-            enough = -(-self.fewest_steps // steps_an_epoch)
-            if enough > epochs:
-                why = f"an epoch has {steps_an_epoch} steps"
-                self.derive("training", "epochs", enough, why)
-        if training["epochs"] != epochs or self.epochs_are_given:
-            epochs = training["epochs"]
-            why = f"of {epochs} epochs"
-            if 0 < training.get("schedule_epochs", epochs) < epochs:
+        epochs, why = training["epochs"], f"of {training['epochs']} epochs"
+        if self.epochs_are_given:
+            if training.get("schedule_epochs", epochs) < epochs:
                 self.derive("training", "schedule_epochs", epochs, why)
             if (training.get("average_from") or 1) > epochs:
                 self.derive("training", "average_from", (epochs + 1) // 2, why)

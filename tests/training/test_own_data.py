@@ -81,15 +81,12 @@ def scheduled(steps, *, path="mine.tsv", epochs_are_given=False, **training):
     return {name.split(".")[1]: value for name, value in task.derived.items()}
 
 
-def test_the_schedule_follows_the_size_of_the_data():
+def test_the_schedule_follows_the_epochs_and_the_size_of_the_data():
     options = {"warmup_steps": 300, "schedule_epochs": 20}
     # The recipe's own data, and data that are large enough, change nothing.
     assert scheduled(2, path=None, **options) == {}
     assert scheduled(200, **options) == {}
-    few = {"epochs": 50, "schedule_epochs": 50, "warmup_steps": 50}
-    assert scheduled(10, **options) == few
-    # What the user says is done.
-    assert scheduled(10, epochs_are_given=True, **options) == {"warmup_steps": 20}
+    assert scheduled(10, **options) == {"warmup_steps": 20}
     assert scheduled(10, epochs_are_given=True, schedule_epochs=3) == {
         "schedule_epochs": 6
     }

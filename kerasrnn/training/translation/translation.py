@@ -59,7 +59,6 @@ class Translation(TaskKind):
     monitor = "val_bleu"
     selected_by = "validation_bleu"
     headline = "test_bleu"
-    fewest_steps = 2500
     files = (TRANSLATIONS_FILE,)
     data_format = "source<tab>target"
     progress = {"val_bleu": "BLEU {:.1f}", "val_chrf": "chrF {:.1f}"}
