@@ -74,8 +74,9 @@ class Recipe:
         """The test score in words, as "test BLEU 27.0"; None: not trained yet."""
         if self.results is None:
             return None
-        text = metric_text(self.results["metrics"], self.headline)
-        return f"{metric_label(self.headline)} {text}"
+        headline = self.results["headline"]
+        text = metric_text(self.results["metrics"], headline)
+        return f"{metric_label(headline)} {text}"
 
     @property
     def preset(self) -> pathlib.Path | None:
