@@ -79,13 +79,17 @@ def test_the_run_ends_with_the_mean_where_it_is_as_good(trained):
 def test_evaluate_judges_it_on_a_file(trained, tmp_path):
     output = trained[0]
     data = write_pairs(tmp_path / "more.tsv")
+    with open(data, "a") as file:
+        file.write("one two three four\tcuatro tres dos uno\n")
     lines = []
     scores = evaluate(str(output), data, log=lines.append)
     assert scores["bleu"] > 50
-    assert lines[0] == "900 sentences"
+    assert lines[0] == "901 sentences"
     assert f"BLEU {scores['bleu']:.2f}" in lines[1]
-    with pytest.raises(ValueError, match=r"with a file of source<tab>target"):
-        evaluate(str(output))
+    # Of what it learned from, the test part, with the score that the run had.
+    results = json.loads((output / "results.json").read_text())
+    scores = evaluate(str(output), log=lines.append)
+    assert scores["bleu"] == pytest.approx(results["metrics"]["test_bleu"])
 
 
 class Upper:
