@@ -117,7 +117,7 @@ def our_model(tokenizer, input_feeding=True):
 def weights_of(model):
     """The weights of one of our models, by name."""
     decoder = model.decoder
-    cell, ((bridge,),) = decoder.recurrent.cell, decoder.bridge
+    cell, (bridge,) = decoder.recurrent.cell, decoder.bridge
     (encoder,) = model.encoder.recurrent_layers
     arrays = {
         "source": model.encoder.embedding.embeddings,

@@ -297,7 +297,7 @@ logits = tiny((f, y))  # (B, T, V)
 
 decoder = tiny.decoder
 E, b = np.array(decoder.embedding.embeddings), np.array(decoder.output_bias)
-W_d, b_d = decoder.bridge[0][0].get_weights()
+W_d, b_d = decoder.bridge[0].get_weights()
 W_o, b_o = decoder.output_layer.get_weights()
 mu = np.array(tiny.encoder.feature_mean)  # (D,)
 sigma = np.array(tiny.encoder.feature_deviation)  # (D,)
@@ -600,7 +600,7 @@ logits = tiny((f, y))  # (B, T, V)
 
 decoder = tiny.decoder
 E, b = np.array(decoder.embedding.embeddings), np.array(decoder.output_bias)
-W_d, b_d = decoder.bridge[0][0].get_weights()
+W_d, b_d = decoder.bridge[0].get_weights()
 W_m, b_m = tiny.encoder.feature_layer.get_weights()
 cell = decoder.recurrent.cell
 W_1, W_2, v = cell.attention.get_weights()

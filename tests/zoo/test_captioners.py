@@ -79,7 +79,7 @@ def scaled(model, x):
 def by_hand(model, source, ids):
     """Logits (B, T, V) and alignments (B, T, L), as the docstrings have them."""
     vectors = array(model.decoder.embedding.embeddings)
-    d = dense(model.decoder.bridge[0][0], scaled(model, source.mean(1)))
+    d = dense(model.decoder.bridge[0], scaled(model, source.mean(1)))
     cell, logits, maps = model.decoder.recurrent.cell, [], []
     if model.attends:
         m = dense(model.encoder.feature_layer, scaled(model, source))

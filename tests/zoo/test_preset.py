@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tiny_translator import ENGLISH, SPANISH, subwords, translator
 
+from kerasrnn.catalogue import find_preset, list_presets
 from kerasrnn.text import PairTokenizer, WordTokenizer
 from kerasrnn.zoo import SentimentClassifier, Seq2Seq, Seq2SeqAttention, Task
 
@@ -244,3 +245,13 @@ def test_a_task_of_ones_own_is_a_preset_too(tmp_path):
         (tmp_path / "config.json").write_text(json.dumps(config))
         with pytest.raises(ValueError, match=f"There is no task '{name}'.*Seq2Seq"):
             Task.from_preset(tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(list_presets()))
+def test_no_weights_lie_in_lists_of_lists(name):
+    # The oldest Keras that is supported neither saves nor loads these.
+    path = find_preset(name) / "model.weights.h5"
+    with h5py.File(path) as file:
+        names = []
+        file.visit(names.append)
+    assert names and not [found for found in names if "container" in found.split("/")]

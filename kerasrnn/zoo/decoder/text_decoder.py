@@ -1,3 +1,4 @@
+import itertools
 from typing import Any, NamedTuple
 
 import keras
@@ -161,14 +162,13 @@ class TextDecoder(keras.Model):
         self.embedding = keras.layers.Embedding(
             target_vocabulary_size, embedding_dim, dtype=policy, name="target_embedding"
         )
+        # One after the other: Keras 3.12 saves nothing of lists in lists.
         self.bridge = [
-            [
-                keras.layers.Dense(
-                    units, activation="tanh", dtype=policy, name=f"bridge_{k}_{n}"
-                )
-                for n in range(states_of(cell))
-            ]
+            keras.layers.Dense(
+                units, activation="tanh", dtype=policy, name=f"bridge_{k}_{n}"
+            )
             for k in range(num_layers)
+            for n in range(states_of(cell))
         ]
         self.recurrent = RNN(
             self._make_cell(), return_sequences=True, dtype=policy, name="recurrent"
@@ -227,9 +227,9 @@ class TextDecoder(keras.Model):
         vectors_shape: list,
         memory_shape: tuple | None = None,
     ) -> None:
-        for layer, shapes in zip(self.bridge, vectors_shape, strict=True):
-            for dense, shape in zip(layer, shapes, strict=True):
-                dense.build(shape)
+        shapes = itertools.chain.from_iterable(vectors_shape)
+        for dense, shape in zip(self.bridge, shapes, strict=True):
+            dense.build(shape)
         x_shape = (*target_ids_shape, self.embedding_dim)
         for layer in (self.drop_words, self.embedding):
             layer.build(target_ids_shape)
@@ -253,10 +253,8 @@ class TextDecoder(keras.Model):
         Args:
             vectors: For each layer, for each of its states, what it is made of (B, ·).
         """
-        states = [
-            [dense(v) for dense, v in zip(layer, of_layer, strict=True)]
-            for layer, of_layer in zip(self.bridge, vectors, strict=True)
-        ]
+        bridge = iter(self.bridge)
+        states = [[next(bridge)(v) for v in of_layer] for of_layer in vectors]
         batch = ops.shape(states[0][0])[0]
         states = states if self.num_layers > 1 else states[0]
         if self.input_feeding:
