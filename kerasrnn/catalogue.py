@@ -250,7 +250,7 @@ def find_preset(name_or_folder: str | os.PathLike) -> pathlib.Path:
     ):
         if (folder / PRESET_FILE).is_file():
             return folder
-    if (pathlib.Path(name_or_folder, "run.json")).is_file():
+    if pathlib.Path(name_or_folder, "run.json").is_file():
         raise ValueError(
             f"The run in {name_or_folder} is not finished, and has no model yet: the "
             "command that began it goes on with it."

@@ -150,7 +150,6 @@ def train(
                 **({} if data is None else {"path": os.path.abspath(data)}),
                 **task.data_results,
             },
-            **({"derived": task.derived} if task.derived else {}),
             "parameters": kept["parameters"],
             "metrics": _summary(runs),
             "preset_seed": kept["seed"],
@@ -192,8 +191,8 @@ def _train_seed(folder, task, seed, tensorboard, log):
     if done.is_file():
         log(f"Seed {seed} is trained already.")
         return json.loads(done.read_text(encoding="utf-8"))
-    model = task.build_model(seed)
     training = task.config["training"]
+    model = task.build_model(seed)
     log(f"Model: {task.config['task']}, {model.count_params():,} parameters\n")
     begin = time.monotonic()
     after_epoch = task.after_epoch(model)
@@ -229,6 +228,7 @@ def _train_seed(folder, task, seed, tensorboard, log):
         **task.judge(shipped, fitted, folder),
         "kept_epochs": fitted.kept_epochs,
         "averages_tried": fitted.averages_tried,
+        **({"derived": task.derived} if task.derived else {}),
         "parameters": model.count_params(),
         "training_time_s": round(fitted.seconds, 1),
         "wall_time_s": round(time.monotonic() - begin, 1),

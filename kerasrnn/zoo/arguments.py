@@ -28,18 +28,30 @@ def of_preprocessor(name, preprocessor):
     return value
 
 
-def check_fraction(name, value):
-    """Raises where `value` is not from 0 to below 1."""
+def check_choice(name, value, choices):
+    """Raises where `value` is none of the choices."""
+    if value not in choices:
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(choices)}; got {value!r}."
+        )
+
+
+def check_real(name, value):
+    """Raises where `value` is no real number; NumPy's are."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"`{name}` must be a number; got {value!r}.")
+
+
+def check_fraction(name, value):
+    """Raises where `value` is not from 0 to below 1."""
+    check_real(name, value)
     if not 0 <= value < 1:
         raise ValueError(f"`{name}` must be from 0 to below 1; got {value!r}.")
 
 
 def check_probability(name, value):
     """Raises where `value` is not from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"`{name}` must be a number; got {value!r}.")
+    check_real(name, value)
     if not 0 <= value <= 1:
         raise ValueError(f"`{name}` must be from 0 to 1; got {value!r}.")
 

@@ -74,27 +74,34 @@ class TextClassification(TaskKind):
         return tokenizer
 
     @functools.cached_property
-    def cut(self) -> dict[str, int]:
-        """How many texts of each split are longer than the tokenizer's `max_length`."""
+    def words_cut(self) -> dict[str, np.ndarray]:
+        """How many words of each text the tokenizer's `max_length` cuts off."""
         return {
-            name: int(np.count_nonzero(_words_cut(self.tokenizer, part.texts)))
+            name: _words_cut(self.tokenizer, part.texts)
             for name, part in self.splits.items()
         }
+
+    @property
+    def cut(self) -> dict[str, int]:
+        """How many texts of each split are longer than the tokenizer's `max_length`."""
+        counts = self.words_cut.items()
+        return {name: int(np.count_nonzero(of_split)) for name, of_split in counts}
 
     def _fit_length(self):
         """Let the tokenizer read the user's own texts whole, up to `LONGEST` words."""
         most = self.tokenizer.max_length
         if most is None:
             return
-        over = max(
-            int(_words_cut(self.tokenizer, part.texts).max(initial=0))
-            for part in self.splits.values()
-        )
+        over = max(int(part.max(initial=0)) for part in self.words_cut.values())
         if over and most < LONGEST:
             fitted = min(most + over, LONGEST)
             why = f"the longest text has {most + over} words"
             self.derive("preprocessor", "max_length", fitted, why)
             del self.tokenizer
+            self.words_cut = {
+                name: np.maximum(part - (fitted - most), 0)
+                for name, part in self.words_cut.items()
+            }
 
     def _check_word_vectors(self):
         """Leave out the word vectors, which are English, for other scripts."""

@@ -23,7 +23,11 @@ from kerasrnn.zoo.decoder.decoder_task import (
     check_targets,
     describe,
 )
-from kerasrnn.zoo.decoder.generation import check_generate, search_batches
+from kerasrnn.zoo.decoder.generation import (
+    as_asked,
+    check_generate,
+    search_batches,
+)
 from kerasrnn.zoo.decoder.text_decoder import TextDecoder
 from kerasrnn.zoo.model_inputs import as_array, inputs_of
 from kerasrnn.zoo.task import Untracked
@@ -434,9 +438,7 @@ class ImageCaptioner(DecoderTask):
             unit="picture",
             most=max_length or LONGEST,
         )
-        if single:
-            return (results[0], scores[0].tolist()) if return_scores else results[0]
-        return (results, np.array(scores, "float32")) if return_scores else results
+        return as_asked(results, scores, single=single, return_scores=return_scores)
 
     def _as_pictures(self, inputs):
         """A list of pictures or an array of features, and whether it was one alone."""

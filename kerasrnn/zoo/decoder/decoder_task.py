@@ -8,6 +8,7 @@ from keras import ops
 from kerasrnn.decoding.checks import check_integer
 from kerasrnn.metrics import MaskedAccuracy, Perplexity
 from kerasrnn.zoo.arguments import (
+    check_choice,
     check_fraction,
     check_probability,
     check_size,
@@ -118,10 +119,7 @@ class DecoderTask(Task):
             )
 
     def _check_arguments(self):
-        if self.cell not in CELLS:
-            raise ValueError(
-                f"`cell` must be one of {', '.join(CELLS)}; got {self.cell!r}."
-            )
+        check_choice("cell", self.cell, CELLS)
         # Of a target: padding, start and end.
         for name, least in (
             ("target_vocabulary_size", 3),

@@ -126,6 +126,11 @@ def generate_texts(
         unit="text",
         most=max((limit_of([i]) for i in range(len(texts))), default=1),
     )
+    return as_asked(results, scores, single=single, return_scores=return_scores)
+
+
+def as_asked(results, scores, *, single, return_scores):
+    """What `generate` returns of all results: of one alone it is no list."""
     if single:
         return (results[0], scores[0].tolist()) if return_scores else results[0]
     return (results, np.array(scores, "float32")) if return_scores else results

@@ -18,6 +18,7 @@ from kerasrnn.layers import (
     StackedRNNCells,
 )
 from kerasrnn.layers.arguments import Tensor
+from kerasrnn.zoo.arguments import check_choice
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
 
 CELLS = {
@@ -138,8 +139,7 @@ class TextDecoder(keras.Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if cell not in CELLS:
-            raise ValueError(f"`cell` must be one of {', '.join(CELLS)}; got {cell!r}.")
+        check_choice("cell", cell, CELLS)
         if attention not in (None, *ATTENTIONS):
             raise ValueError(
                 f"`attention` must be one of {', '.join(ATTENTIONS)}, or None; got "

@@ -9,7 +9,7 @@ from keras import ops, tree
 from kerasrnn import layers
 from kerasrnn.decoding.checks import check_integer
 from kerasrnn.metrics import BitsPerCharacter
-from kerasrnn.zoo.arguments import check_fraction, loss_of_logits
+from kerasrnn.zoo.arguments import check_choice, check_fraction, loss_of_logits
 from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.language_model import character_texts
 from kerasrnn.zoo.language_model.neural_cache import NeuralCache
@@ -608,10 +608,7 @@ def size_of_vocabulary(vocabulary_size, preprocessor):
 
 def check_model(model):
     """Raises where an argument of a new model is out of its range."""
-    if model.cell not in CELLS:
-        raise ValueError(
-            f"`cell` must be one of {', '.join(CELLS)}; got {model.cell!r}."
-        )
+    check_choice("cell", model.cell, CELLS)
     check_integer("num_layers", model.num_layers, 1)
     check_integer("units", model.units, 1)
     if model.embedding_dim is not None:

@@ -8,7 +8,12 @@ from keras import ops
 
 from kerasrnn import layers
 from kerasrnn.layers.arguments import Shape, Tensor
-from kerasrnn.zoo.arguments import check_fraction, check_size, loss_of_logits
+from kerasrnn.zoo.arguments import (
+    check_choice,
+    check_fraction,
+    check_size,
+    loss_of_logits,
+)
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.task import Task
@@ -103,8 +108,7 @@ class SentimentClassifier(Task):
                     "`vocabulary_size` must be given where `preprocessor` is None."
                 )
             vocabulary_size = len(preprocessor.get_vocabulary())
-        if cell not in CELLS:
-            raise ValueError(f"`cell` must be one of {', '.join(CELLS)}; got {cell!r}.")
+        check_choice("cell", cell, CELLS)
         for name, value in (
             ("vocabulary_size", vocabulary_size),
             ("num_layers", num_layers),
