@@ -4,7 +4,9 @@ import ast
 import configparser
 import copy
 import datetime
+import functools
 import importlib.util
+import inspect
 import os
 import pathlib
 import re
@@ -16,6 +18,7 @@ import pytest
 jupytext = pytest.importorskip("jupytext")
 import nbformat  # noqa: E402  It comes with jupytext.
 
+import kerasrnn  # noqa: E402
 from kerasrnn.catalogue import load_recipe  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).parents[1] / "tutorials"
@@ -124,6 +127,35 @@ def test_the_notebook_has_the_cells_of_the_source(source):
     assert cells_of(notebook) == cells_of(jupytext.read(source)), (
         f"run: python tutorials/make_notebooks.py {source.stem}"
     )
+
+
+def old_sources_in(notebook):
+    """What a notebook prints the code of, where the code is another one by now."""
+    names = {"layers": kerasrnn.layers} | vars(kerasrnn.zoo)
+    found = []
+    for cell in notebook.cells:
+        printed = "".join(o.get("text", "") for o in cell.get("outputs", []))
+        for name in re.findall(r"inspect\.getsource\(([\w.]+)\)", cell.source):
+            first, *rest = name.split(".")
+            shown = functools.reduce(getattr, rest, names[first])
+            if cell.cell_type == "code" and inspect.getsource(shown) not in printed:
+                found.append(name)
+    return found
+
+
+@EACH
+def test_the_code_that_a_notebook_prints_is_the_code(source):
+    assert old_sources_in(read(source)) == [], (
+        f"run: python tutorials/make_notebooks.py {source.stem[:2]}"
+    )
+
+
+def test_code_that_has_changed_since_is_seen():
+    notebook = notebook_that_prints("    def call(self): ...")
+    notebook.cells[0].source = "print(inspect.getsource(layers.GRUCell.call))"
+    assert old_sources_in(notebook) == ["layers.GRUCell.call"]
+    notebook.cells[0].outputs[0].text = inspect.getsource(kerasrnn.layers.GRUCell.call)
+    assert old_sources_in(notebook) == []
 
 
 @EACH
