@@ -6,6 +6,7 @@ import textwrap
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.ticker import MaxNLocator
 
 INK = "#1f2933"
 QUIET = "#7b8794"
@@ -283,7 +284,7 @@ def curves(panels):
         axes.set_xlabel("epoch")
         axes.margins(y=0.15)
         axes.set_xlim(0.8, max(len(v) for v in lines.values()) * 1.28)
-        axes.set_xticks(range(1, len(values) + 1))
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
     figure.tight_layout()
     plt.show()
 

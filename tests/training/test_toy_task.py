@@ -1,5 +1,7 @@
 """A kind of task is added with one class and one line, and every command knows it."""
 
+import contextlib
+import io
 import pathlib
 import random
 import re
@@ -37,8 +39,8 @@ def one_line(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A run of the command that was killed on the way, and one that was not."""
+def files(tmp_path_factory):
+    """A recipe, and a file of texts with their numbers of words."""
     folder = tmp_path_factory.mktemp("toy")
     (folder / "count-words").mkdir()
     (folder / "count-words" / "config.yaml").write_text(yaml.safe_dump(CONFIG))
@@ -49,23 +51,40 @@ def trained(tmp_path_factory):
         lines.append(f"{count}\t{words}")
     data = folder / "counts.tsv"
     data.write_text("\n".join(lines) + "\n")
-    recipe, whole, broken = folder / "count-words", folder / "whole", folder / "broken"
+    return folder / "count-words", data
+
+
+@pytest.fixture(scope="module")
+def trained(files, tmp_path_factory):
+    """A run of the command in this process."""
+    recipe, data = files
+    folder = tmp_path_factory.mktemp("run") / "whole"
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr("kerasrnn.training.kinds.KINDS", [*KINDS, Counting])
+        arguments = ["train", str(recipe), "--data", str(data)]
+        assert main([*arguments, "--output", str(folder)]) == 0
+    return folder, data, printed.getvalue()
+
+
+def test_it_trains(trained):
+    assert re.search(r"240 train, 30 validation, 30 test texts", trained[2])
+
+
+@pytest.mark.slow
+def test_it_goes_on_after_a_kill(files, tmp_path):
+    recipe, data = files
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
     uninterrupted = start(recipe, data, whole, program=PROGRAM)
     kill_after(start(recipe, data, broken, program=PROGRAM), broken, step=60)
     printed = finish(start(recipe, data, broken, program=PROGRAM))
     finish(uninterrupted)
-    return whole, broken, data, printed
-
-
-def test_it_trains_and_goes_on_after_a_kill(trained):
-    whole, broken, _, printed = trained
     assert "Going on from epoch" in printed
-    assert re.search(r"240 train, 30 validation, 30 test texts", printed)
     assert_same_run(whole, broken, arrays=2)  # a small model
 
 
 def test_it_is_judged_asked_and_exported(trained, capsys, tmp_path):
-    whole, _, data, _ = trained
+    whole, data, _ = trained
     assert isinstance(Task.from_preset(whole), WordCounter)
     assert main(["predict", str(whole), "aa bb cc", "dd"]) == 0
     assert capsys.readouterr().out == "3 words\n1 words\n"

@@ -18,7 +18,7 @@ from tiny_captions import (
 from kerasrnn.data import CaptionedImages
 from kerasrnn.training import CaptionSamples, CaptionScores
 from kerasrnn.training.captioning.caption_data import CaptionData, caption_ids
-from kerasrnn.training.captioning.captioning import Captioning
+from kerasrnn.training.captioning.captioning import Captioning, best_first
 from kerasrnn.zoo import Task
 
 pytest.importorskip("sacrebleu")
@@ -121,6 +121,14 @@ def test_figures_and_gallery(trained, attends):
         _, reference, found = row.split("\t")
         assert reference in page
         assert found in page
+
+
+def test_captions_that_are_right_come_first():
+    captions = [["A fly."], ["the number 2"], ["a cat", "A sail boat."], ["a dog"]]
+    found = ["a fly", "the number 9", "a sail boat", "no"]
+    scores = np.array([5.0, 6.3, 5.5, 0.0])
+    order = best_first(np.array([3, 0, 1, 2]), scores, found, captions)
+    assert order.tolist() == [2, 0, 1, 3]
 
 
 @pytest.mark.slow

@@ -14,7 +14,12 @@ from kerasrnn.inspection import (
     caption_gallery_figure,
     write_gallery,
 )
-from kerasrnn.metrics import caption_scores, cider_d, require_sacrebleu
+from kerasrnn.metrics import (
+    caption_scores,
+    caption_tokens,
+    cider_d,
+    require_sacrebleu,
+)
 from kerasrnn.training.captioning.caption_card import (
     CAPTION_SCORES,
     caption_samples,
@@ -84,7 +89,7 @@ class Captioning(TaskKind):
     data_format = "file<tab>caption, in a folder of pictures"
     progress = {"val_cider_d": "CIDEr-D {:.3f}"}
     figures = {
-        "gallery.png": "Test pictures, the best captions first, some from the middle, "
+        "gallery.png": "Test pictures, the right captions first, some from the middle, "
         "and the worst: what people say of them, and what the model says",
         "attention.png": "Where it looks for every word",
         "learning_curve.png": "Learning curve",
@@ -340,7 +345,7 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
         found = self.captions(model, "test", **self.search)
         scores = cider_d(found, test.captions).scores
         scored = np.concatenate([*self.groups("test").values()])
-        order = scored[np.argsort(-scores[scored], kind="stable")]  # the best first
+        order = best_first(scored, scores, found, test.captions)
         rows = best_middle_worst(order, SHOWN)
         pictures = test.pictures(rows)
         caption_gallery_figure(
@@ -470,6 +475,18 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
             table_of(names),
             caption_samples(run),
         ]
+
+
+def best_first(rows, scores, found, captions):
+    """Rows of captions that are right word for word, then others, each by its score.
+
+    A long caption with one word wrong scores more than a short one that is right.
+    """
+    wrong = [
+        caption_tokens(found[row]) not in map(caption_tokens, captions[row])
+        for row in rows
+    ]
+    return rows[np.lexsort((-scores[rows], wrong))]
 
 
 def best_middle_worst(order, count):
