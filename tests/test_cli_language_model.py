@@ -241,6 +241,7 @@ def test_it_is_judged_on_a_file(trained, model, capsys):
         )
 
 
+@pytest.mark.slow
 def test_it_is_exported_with_an_example_that_runs(trained, tmp_path, capsys):
     target = tmp_path / "served"
     assert main(["export", str(trained[0]), "--output", str(target)]) == 0

@@ -31,6 +31,7 @@ def test_a_reader_that_has_seen_enough_ends_the_list_quietly():
     assert done.stdout.startswith(b"caption-coco-attention")
 
 
+@pytest.mark.slow
 def test_a_training_outlives_its_reader(tmp_path):
     """Also with its errors closed: no file takes the number of a closed stream."""
     recipe, data = write_recipe(tmp_path / "tiny"), write_tsv(tmp_path / "my.tsv")

@@ -178,6 +178,7 @@ def test_the_installed_kernel_is_right(wheel, tmp_path):
     assert "kernel: native" in output
 
 
+@pytest.mark.slow
 def test_without_the_library_layers_work_and_say_so(environment, tmp_path):
     code = (
         "import numpy as np\n"
@@ -264,6 +265,7 @@ def test_the_installed_package_finds_its_recipes(environment, tmp_path):
     assert names == sorted(p.parent.name for p in ROOT.glob("zoo/*/config.yaml"))
 
 
+@pytest.mark.slow
 def test_the_installed_package_predicts_with_a_preset(environment, tmp_path):
     code = (
         "from kerasrnn.zoo import SentimentClassifier\n"

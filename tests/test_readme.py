@@ -32,7 +32,7 @@ def test_the_first_code_block_is_the_two_commands():
 
 NAMES = ("layer", "model", "translator", "learner")
 # What these show has quicker tests of its own.
-LONG = ("translator", "learner")
+LONG = ("model", "translator", "learner")
 
 
 @pytest.mark.skipif(

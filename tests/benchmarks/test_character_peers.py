@@ -49,6 +49,7 @@ def test_simple_peers_in_the_order_of_what_they_know(peers):
     assert list(found)[3] == "4-grams, modified Kneser-Ney"
 
 
+@pytest.mark.slow
 def test_the_gru_learns_and_is_judged_in_both_ways(peers, monkeypatch):
     monkeypatch.setattr(peers, "SEQUENCE", 10)
     monkeypatch.setattr(peers, "BATCH", 4)

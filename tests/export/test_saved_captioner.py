@@ -81,6 +81,7 @@ def texts(array):
     return np.char.decode(array, "utf-8").tolist()
 
 
+@pytest.mark.slow
 def test_captions_and_scores_are_those_of_generate(model, answers):
     captions, scores = model.generate(PICTURES, return_scores=True)
     assert len({*captions}) > 1

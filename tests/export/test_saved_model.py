@@ -148,6 +148,7 @@ def answers(exported, tmp_path_factory):
     return serve(exported, BATCHES, tmp_path_factory.mktemp("answers"))
 
 
+@pytest.mark.slow
 def test_alignments_are_served_with_their_tokens(translating, answers):
     answer = answers["alignments"]["short"]
     assert answer["text"] == answers["serving_default"]["short"]["text"]

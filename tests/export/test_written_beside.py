@@ -120,6 +120,7 @@ def export_and_die(path):
     saved_model.write(Scale(5.0), path)
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_the_model_that_was_there(tmp_path):
     folder = saved_model.write(Scale(3.0), tmp_path / "model", version=1)
     process = multiprocessing.get_context("spawn").Process(

@@ -229,6 +229,7 @@ def test_what_cannot_be_measured_is_named():
         gradient_flow(model, "text")
 
 
+@pytest.mark.slow
 def test_the_study_shows_vanishing_exploding_gates_and_clipping(tmp_path):
     import matplotlib.image
 

@@ -124,7 +124,9 @@ def test_labels_of_any_kind(draw, tmp_path, written):
         assert "\x1b" not in shown and "\ud800" not in shown
 
 
-@pytest.mark.parametrize("count", [1, 20, 21, 100, 1000])
+@pytest.mark.parametrize(
+    "count", [1, 20, 21, 100, pytest.param(1000, marks=pytest.mark.slow)]
+)
 def test_classes_without_number(count, tmp_path, written):
     labels = [f"${number}" for number in range(count)]
     counts = np.eye(count, dtype=int) * 7

@@ -55,6 +55,7 @@ def test_clone_model():
     )
 
 
+@pytest.mark.slow
 @only_on_tensorflow
 def test_saved_model_in_a_process_without_keras(tmp_path):
     model = model_of_all_families()
@@ -114,6 +115,7 @@ def test_mixed_precision_is_that_of_keras(layer_class, policy):
     )
 
 
+@pytest.mark.slow
 @only_on_tensorflow
 def test_mirrored_strategy_learns_what_one_device_learns(tmp_path):
     script = """

@@ -311,7 +311,8 @@ def test_cells_of_keras_work_in_our_rnn():
 
 @only_on_tensorflow
 @pytest.mark.parametrize(
-    "layer_class", [SimpleRNN, LSTM, pytest.param(GRU, marks=pytest.mark.slow)]
+    "layer_class",
+    [SimpleRNN, *(pytest.param(c, marks=pytest.mark.slow) for c in (LSTM, GRU))],
 )
 def test_second_order_gradients_are_those_of_keras(layer_class):
     import tensorflow as tf

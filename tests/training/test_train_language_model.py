@@ -89,6 +89,7 @@ def test_the_preset_is_what_was_judged(run, book):
     assert again["bits_per_character"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_model_learned_in_bfloat16_ships_in_float32(book, tmp_path):
     config = recipe(dtype="mixed_bfloat16", epochs=1)
     results = train(config, data=book, output=tmp_path / "run", log=lambda _: None)
@@ -119,6 +120,7 @@ class KilledError(Exception):
     """What stands for a kill."""
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_ends_in_the_same_weights(run, book, tmp_path):
     folder, *_ = run
     # In the middle of an epoch, between two checkpoints.

@@ -78,6 +78,7 @@ def saved(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_an_animation_is_its_first_frame_and_harms_nothing(pictures, saved, tmp_path):
     arguments = [saved, str(pictures), str(tmp_path / "found.npz")]
     process = subprocess.run(

@@ -12,12 +12,13 @@ import keras, numpy as np
 from tiny_captioner import captioner, features
 from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner
 
+on_jax = keras.backend.backend() == "jax"  # which else compiles every loop anew
 folder, first, name = Path(sys.argv[1]), sys.argv[2] == "first", sys.argv[3]
 model = captioner({c.__name__: c for c in (AttentionCaptioner, ImageCaptioner)}[name])
 if first:
     model.save_weights(folder / f"{name}.weights.h5")
 model.load_weights(folder / f"{name}.weights.h5")
-model.compile(keras.optimizers.SGD(0.3, momentum=0.9), jit_compile=False)
+model.compile(keras.optimizers.SGD(0.3, momentum=0.9), jit_compile=on_jax)
 x, captions = features(8)
 ids = model.preprocessor.target_ids(captions).numpy()
 losses = []

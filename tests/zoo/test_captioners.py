@@ -30,7 +30,10 @@ EACH_IN_TURN = pytest.mark.parametrize(
 FEATURES, CAPTIONS = features(9, seed=1)
 
 
-@pytest.fixture(scope="module", params=[ImageCaptioner, AttentionCaptioner])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(ImageCaptioner, marks=pytest.mark.slow), AttentionCaptioner],
+)
 def trained(request):
     # The quickest to trace; tests of their own have the other cells.
     return trained_captioner(request.param, cell="simple_rnn")

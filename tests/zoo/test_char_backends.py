@@ -14,6 +14,7 @@ from kerasrnn.inspection import find_cells, record, text_features
 from kerasrnn.text import CharacterTokenizer
 from kerasrnn.zoo import CharLanguageModel
 
+on_jax = keras.backend.backend() == "jax"  # which else compiles every loop anew
 folder, first, cell = Path(sys.argv[1]), sys.argv[2] == "first", sys.argv[3]
 text = 'the cat (a "big" cat) sat; the dog (fat) lay. ' * 12
 keras.utils.set_random_seed(1)
@@ -23,7 +24,7 @@ model = CharLanguageModel(
 if first:
     model.save_weights(folder / f"{cell}.weights.h5")
 model.load_weights(folder / f"{cell}.weights.h5")
-model.compile(keras.optimizers.SGD(0.5, momentum=0.9), jit_compile=False)
+model.compile(keras.optimizers.SGD(0.5, momentum=0.9), jit_compile=on_jax)
 history = model.fit(
     [text, text[:300]], batch_size=4, chunk=20, epochs=4, verbose=0,
     validation_data=text[:200],

@@ -127,6 +127,7 @@ def test_what_is_carried_is_neither_weights_nor_part_of_files(tmp_path):
     assert loaded.carried[0].shape == (5, 12)
 
 
+@pytest.mark.slow
 def test_another_batch_size_makes_other_room(trained):
     model = new_model(num_layers=1)
     for batch_size in (2, 4, 2):

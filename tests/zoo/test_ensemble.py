@@ -74,6 +74,7 @@ def set_own_weights(alone, values):
         weight.assign(value)
 
 
+@pytest.mark.slow
 def test_translators_have_members_too():
     model = translator(members=2)
     source, target = np.array([[3, 4, 5, 2, 0]] * 2), np.array([[1, 6, 7]] * 2)
@@ -152,6 +153,7 @@ def test_they_learn_and_are_saved(model_class, tmp_path):
     again.fit(*features(16), verbose=0)
 
 
+@pytest.mark.slow
 @EACH_IN_TURN
 def test_a_run_that_was_stopped_ends_in_the_same_weights(model_class, tmp_path):
     class StoppedError(Exception):

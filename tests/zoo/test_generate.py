@@ -254,6 +254,7 @@ class Likeliest:
         )[0]
 
 
+@pytest.mark.slow
 def test_a_sampler_of_keras_hub_is_a_search(model, answers):
     sampler = Likeliest()
     assert model.generate(TEXTS, search=sampler) == answers

@@ -100,6 +100,7 @@ def test_it_reserves_no_more_than_is_read():
     assert cache.initial_state(2, 3, length=9000)[1].shape == (2, 2000)
 
 
+@pytest.mark.slow
 def test_many_prompts_are_read_in_groups(monkeypatch):
     model = new_model(cache_size=64)
     prompts = [TEXT[k : k + 1 + 13 * k % 90] for k in range(20)]
@@ -205,6 +206,7 @@ def test_a_model_reads_alike_in_one_piece_and_step_by_step(cell):
     np.testing.assert_allclose(both[1], model.score(TEXT[20:60]), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_names_that_no_training_had_become_likely():
     model, plain = new_model(units=32), new_model(units=32, cache_size=0)
     plain.compile(keras.optimizers.Adam(0.01))
@@ -275,6 +277,7 @@ def of_model(model, text, states, **options):
     return np.array(found), states
 
 
+@pytest.mark.slow
 def test_an_exported_step_is_small_and_its_cache_asks_what_to_remember(served):
     import tensorflow as tf
 

@@ -12,13 +12,14 @@ import keras, numpy as np, tensorflow as tf
 from keras import ops
 from translators import make, pairs
 
+on_jax = keras.backend.backend() == "jax"  # which else compiles every loop anew
 folder, first = Path(sys.argv[1]), sys.argv[2] == "first"
 model = make(dropout=0.0)
 if first:
     model.save_weights(folder / "first.weights.h5")
 model.load_weights(folder / "first.weights.h5")
 # Not Adam, which makes as much of a gradient of 1e-9 as of any other.
-model.compile(keras.optimizers.SGD(0.3, momentum=0.9), jit_compile=False)
+model.compile(keras.optimizers.SGD(0.3, momentum=0.9), jit_compile=on_jax)
 x, y = pairs(320)
 tokenizer = model.preprocessor
 ids = model.preprocess(tf.constant(x)).numpy(), tokenizer.target_ids(y).numpy()

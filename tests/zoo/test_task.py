@@ -168,6 +168,7 @@ def test_without_a_preprocessor_it_is_ids_in_logits_out(trained):
     np.testing.assert_allclose(predict(bare, TEXTS), predict(trained, TEXTS), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_keras_file_in_a_fresh_process(trained, tmp_path):
     expected = predict(trained, TEXTS)
     trained.save(tmp_path / "model.keras")
