@@ -262,6 +262,25 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
         rows = [rows[spread(len(rows), each)] for rows in groups]
         return np.concatenate(rows)[:count]
 
+    @functools.cached_property
+    def nearest_captions(self) -> list[str]:
+        """What is said of the training picture that looks most like each test one."""
+        return nearest_neighbour_captions(
+            pooled(self.features["train"]),
+            self.splits["train"].captions,
+            pooled(self.features["test"]),
+        )
+
+    def judge_peers(self) -> dict[str, float]:
+        """Test CIDEr-D of the captions of the nearest training pictures."""
+        groups = self.groups("test")
+        if len(groups) > 1:
+            return {}  # The table of the groups says it of each.
+        scores = scores_of_groups(
+            self.nearest_captions, self.splits["test"].captions, groups
+        )
+        return {"nearest picture": next(iter(scores.values()))["cider_d"]}
+
     def captions(self, model, split, **search):
         """What a model says of all pictures of a split."""
         return model.generate(self.features[split], batch_size=128, verbose=0, **search)
@@ -278,18 +297,13 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
         # captions alone.
         order = np.random.default_rng(0).permutation(len(test))
         of_others = [found[row] for row in order]
-        nearest = nearest_neighbour_captions(
-            pooled(self.features["train"]),
-            self.splits["train"].captions,
-            pooled(self.features["test"]),
-        )
         of_validation = scores_of_groups(
             self.captions(model, "validation", **self.search),
             self.splits["validation"].captions,
             self.groups("validation"),
         )
         sides = {"": found, "_greedy": greedy, "_shuffled_images": of_others}
-        sides["_nearest_neighbour"] = nearest
+        sides["_nearest_neighbour"] = self.nearest_captions
         scores_of_sides = {
             side: scores_of_groups(captions, test.captions, groups)
             for side, captions in sides.items()

@@ -9,6 +9,7 @@ import numpy as np
 from kerasrnn.fetching import cache_directory
 from kerasrnn.text import CharacterStreams, CharacterText
 from kerasrnn.training.language_model.every_number import every_number
+from kerasrnn.training.language_model.text_peers import text_peers
 from kerasrnn.training.language_model.text_samples import TextSamples
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.task_kind import PARTS, TaskKind, keywords, metric_names
@@ -121,6 +122,12 @@ print("The " + written["text"].numpy()[0].decode())"""
             "metrics": metrics,
             "sample": model.generate(**self.sample_options),
         }
+
+    def judge_peers(self) -> dict[str, float]:
+        """Bits a character of the test text by n-grams and by a compressor."""
+        if "text" in self.config["data"]:
+            return {}  # What is learned is what is judged by.
+        return text_peers(self.splits["train"], self.splits["test"], self.tokenizer)
 
     @functools.cached_property
     def sample_options(self):

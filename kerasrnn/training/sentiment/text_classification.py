@@ -11,11 +11,8 @@ from kerasrnn.inspection import confusion_matrix_figure
 from kerasrnn.metrics import classification_scores
 from kerasrnn.training.batch_order import batch_order
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
-from kerasrnn.training.task_kind import (
-    PARTS,
-    TaskKind,
-    metric_names,
-)
+from kerasrnn.training.sentiment.linear_peer import has_linear_peer, linear_peer
+from kerasrnn.training.task_kind import PARTS, TaskKind, metric_names
 from kerasrnn.zoo import SentimentClassifier
 from kerasrnn.zoo.preset import preprocessor_class
 
@@ -58,6 +55,11 @@ class TextClassification(TaskKind):
             log("Classes: " + ", ".join(f"{name} {n:,}" for name, n in listed))
             self._fit_length()
             self._check_word_vectors()
+            if not has_linear_peer():
+                log(
+                    "No linear model will be judged beside the network: it needs "
+                    "scikit-learn (pip install 'kerasrnn[peers]')."
+                )
 
     @property
     def data_results(self) -> dict:
@@ -148,6 +150,10 @@ class TextClassification(TaskKind):
             },
             "confusion_matrix": scores["confusion_matrix"],
         }
+
+    def judge_peers(self) -> dict[str, float]:
+        """Test accuracy of a linear model of words, where scikit-learn is there."""
+        return linear_peer(self.splits) if has_linear_peer() else {}
 
     def draw(self, model, run, folder):
         """The figures of the run that is kept."""

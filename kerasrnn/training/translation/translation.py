@@ -28,6 +28,7 @@ from kerasrnn.training.task_kind import (
     table,
     with_spread,
 )
+from kerasrnn.training.translation.nearest_pairs import nearest_pairs
 from kerasrnn.training.translation.translation_data import TranslationData, pair_ids
 from kerasrnn.training.translation.translation_samples import (
     TranslationSamples,
@@ -251,6 +252,12 @@ class Translation(TaskKind):
                 for row in spread(len(test), SHOWN)
             ],
         }
+
+    def judge_peers(self) -> dict[str, float]:
+        """Test BLEU of the translations of the most similar training sources."""
+        test = self.splits["test"]
+        name, found = nearest_pairs(self.splits["train"], test.sources)
+        return {name: translation_scores(found, test.targets)["bleu"]}
 
     def draw(self, model, run, folder):
         """The figures of the run that is kept."""
