@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "text": set(),
     "metrics": set(),
     "catalogue": set(),
+    "registered_classes": set(),
     "export": set(),
     "fetching": set(),
     "vision": {"fetching"},
