@@ -94,6 +94,8 @@ def test_it_serves_where_keras_and_kerasrnn_are_not(model, tmp_path):
     labels = np.array(model.labels)[expected.argmax(axis=1)]
     np.testing.assert_array_equal(answer["label"], labels)
     assert len(set(labels)) == 2
+    # What the columns of the probabilities are, in every row.
+    assert answer["labels"] == [list(model.labels)] * len(TEXTS)
 
 
 def test_signature_and_no_compiled_operation(model, tmp_path):
@@ -101,7 +103,8 @@ def test_signature_and_no_compiled_operation(model, tmp_path):
     signature = loaded.signatures["serving_default"]
     (text,) = signature.structured_input_signature[1].values()
     assert (text.name, text.dtype, text.shape.as_list()) == ("text", tf.string, [None])
-    assert set(signature.structured_outputs) == {"label", "probabilities"}
+    outputs = {"label", "labels", "probabilities"}
+    assert set(signature.structured_outputs) == outputs
     kinds = kinds_of_operations(signature)
     assert not any(kind.startswith("Kerasrnn") for kind in kinds)
 

@@ -291,9 +291,12 @@ class SentimentClassifier(Task):
 
         probabilities = self.postprocess(self(token_ids, training=False))
         best = tf.argmax(probabilities, axis=-1)  # (B,)
+        labels = tf.constant([self.labels])  # (1, classes)
         return {
-            "label": tf.gather(tf.constant(self.labels), best),
+            "label": tf.gather(labels[0], best),
             "probabilities": probabilities,
+            # In each row, since TensorFlow Serving asks for outputs of one batch size.
+            "labels": tf.tile(labels, [tf.shape(probabilities)[0], 1]),
         }
 
     def get_config(self) -> dict:
