@@ -213,7 +213,7 @@ def _training_time(results):
 
 
 def _usage(recipe):
-    command = f"kerasrnn train {recipe.name}"
+    command = recipe.train_command
     if recipe.preset is None:
         return f"No trained preset ships. To train it:\n\n```sh\n{command}\n```"
     task = recipe.config["task"]

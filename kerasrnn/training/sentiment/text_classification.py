@@ -187,6 +187,10 @@ class TextClassification(TaskKind):
     @classmethod
     def evaluate(cls, model, data, path, settings, log, *, part=None):
         examples = evaluation_examples(model.labels, data, path, part)
+        if path is not None and part is None:
+            read_whole(model)
+            if cut := np.count_nonzero(_words_cut(model.preprocessor, examples.texts)):
+                log(f"Cut to {LONGEST} words: {cut:,} texts")
         verbose = 1 if sys.stdout.isatty() else 0
         probabilities = model.predict(
             list(examples.texts), batch_size=256, verbose=verbose
@@ -201,6 +205,7 @@ class TextClassification(TaskKind):
 
     @classmethod
     def predict(cls, model, batches, *, alone):
+        read_whole(model)
         for texts in batches:
             rows = model.predict(texts, batch_size=256, verbose=0)
             for text, row in zip(texts, rows, strict=True):
@@ -247,6 +252,18 @@ class ClassificationData:
     def validate(self, model):
         scores = model.evaluate(self.validation_set, verbose=0, return_dict=True)
         return {f"val_{name}": float(value) for name, value in scores.items()}
+
+
+def read_whole(model):
+    """Let a classifier read texts up to `LONGEST` words, whatever it was taught with.
+
+    The words after those that it was taught with may decide.
+    """
+    tokenizer = model.preprocessor
+    most = getattr(tokenizer, "max_length", None)
+    if most is not None and most < LONGEST:
+        config = {**tokenizer.get_config(), "max_length": LONGEST}
+        model.preprocessor = type(tokenizer).from_config(config)
 
 
 def _words_cut(tokenizer, texts):
