@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -137,9 +138,7 @@ class TextClassification(TaskKind):
     def judge(self, model, fitted, folder) -> dict:
         """What the results say of a trained model, as it ships."""
         test = self.splits["test"]
-        scores = classification_scores(
-            test.labels, model.predict(list(test.texts), batch_size=256, verbose=0)
-        )
+        scores = classification_scores(test.labels, _predicted(model, test.texts, 0))
         return {
             "metrics": {
                 "test_accuracy": scores["accuracy"],
@@ -189,12 +188,10 @@ class TextClassification(TaskKind):
         examples = evaluation_examples(model.labels, data, path, part)
         if path is not None and part is None:
             read_whole(model)
-            if cut := np.count_nonzero(_words_cut(model.preprocessor, examples.texts)):
-                log(f"Cut to {LONGEST} words: {cut:,} texts")
+        if cut := np.count_nonzero(_words_cut(model.preprocessor, examples.texts)):
+            log(f"Cut to {model.preprocessor.max_length} words: {cut:,} texts")
         verbose = 1 if sys.stdout.isatty() else 0
-        probabilities = model.predict(
-            list(examples.texts), batch_size=256, verbose=verbose
-        )
+        probabilities = _predicted(model, examples.texts, verbose)
         scores = classification_scores(examples.labels, probabilities)
         log(f"{len(examples):,} examples")
         for name in ("accuracy", "macro_f1", "loss"):
@@ -266,8 +263,17 @@ def read_whole(model):
         model.preprocessor = type(tokenizer).from_config(config)
 
 
+def _predicted(model, texts, verbose):
+    """Probabilities of texts, of which it was told how many are cut."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return model.predict(list(texts), batch_size=256, verbose=verbose)
+
+
 def _words_cut(tokenizer, texts):
     """How many words of each text the tokenizer cuts off, (N,)."""
+    if not hasattr(tokenizer, "count_cut"):
+        return np.zeros(len(texts), int)
     starts = range(0, len(texts), 1024)
     parts = [tokenizer.count_cut(list(texts[at : at + 1024])) for at in starts]
     return np.concatenate([np.zeros(0, int), *map(np.asarray, parts)])
