@@ -129,6 +129,15 @@ def test_a_linear_model_of_words(tmp_path):
     assert expected > 0.8
 
 
+def test_a_linear_model_of_three_classes():
+    pytest.importorskip("sklearn")
+    labels = np.arange(90) % 3
+    texts = [f"{'abc'[n]}{'abc'[n]} and {row}" for row, n in enumerate(labels)]
+    examples = Examples(np.array(texts, object), labels, ("+", "-", "0"))
+    splits = {"train": examples, "validation": examples, "test": examples}
+    assert linear.linear_peer(splits) == {linear.NAME: 1}
+
+
 def test_a_linear_model_of_a_script_without_spaces():
     pytest.importorskip("sklearn")
     draw = np.random.default_rng(0)
@@ -141,7 +150,7 @@ def test_a_linear_model_of_a_script_without_spaces():
 
 def test_a_linear_model_of_many_texts_says_of_how_many(tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
-    monkeypatch.setattr(linear, "MOST_TEXTS", 50)
+    monkeypatch.setattr(linear, "MOST_TEXTS", 100)  # of two classes
     task, _ = classification(tmp_path)
     assert list(task.judge_peers()) == [f"{linear.NAME}, of 50 texts"]
 
