@@ -2,6 +2,7 @@
 
 import importlib.util
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def linear_peer(splits: dict) -> dict[str, float]:
     rows = spread(len(train), MOST_TEXTS // classes)
     texts = {name: _beginnings(part.texts) for name, part in splits.items()}
     known = [texts["train"][row] for row in rows]
-    options = {"ngram_range": (1, 2)}
+    options: dict[str, Any] = {"ngram_range": (1, 2)}
     if _letters_of_a_word(known) > LONG_WORDS:
         options = {"analyzer": "char", "ngram_range": (1, 3)}
     vectorizer = TfidfVectorizer(
