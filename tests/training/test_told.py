@@ -11,7 +11,7 @@ import tiny_run
 import tiny_translation
 
 from kerasrnn import catalogue
-from kerasrnn.data import CaptionedImages, read_tsv
+from kerasrnn.data import CaptionedImages, read_captions, read_tsv
 from kerasrnn.text import PairTokenizer, SubwordTokenizer, WordTokenizer
 from kerasrnn.training.captioning.captioning import Captioning
 from kerasrnn.training.report import model_card
@@ -80,6 +80,17 @@ def test_pairs_that_are_left_out_are_told(tmp_path):
     config = copied(tiny_translation.CONFIG)
     Translation(config, pairs_file(tmp_path), lines.append)
     assert lines == ["Left out: 2 pairs with nothing on one side"]
+
+
+def test_swapped_captions_and_files_are_seen(tmp_path):
+    (tmp_path / "1.png").write_bytes(b"")
+    (tmp_path / "captions.tsv").write_text("a red square\t1.png\n")
+    with pytest.raises(ValueError) as error:
+        read_captions(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path / 'captions.tsv'}, line 1: there is no picture 'a red square' in "
+        f"{tmp_path}. The columns seem to be swapped: it must be file<tab>caption."
+    )
 
 
 @pytest.fixture
