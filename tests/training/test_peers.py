@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tiny_captions
 import tiny_run
 import tiny_translation
 import toy_task
@@ -11,8 +12,9 @@ import yaml
 
 from kerasrnn.data.text_classification import Examples
 from kerasrnn.data.translation import TextPairs
-from kerasrnn.metrics import translation_scores
+from kerasrnn.metrics import cider_d, translation_scores
 from kerasrnn.training import evaluate, train
+from kerasrnn.training.captioning.captioning import Captioning
 from kerasrnn.training.kinds import KINDS
 from kerasrnn.training.language_model import text_peers as of_texts
 from kerasrnn.training.language_model.language_modelling import LanguageModelling
@@ -220,6 +222,22 @@ def test_translations_are_judged_beside_the_nearest_pair(tmp_path, monkeypatch):
     pairs = TextPairs(*(np.array([*"abc"], object) for _ in "st"), ("s", "t"))
     name, found = nearest.nearest_pairs(pairs, ["a", "b", "c"])
     assert (name, found) == ("nearest pair, of 2 pairs", ["a", "a", "c"])
+
+
+def test_captions_are_judged_beside_the_nearest_picture(tmp_path, monkeypatch):
+    pictures = tiny_captions.write_pictures(tmp_path / "pictures")
+    tiny_captions.see_with_grid_encoder(monkeypatch)
+    monkeypatch.setenv("KERASRNN_CACHE_DIR", str(tmp_path / "cache"))
+    task = Captioning(copied(tiny_captions.CONFIG), pictures, lambda line: None)
+    sides = [np.mean(task.features[n], 1, dtype="float32") for n in ("train", "test")]
+    known, asked = (side / np.linalg.norm(side, axis=1)[:, None] for side in sides)
+    rows = np.argmax(asked @ known.T, axis=1)
+    captions = [task.splits["train"].captions[row][0] for row in rows]
+    expected = cider_d(captions, task.splits["test"].captions).scores.mean()
+    assert task.judge_peers() == {"nearest picture": pytest.approx(expected)}
+    # Of several groups the table says it.
+    monkeypatch.setattr(task, "groups", lambda part: {"a": [0], "b": [1]})
+    assert task.judge_peers() == {}
 
 
 LINES = ("to be or not to be\n", "that is the question\n", "whether it is nobler\n")

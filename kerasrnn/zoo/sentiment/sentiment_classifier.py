@@ -265,15 +265,16 @@ class SentimentClassifier(Task):
             return
         # A word has a letter at least; to cut all texts into words again takes long.
         long = [text for text in texts if len(text) > most]
-        if long:
-            counts = np.asarray(self.preprocessor.count_cut(long))
-            if cut := int(counts.sum()):
-                warnings.warn(
-                    f"{cut} words at the ends of {np.count_nonzero(counts)} of "
-                    f"{len(texts)} texts were cut off and are not read: the tokenizer "
-                    f"has max_length={most}.",
-                    stacklevel=3,
-                )
+        starts = range(0, len(long), 1024)
+        parts = [self.preprocessor.count_cut(long[at : at + 1024]) for at in starts]
+        cut = sum(int(np.sum(part)) for part in parts)
+        if cut:
+            cut_texts = sum(int(np.count_nonzero(part)) for part in parts)
+            warnings.warn(
+                f"{cut} words at the ends of {cut_texts} of {len(texts)} texts were "
+                f"cut off and are not read: the tokenizer has max_length={most}.",
+                stacklevel=3,
+            )
 
     def postprocess(self, outputs: Tensor) -> Tensor:
         return ops.softmax(outputs, axis=-1)
