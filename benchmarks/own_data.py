@@ -9,8 +9,9 @@ left out) and in three; and messages of the program GnuCash with their translati
 many of which repeat one another, from its Debian package.
 
 The command is run in a process of its own, for all seeds; the table shows its test
-scores, those of the simple peer that it judges beside the network, and how long a seed
-took. It starts from scratch or from what `--from` says (`en-es=` is from scratch).
+scores, those of the simple peer that it judges beside the network, the standard error
+of the peer's accuracy on so many texts, and how long a seed took. It starts from
+scratch or from what `--from` says (`en-es=` is from scratch).
 
 `--small N` takes the first N lines of each file and one epoch, to try the script.
 """
@@ -20,6 +21,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import math
 import os
 import pathlib
 import struct
@@ -54,6 +56,7 @@ COLUMNS = (
     "recipe",
     "the network",
     "the simple peer",
+    "by chance",
     "the network is",
     "minutes a seed",
 )
@@ -183,6 +186,14 @@ def train(name, of_set, start, arguments, folder):
     return json.loads(text)
 
 
+def by_chance(headline, peers, sizes):
+    """The standard error of the peer's accuracy on so many test texts."""
+    if headline != "test_accuracy" or not peers:
+        return "–"
+    p = max(peers.values())
+    return f"± {math.sqrt(p * (1 - p) / sizes['test']):.1%}"
+
+
 def row(name, of_set, start, results):
     """The cells of the table."""
     metrics, headline = results["metrics"], results["headline"]
@@ -203,6 +214,7 @@ def row(name, of_set, start, results):
             for peer, value in peers.items()
         )
         or "–",
+        by_chance(headline, peers, sizes),
         verdict,
         f"{sum(times) / len(times):.1f}",
     ]

@@ -14,6 +14,7 @@ from kerasrnn import catalogue
 from kerasrnn.data import CaptionedImages, read_captions, read_tsv
 from kerasrnn.text import PairTokenizer, SubwordTokenizer, WordTokenizer
 from kerasrnn.training.captioning.captioning import Captioning
+from kerasrnn.training.language_model.language_modelling import LanguageModelling
 from kerasrnn.training.report import model_card
 from kerasrnn.training.sentiment.text_classification import LONGEST, TextClassification
 from kerasrnn.training.translation.swapped_columns import columns_are_swapped
@@ -173,6 +174,23 @@ def test_in_python_a_warning_says_what_is_cut():
             model.predict(x, verbose=0)
         assert [str(warning.message) for warning in told] == [expected]
     model.predict(["so so so so"], verbose=0)  # not a word too long
+
+
+def test_characters_outside_the_vocabulary_are_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERASRNN_CACHE_DIR", str(tmp_path))
+    file, config = (
+        tmp_path / "book.txt",
+        copied(catalogue.load_recipe("char-lm").config),
+    )
+    file.write_text("aab" * 300 + "abcd" * 25)  # The last hundred are the test text.
+    for most, expected in ((512, []), (4, [50])):
+        config["preprocessor"]["max_tokens"], lines = most, []
+        LanguageModelling(config, file, lines.append)
+        assert lines == [
+            f"{count} of the 100 characters of the test text are none of the "
+            "vocabulary's 4, and count as one"
+            for count in expected
+        ]
 
 
 def test_the_recipe_for_a_text_of_ones_own_says_how_it_is_trained():

@@ -20,6 +20,7 @@ SAMPLES_FILE = "samples.md"
 # In at most so many places the validation text is read at once, if each then has as
 # many characters as this.
 PLACES, PLACE = 64, 2000
+UNKNOWN = 1  # the number of a character that is not in the vocabulary
 # Of so few characters every number can be shown.
 FEW = 12
 
@@ -59,6 +60,12 @@ print("The " + written["text"].numpy()[0].decode())"""
         self.tokenizer, self.splits = load_texts(
             config["data"], config["preprocessor"], path
         )
+        test, known = self.splits["test"], self.tokenizer.vocabulary_size
+        if unknown := np.count_nonzero(test.ids == UNKNOWN):
+            log(
+                f"{unknown:,} of the {len(test):,} characters of the test text are "
+                f"none of the vocabulary's {known:,}, and count as one"
+            )
 
     @property
     def data_results(self) -> dict:
