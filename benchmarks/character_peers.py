@@ -7,7 +7,7 @@ The test split of `shakespeare_plays`, by models of its training split:
 - all characters alike, and each as often as in the training text;
 - xz -9 with the training text as dictionary: by how many bits the compressed training
   text grows when the test text comes after it;
-- n-grams with modified Kneser-Ney smoothing (`kneser_ney.py`);
+- n-grams with modified Kneser-Ney smoothing;
 - with `--train-gru`, the model of TensorFlow's tutorial "Text generation with an RNN":
   an embedding of 256, one GRU of keras.layers, here of 512 units, Adam, batches of 64
   sequences of 100 characters in random order, no state carried from one to the next,
@@ -17,7 +17,6 @@ The test split of `shakespeare_plays`, by models of its training split:
 """
 
 import argparse
-import lzma
 import os
 import pathlib
 import time
@@ -25,27 +24,19 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-from kneser_ney import KneserNey, uniform_bits, unigram_bits
 from timing import Report
 
 from kerasrnn.text import CharacterText, CharacterTokenizer
+from kerasrnn.training.language_model.kneser_ney import (
+    KneserNey,
+    uniform_bits,
+    unigram_bits,
+)
+from kerasrnn.training.language_model.text_peers import xz_bits
 
 DATA, RECIPE = "shakespeare_plays", "chars-shakespeare"
 EMBEDDING, UNITS, BATCH, SEQUENCE = 256, 512, 64, 100
 WINDOW = 2000  # characters that are read at once where the state is carried
-
-
-def xz_bits(train, test):
-    """Bits a character of the test text after the training text.
-
-    Args:
-        train: Documents.
-        test: Documents.
-    """
-    text = "".join(train)
-    size = len(lzma.compress(text.encode(), preset=9))
-    both = len(lzma.compress("".join([text, *test]).encode(), preset=9))
-    return 8 * (both - size) / sum(map(len, test))
 
 
 def train_gru(train, size, seconds, units=UNITS):

@@ -9,6 +9,7 @@ The shape alphabet, used in every docstring and comment:
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from kerasrnn.registered_classes import register_with_keras
 from kerasrnn.version import __version__
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ __all__ = [
     "vision",
     "zoo",
 ]
+
+# So that `keras.models.load_model` finds them.
+register_with_keras()
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -79,6 +79,12 @@ class Recipe:
         return f"{metric_label(headline)} {text}"
 
     @property
+    def train_command(self) -> str:
+        """The command line that trains it, on a file where it is made for one's own."""
+        file = self.config["data"].get("file")
+        return f"kerasrnn train {self.name}{f' --data {file}' if file else ''}"
+
+    @property
     def preset(self) -> pathlib.Path | None:
         """The folder with the trained model, or None where none ships."""
         folder = self.folder / "preset"
@@ -90,7 +96,7 @@ class Recipe:
         for section in ("task", "model", "preprocessor", "data", "training", "seed"):
             lines += _section_lines(section, self.config.get(section))
         if self.results is None:
-            lines += ["", f"Not trained yet. Train it: kerasrnn train {self.name}"]
+            lines += ["", f"Not trained yet. Train it: {self.train_command}"]
             return "\n".join(lines)
         results = self.results
         runs, metrics = results["runs"], results["metrics"]
@@ -258,7 +264,8 @@ def find_preset(name_or_folder: str | os.PathLike) -> pathlib.Path:
     if str(name_or_folder) in list_recipes():
         raise ValueError(
             f"The recipe {name_or_folder!r} ships no trained model. Train it: "
-            f"`kerasrnn train {name_or_folder}`, then use `runs/{name_or_folder}`."
+            f"`{load_recipe(str(name_or_folder)).train_command}`, then use "
+            f"`runs/{name_or_folder}`."
         )
     raise ValueError(unknown_name("preset", str(name_or_folder), list(presets)))
 

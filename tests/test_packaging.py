@@ -235,8 +235,10 @@ def test_one_extra_is_defined_by_another(wheel_without):
     assert extras["train"] == train and extras["plot"] == {"matplotlib"}
     assert extras["translate"] == {*train, "pysword", "sacrebleu"}
     assert extras["caption"] == {*train, "resvg-py", "sacrebleu"}
+    assert extras["peers"] == {*train, "scikit-learn"}
     assert extras["bench"] == {*extras["translate"], "scikit-learn"}
-    parts = {name for part in ("plot", "translate", "caption") for name in extras[part]}
+    named = ("plot", "translate", "caption", "peers")
+    parts = {name for part in named for name in extras[part]}
     tools = {"hypothesis", "jupytext", "pytest", "pytest-xdist", "setuptools"}
     assert extras["test"] == parts | tools
     assert extras["dev"] == extras["test"] | {

@@ -299,8 +299,12 @@ def read_caption_lines(path, folder) -> dict[str, list[str]]:
                 "leads out of it."
             )
         if not os.path.isfile(folder / file):
+            hint = ""
+            if os.path.isfile(folder / caption):
+                hint = " The columns seem to be swapped: it must be file<tab>caption."
             raise ValueError(
                 f"{path}, line {number}: there is no picture {file!r} in {folder}."
+                f"{hint}"
             )
         captions.setdefault(file, []).append(caption)
     if not captions:

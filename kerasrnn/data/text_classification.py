@@ -176,6 +176,14 @@ def read_tsv(path: str | os.PathLike) -> dict[str, Examples]:
         row = dict(zip(columns, cells, strict=True))
         found.append((row["label"], row["text"]))
     names = tuple(sorted({label for label, _ in found}))
+    texts = {text for _, text in found}
+    if len(texts) < len(names):
+        raise ValueError(
+            f"{path} must hold {'<tab>'.join(columns)} on each line; its columns seem "
+            f"to be swapped: there are {len(names):,} different labels for "
+            f"{len(texts):,} different texts. A first line text<tab>label says that "
+            "the text comes first."
+        )
     if not 2 <= len(names) <= 100:
         raise ValueError(
             f"{path} must hold 2 to 100 different labels; got {len(names)}. Each line "

@@ -1,5 +1,7 @@
 """Recurrent layers, equal to those of keras.layers in numbers, and attention."""
 
+from typing import TYPE_CHECKING
+
 from kerasrnn.layers.attention_cell import AttentionCell
 from kerasrnn.layers.bahdanau_attention import BahdanauAttention
 from kerasrnn.layers.bidirectional import Bidirectional
@@ -27,3 +29,13 @@ __all__ = [
     "SimpleRNNCell",
     "StackedRNNCells",
 ]
+
+
+if not TYPE_CHECKING:  # To type checkers it would say that every name is here.
+
+    def __getattr__(name: str) -> None:
+        import keras
+
+        there = hasattr(keras.layers, name)
+        where = f" Keras has it: keras.layers.{name}." if there else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{where}")

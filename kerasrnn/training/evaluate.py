@@ -6,6 +6,7 @@ from typing import Any
 
 from kerasrnn.catalogue import list_recipes, load_recipe
 from kerasrnn.training.kinds import kind_of
+from kerasrnn.training.peers import tell_peers
 from kerasrnn.zoo import Task
 
 
@@ -33,15 +34,26 @@ def evaluate(
     model = Task.from_preset(model_name)
     kind = kind_of(type(model).__name__)
     section, path, part = _what_to_judge(model_name, data, kind.data_format, log)
-    settings = _settings(model_name)
-    return kind.evaluate(model, section, path, settings, log, part=part)
+    results = _results(model_name)
+    settings = _settings(model_name, results)
+    scores = kind.evaluate(model, section, path, settings, log, part=part)
+    if section is not None or part is not None:  # What the peers were judged on.
+        score = scores[kind.headline.removeprefix("test_")]
+        tell_peers(results.get("peers", {}), kind.headline, score, log)
+    return scores
 
 
-def _settings(model_name):
+def _results(model_name):
+    """The `results.json` of a model of the catalogue, or of a run; {}: none."""
+    if model_name in list_recipes():
+        return load_recipe(model_name).results or {}
+    return _read(pathlib.Path(model_name, "results.json"))
+
+
+def _settings(model_name, results):
     """How a model of the catalogue, or of a run, is judged."""
     if model_name in list_recipes():
         return load_recipe(model_name).config.get("evaluation", {})
-    results = _read(pathlib.Path(model_name, "results.json"))
     return results["runs"][0].get("evaluation", {}) if results else {}
 
 

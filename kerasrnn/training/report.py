@@ -25,6 +25,7 @@ from kerasrnn.catalogue import (
     training_seconds,
 )
 from kerasrnn.training.kinds import kind_of
+from kerasrnn.training.peers import peers_line
 from kerasrnn.training.resumable_fit import lower_is_better
 from kerasrnn.training.run_folder import FORMAT
 from kerasrnn.training.task_kind import paragraph, table, with_spread
@@ -212,7 +213,7 @@ def _training_time(results):
 
 
 def _usage(recipe):
-    command = f"kerasrnn train {recipe.name}"
+    command = recipe.train_command
     if recipe.preset is None:
         return f"No trained preset ships. To train it:\n\n```sh\n{command}\n```"
     task = recipe.config["task"]
@@ -240,6 +241,9 @@ def _results(recipe):
     parts = kind.told_of_results(
         recipe, kept, lambda names: _metrics_table(recipe, kept, names)
     )
+    if peers := results.get("peers"):
+        score = results["metrics"][recipe.headline]
+        parts.append(f"Beside it, {peers_line(peers, recipe.headline, score)}.")
     parts += [
         f"![{title}](figures/{name})"
         for name, title in kind.figures.items()

@@ -32,6 +32,21 @@ def best_lines(best, scores, with_scores: bool, before: str = ""):
         yield f"{before}{line}\n"
 
 
+def count_cut(tokenizer, texts, ids):
+    """How many of the texts do not fit into the tokenizer's `max_length`.
+
+    Args:
+        tokenizer: Of words or pieces.
+        texts: (N,) array of strings.
+        ids: What the tokenizer made of them, ragged (N, None).
+    """
+    if getattr(tokenizer, "max_length", None) is None:
+        return 0
+    # The others are not full; to cut all texts into tokens again takes long.
+    full = texts[ids.row_lengths().numpy() > tokenizer.max_length]
+    return int(np.count_nonzero(tokenizer.count_cut(list(full)))) if len(full) else 0
+
+
 def spread(count: int, wanted: int) -> np.ndarray:
     """At most so many of the numbers below `count`, evenly spread.
 

@@ -133,6 +133,13 @@ class TaskKind:
         """What the results say of a trained model, as it ships: `metrics`, and more."""
         raise NotImplementedError
 
+    def judge_peers(self) -> dict[str, float]:
+        """What simple methods score on the test part, by name, in the headline metric.
+
+        They take a minute at most. None: {}.
+        """
+        return {}
+
     def draw(self, model, run: dict, folder) -> None:
         """The figures of the run that is kept, into a folder."""
         from kerasrnn.inspection import learning_curve_figure

@@ -13,6 +13,7 @@ from typing import Any
 from kerasrnn.catalogue import Recipe, load_recipe, predict_command
 from kerasrnn.training.checkpoints import Checkpoints, replace_file
 from kerasrnn.training.kinds import kind_of
+from kerasrnn.training.peers import judge_peers, tell_peers
 from kerasrnn.training.progress import ProgressLine
 from kerasrnn.training.provenance import provenance
 from kerasrnn.training.resumable_fit import lower_is_better, resumable_fit
@@ -152,6 +153,7 @@ def train(
             },
             "parameters": kept["parameters"],
             "metrics": _summary(runs),
+            "peers": judge_peers(task),
             "preset_seed": kept["seed"],
             "runs": runs,
             "wall_time_s": round(time.monotonic() - begin, 1),
@@ -163,6 +165,8 @@ def train(
         replace_file(folder.work / RESULTS_FILE, text)
         folder.finish()
     task.report(model, results, kept)
+    score = results["metrics"][task.headline]
+    tell_peers(results["peers"], task.headline, score, log)
     listed = "results.json, figures" if figures else "results.json"
     log(f"\nWritten to {output}: {listed}, and the preset. Try:")
     log(f"  {predict_command(output, kind.input_example)}")

@@ -91,6 +91,13 @@ def has_targets(dataset):
     return isinstance(dataset.element_spec, tuple) and len(dataset.element_spec) > 1
 
 
+def is_of_lines(dataset):
+    """Whether each element of a dataset is a single string, with or without a label."""
+    inputs = inputs_of(dataset.element_spec)
+    dtype = getattr(getattr(inputs, "dtype", None), "name", "")
+    return dtype == "string" and inputs.shape.rank == 0
+
+
 def check_element(element_spec, name):
     """Raises where a dataset does not hold batches of strings or of token ids."""
     inputs = inputs_of(element_spec)
@@ -119,7 +126,10 @@ def holds_strings(x):
 
 
 def checked_labels(dataset, class_names, name):
-    """The dataset, whose integer labels are checked as they come."""
+    """The dataset, whose labels, integers or names, are checked as they come.
+
+    Names of classes become their numbers.
+    """
     if class_names is None or not has_targets(dataset):
         return dataset
     labels = dataset.element_spec[1]
@@ -129,6 +139,8 @@ def checked_labels(dataset, class_names, name):
         f"`{name}` must give integer labels 0 to {len(class_names) - 1} "
         f"({', '.join(map(str, class_names))})"
     )
+    if labels.dtype.name == "string":
+        return _numbered(dataset, class_names, f"{expected} or their names")
     if not labels.dtype.is_integer and not labels.dtype.is_bool:
         raise ValueError(f"{expected}; got {labels.dtype.name} values.")
     return _checked(dataset, 1, len(class_names), expected)
@@ -172,11 +184,29 @@ def _checked(dataset, place, limit, expected):
     return dataset.map(check)
 
 
-# How TensorFlow tells what `_checked` found.
-OUT_OF_RANGE = re.compile(
-    r"assertion failed: \[(`[^`]*` must give .*?)\] \[(-?\d+)\] \[(-?\d+)\]",
-    re.DOTALL,
-)
+def _numbered(dataset, class_names, expected):
+    """The dataset, with numbers in place of the names of classes."""
+    import tensorflow as tf
+
+    numbers = tf.lookup.KeyValueTensorInitializer(
+        tf.constant(class_names), tf.range(len(class_names))
+    )
+    table = tf.lookup.StaticHashTable(numbers, default_value=-1)
+
+    def number(inputs, names, *weights):
+        labels = table.lookup(names)
+        unknown = tf.boolean_mask(names, labels < 0)
+        told = tf.debugging.Assert(tf.size(unknown) == 0, [expected, unknown[:1]])
+        with tf.control_dependencies([told] if told is not None else []):
+            return inputs, tf.identity(labels), *weights
+
+    return dataset.map(number)
+
+
+# How TensorFlow tells what `_checked` and `_numbered` found.
+FOUND = r"assertion failed: \[(`[^`]*` must give .*?)\] "
+OUT_OF_RANGE = re.compile(FOUND + r"\[(-?\d+)\] \[(-?\d+)\]", re.DOTALL)
+UNKNOWN_NAME = re.compile(FOUND + r"\[([^\n]*)\]$", re.DOTALL | re.MULTILINE)
 
 
 @contextlib.contextmanager
@@ -187,10 +217,14 @@ def in_own_words():
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        found = OUT_OF_RANGE.search(str(error.message))
-        if found is None:
+        message = str(error.message)
+        if found := OUT_OF_RANGE.search(message):
+            got = f"values {found[2]} to {found[3]}"
+        elif found := UNKNOWN_NAME.search(message):
+            got = repr(found[2])
+        else:
             raise
-        raise ValueError(f"{found[1]}; got values {found[2]} to {found[3]}.") from None
+        raise ValueError(f"{found[1]}; got {got}.") from None
 
 
 def split_off(x, y, sample_weight, fraction, as_inputs=as_array):

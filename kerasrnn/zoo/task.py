@@ -17,6 +17,7 @@ from kerasrnn.zoo.model_inputs import (
     holds_strings,
     in_own_words,
     inputs_of,
+    is_of_lines,
     split_off,
 )
 
@@ -40,9 +41,9 @@ class Task(keras.Model):
     """A model together with what turns raw input into numbers.
 
     With a `preprocessor`, `fit`, `evaluate` and `predict` take raw strings in a list,
-    a NumPy array, a pandas Series or a `tf.data.Dataset` of batches, and `predict`
-    gives probabilities. With `preprocessor=None` they take token ids, and `predict`
-    gives logits. Batches of token ids are accepted either way.
+    a NumPy array, a pandas Series or a `tf.data.Dataset` of batches or of single
+    strings, and `predict` gives probabilities. With `preprocessor=None` they take token
+    ids, and `predict` gives logits. Batches of token ids are accepted either way.
 
     Calling the model, `model(ids)`, is always ids in, logits out.
 
@@ -134,7 +135,9 @@ class Task(keras.Model):
     ) -> keras.callbacks.History:
         """Train, as `keras.Model.fit` does, on raw strings or on token ids.
 
-        `x` may also be a dataset of `(strings, labels)` batches.
+        `x` may also be a dataset of `(strings, labels)` batches, or of lines, one
+        `(string, label)` an element, which are read in batches of `batch_size` in the
+        order in which they come.
         """
         if validation_split and validation_data is None:
             x, y, sample_weight, validation_data = split_off(
@@ -149,8 +152,8 @@ class Task(keras.Model):
             if not isinstance(validation_data, (tuple, list)):
                 validation_data = (validation_data,)
             inputs, labels, weights = (*validation_data, None, None)[:3]
-            # A dataset has its batches.
-            has_batches = hasattr(inputs, "element_spec")
+            # A dataset has its batches, where it is none of lines.
+            has_batches = hasattr(inputs, "element_spec") and not is_of_lines(inputs)
             size = None if has_batches else validation_batch_size or batch_size
             validation_data = self._as_dataset(
                 inputs, labels, weights, size, name="validation_data"
@@ -235,11 +238,19 @@ class Task(keras.Model):
         import tensorflow as tf
 
         if isinstance(x, tf.data.Dataset):
-            if y is not None or sample_weight is not None or batch_size is not None:
+            of_lines = is_of_lines(x)
+            if (
+                y is not None
+                or sample_weight is not None
+                or (batch_size is not None and not of_lines)
+            ):
                 raise ValueError(
                     f"`{name}` is a dataset, which holds its labels, weights and "
-                    "batches; `y`, `sample_weight` and `batch_size` must be None."
+                    "batches; `y`, `sample_weight` and `batch_size` must be None, but "
+                    "`batch_size` where it is a dataset of lines."
                 )
+            if of_lines:
+                x = x.batch(batch_size or 32)
             self._check_element(x.element_spec, name)
             dataset = checked_labels(x, self.class_names(), name)
             dataset = checked_ids(dataset, self.vocabulary_sizes(), name)

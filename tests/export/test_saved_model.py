@@ -81,8 +81,13 @@ def model():
     return model
 
 
+def answers_of(model):
+    with pytest.warns(UserWarning, match="290 words at the ends of 1 of 6 texts"):
+        return model.predict(TEXTS, verbose=0)
+
+
 def test_it_serves_where_keras_and_kerasrnn_are_not(model, tmp_path):
-    expected = model.predict(TEXTS, verbose=0)
+    expected = answers_of(model)
     folder = model.export(tmp_path / "sentiment", version=7)
     assert folder == tmp_path / "sentiment" / "7"
     alone = {str(place): [text] for place, text in enumerate(TEXTS)}
@@ -94,6 +99,8 @@ def test_it_serves_where_keras_and_kerasrnn_are_not(model, tmp_path):
     labels = np.array(model.labels)[expected.argmax(axis=1)]
     np.testing.assert_array_equal(answer["label"], labels)
     assert len(set(labels)) == 2
+    # What the columns of the probabilities are, in every row.
+    assert answer["labels"] == [list(model.labels)] * len(TEXTS)
 
 
 def test_signature_and_no_compiled_operation(model, tmp_path):
@@ -101,7 +108,8 @@ def test_signature_and_no_compiled_operation(model, tmp_path):
     signature = loaded.signatures["serving_default"]
     (text,) = signature.structured_input_signature[1].values()
     assert (text.name, text.dtype, text.shape.as_list()) == ("text", tf.string, [None])
-    assert set(signature.structured_outputs) == {"label", "probabilities"}
+    outputs = {"label", "labels", "probabilities"}
+    assert set(signature.structured_outputs) == outputs
     kinds = kinds_of_operations(signature)
     assert not any(kind.startswith("Kerasrnn") for kind in kinds)
 
@@ -114,7 +122,7 @@ def test_ids_in_where_there_is_no_preprocessor(model, tmp_path):
     signature = tf.saved_model.load(tmp_path / "bare").signatures["serving_default"]
     np.testing.assert_allclose(
         signature(token_ids=ids)["probabilities"],
-        model.predict(TEXTS, verbose=0),
+        answers_of(model),
         atol=1e-6,
     )
 

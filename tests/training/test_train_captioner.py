@@ -79,6 +79,10 @@ def test_it_learns_to_say_what_it_sees_and_how_well(trained, attends):
     assert metrics["test_perplexity"] < 2
     # Captions of a split stand in no other, so that none of its can be right.
     assert 0 < metrics["test_cider_d_nearest_neighbour"] < metrics["test_cider_d"]
+    nearest = metrics["test_cider_d_nearest_neighbour"]
+    assert results["peers"] == {"nearest picture": nearest}
+    line = f"nearest picture: CIDEr-D {nearest:.2f}; the network: "
+    assert f"{line}{metrics['test_cider_d']:.2f}; the network is worth it" in printed
     assert not any(name.endswith("_all") for name in metrics)
     sizes, data = results["data"]["examples"], results["data"]
     assert sum(sizes.values()) == len(list(captions_and_pictures()))

@@ -108,9 +108,9 @@ def test_shuffling_follows_the_global_seed(trained, reviews):
         ([[1, 2], [3]], ValueError, "got rows of different lengths"),
         ({"text": "a"}, TypeError, "got dict"),
         (
-            tf.data.Dataset.from_tensor_slices(["a"]),
+            tf.data.Dataset.from_tensor_slices([[1, 2]]),
             ValueError,
-            r"got shape \(\). Batch it: dataset.batch\(32\)",
+            r"got shape \(2,\). Batch it: dataset.batch\(32\)",
         ),
         (
             tf.data.Dataset.from_tensors({"text": "a"}),
@@ -309,7 +309,7 @@ def test_validation_has_batches_of_its_own(copy, reviews):
         ),
         ([0, -1, 1, 0], "got values -1 to 1"),
         ([0.0, 1.0, 0.0, 1.0], "got float32 values"),
-        (["a", "b", "a", "b"], "got string values"),
+        (["a", "b", "a", "b"], "or their names; got 'a'"),
     ],
 )
 def test_bad_labels_of_a_dataset_are_named(copy, labels, message):

@@ -1,6 +1,7 @@
 """How recipes of `ImageCaptioner` and `AttentionCaptioner` are trained and judged."""
 
 import functools
+import importlib.util
 import itertools
 import os
 import pathlib
@@ -38,6 +39,7 @@ from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.search_results import (
     beam_options,
     best_lines,
+    count_cut,
     spread,
     write_tsv,
 )
@@ -188,6 +190,32 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
             for name, part in self.splits.items()
         }
 
+    @functools.cached_property
+    def cut(self) -> dict[str, int]:
+        """How many captions of each split the tokenizer's `max_length` cuts."""
+        counts = {}
+        for name, part in self.splits.items():
+            texts = np.array(
+                [text for texts in part.captions for text in texts], object
+            )
+            ids, _ = self.token_ids[name]
+            counts[name] = count_cut(self.tokenizer.target, texts, ids)
+        return counts
+
+    def _tell_long_captions(self):
+        """Tell how many captions are cut, and how many are not learned from."""
+        if cut := {name: count for name, count in self.cut.items() if count}:
+            listed = ", ".join(f"{n:,} {name}" for name, n in cut.items())
+            most = self.tokenizer.target.max_length
+            self.log(f"Cut to {most} words: {listed} captions")
+        most = self.config["training"].get("max_tokens", 40)
+        lengths = self.token_ids["train"][0].row_lengths().numpy()
+        if count := int(np.count_nonzero(lengths > most)):
+            self.log(
+                f"Not learned from: {count:,} train captions of more than {most} "
+                "words, start and end included"
+            )
+
     def groups(self, split) -> dict[str, np.ndarray]:
         """Rows of the pictures that are scored together, by the group's name.
 
@@ -220,6 +248,7 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
         steps = len(self.fit_data(model).order(seed, 0))
         self.derive_schedule(steps)
         model.compile(recipe_optimizer(training, steps))
+        self._tell_long_captions()
         return model
 
     def fit_data(self, model):
@@ -267,6 +296,25 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
         rows = [rows[spread(len(rows), each)] for rows in groups]
         return np.concatenate(rows)[:count]
 
+    @functools.cached_property
+    def nearest_captions(self) -> list[str]:
+        """What is said of the training picture that looks most like each test one."""
+        return nearest_neighbour_captions(
+            pooled(self.features["train"]),
+            self.splits["train"].captions,
+            pooled(self.features["test"]),
+        )
+
+    def judge_peers(self) -> dict[str, float]:
+        """Test CIDEr-D of the captions of the nearest training pictures."""
+        groups = self.groups("test")
+        if len(groups) > 1:
+            return {}  # The table of the groups says it of each.
+        scores = scores_of_groups(
+            self.nearest_captions, self.splits["test"].captions, groups
+        )
+        return {"nearest picture": next(iter(scores.values()))["cider_d"]}
+
     def captions(self, model, split, **search):
         """What a model says of all pictures of a split."""
         return model.generate(self.features[split], batch_size=128, verbose=0, **search)
@@ -283,18 +331,13 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
         # captions alone.
         order = np.random.default_rng(0).permutation(len(test))
         of_others = [found[row] for row in order]
-        nearest = nearest_neighbour_captions(
-            pooled(self.features["train"]),
-            self.splits["train"].captions,
-            pooled(self.features["test"]),
-        )
         of_validation = scores_of_groups(
             self.captions(model, "validation", **self.search),
             self.splits["validation"].captions,
             self.groups("validation"),
         )
         sides = {"": found, "_greedy": greedy, "_shuffled_images": of_others}
-        sides["_nearest_neighbour"] = nearest
+        sides["_nearest_neighbour"] = self.nearest_captions
         scores_of_sides = {
             side: scores_of_groups(captions, test.captions, groups)
             for side, captions in sides.items()
@@ -324,6 +367,7 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
             "metrics": metrics,
             "signature": next(iter(scores_of_sides[""].values()))["signature"],
             "evaluation": self.search,
+            "cut": self.cut,
             "captions": [
                 {
                     "key": test.keys[row],
@@ -393,6 +437,7 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
 
     @classmethod
     def evaluate(cls, model, data, path, settings, log, *, part=None):
+        require_sacrebleu()
         images = evaluation_captions(data, path, part)
         search = {key: settings[key] for key in settings if key != "groups"}
         found = model.generate(list(images.read()), **search)
@@ -410,6 +455,10 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
             raise ValueError(
                 "--attention is for captioners that attend, such as an "
                 f"AttentionCaptioner; this one is an {type(model).__name__}."
+            )
+        if attention and importlib.util.find_spec("matplotlib") is None:
+            raise ValueError(
+                "--attention draws with matplotlib: pip install 'kerasrnn[plot]'."
             )
         beam_options(**options)
 

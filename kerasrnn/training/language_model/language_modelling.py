@@ -9,6 +9,7 @@ import numpy as np
 from kerasrnn.fetching import cache_directory
 from kerasrnn.text import CharacterStreams, CharacterText
 from kerasrnn.training.language_model.every_number import every_number
+from kerasrnn.training.language_model.text_peers import text_peers
 from kerasrnn.training.language_model.text_samples import TextSamples
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.task_kind import PARTS, TaskKind, keywords, metric_names
@@ -19,6 +20,7 @@ SAMPLES_FILE = "samples.md"
 # In at most so many places the validation text is read at once, if each then has as
 # many characters as this.
 PLACES, PLACE = 64, 2000
+UNKNOWN = 1  # the number of a character that is not in the vocabulary
 # Of so few characters every number can be shown.
 FEW = 12
 
@@ -58,6 +60,12 @@ print("The " + written["text"].numpy()[0].decode())"""
         self.tokenizer, self.splits = load_texts(
             config["data"], config["preprocessor"], path
         )
+        test, known = self.splits["test"], self.tokenizer.vocabulary_size
+        if unknown := np.count_nonzero(test.ids == UNKNOWN):
+            log(
+                f"{unknown:,} of the {len(test):,} characters of the test text are "
+                f"none of the vocabulary's {known:,}, and count as one"
+            )
 
     @property
     def data_results(self) -> dict:
@@ -121,6 +129,12 @@ print("The " + written["text"].numpy()[0].decode())"""
             "metrics": metrics,
             "sample": model.generate(**self.sample_options),
         }
+
+    def judge_peers(self) -> dict[str, float]:
+        """Bits a character of the test text by n-grams and by a compressor."""
+        if "text" in self.config["data"]:
+            return {}  # What is learned is what is judged by.
+        return text_peers(self.splits["train"], self.splits["test"], self.tokenizer)
 
     @functools.cached_property
     def sample_options(self):

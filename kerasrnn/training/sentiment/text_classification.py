@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -11,11 +12,8 @@ from kerasrnn.inspection import confusion_matrix_figure
 from kerasrnn.metrics import classification_scores
 from kerasrnn.training.batch_order import batch_order
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
-from kerasrnn.training.task_kind import (
-    PARTS,
-    TaskKind,
-    metric_names,
-)
+from kerasrnn.training.sentiment.linear_peer import has_linear_peer, linear_peer
+from kerasrnn.training.task_kind import PARTS, TaskKind, metric_names
 from kerasrnn.zoo import SentimentClassifier
 from kerasrnn.zoo.preset import preprocessor_class
 
@@ -58,6 +56,11 @@ class TextClassification(TaskKind):
             log("Classes: " + ", ".join(f"{name} {n:,}" for name, n in listed))
             self._fit_length()
             self._check_word_vectors()
+            if not has_linear_peer():
+                log(
+                    "No linear model will be judged beside the network: it needs "
+                    "scikit-learn (pip install 'kerasrnn[peers]')."
+                )
 
     @property
     def data_results(self) -> dict:
@@ -135,9 +138,7 @@ class TextClassification(TaskKind):
     def judge(self, model, fitted, folder) -> dict:
         """What the results say of a trained model, as it ships."""
         test = self.splits["test"]
-        scores = classification_scores(
-            test.labels, model.predict(list(test.texts), batch_size=256, verbose=0)
-        )
+        scores = classification_scores(test.labels, _predicted(model, test.texts, 0))
         return {
             "metrics": {
                 "test_accuracy": scores["accuracy"],
@@ -148,6 +149,10 @@ class TextClassification(TaskKind):
             },
             "confusion_matrix": scores["confusion_matrix"],
         }
+
+    def judge_peers(self) -> dict[str, float]:
+        """Test accuracy of a linear model of words, where scikit-learn is there."""
+        return linear_peer(self.splits) if has_linear_peer() else {}
 
     def draw(self, model, run, folder):
         """The figures of the run that is kept."""
@@ -181,10 +186,12 @@ class TextClassification(TaskKind):
     @classmethod
     def evaluate(cls, model, data, path, settings, log, *, part=None):
         examples = evaluation_examples(model.labels, data, path, part)
+        if path is not None and part is None:
+            read_whole(model)
+        if cut := np.count_nonzero(_words_cut(model.preprocessor, examples.texts)):
+            log(f"Cut to {model.preprocessor.max_length} words: {cut:,} texts")
         verbose = 1 if sys.stdout.isatty() else 0
-        probabilities = model.predict(
-            list(examples.texts), batch_size=256, verbose=verbose
-        )
+        probabilities = _predicted(model, examples.texts, verbose)
         scores = classification_scores(examples.labels, probabilities)
         log(f"{len(examples):,} examples")
         for name in ("accuracy", "macro_f1", "loss"):
@@ -195,6 +202,7 @@ class TextClassification(TaskKind):
 
     @classmethod
     def predict(cls, model, batches, *, alone):
+        read_whole(model)
         for texts in batches:
             rows = model.predict(texts, batch_size=256, verbose=0)
             for text, row in zip(texts, rows, strict=True):
@@ -243,8 +251,29 @@ class ClassificationData:
         return {f"val_{name}": float(value) for name, value in scores.items()}
 
 
+def read_whole(model):
+    """Let a classifier read texts up to `LONGEST` words, whatever it was taught with.
+
+    The words after those that it was taught with may decide.
+    """
+    tokenizer = model.preprocessor
+    most = getattr(tokenizer, "max_length", None)
+    if most is not None and most < LONGEST:
+        config = {**tokenizer.get_config(), "max_length": LONGEST}
+        model.preprocessor = type(tokenizer).from_config(config)
+
+
+def _predicted(model, texts, verbose):
+    """Probabilities of texts, of which it was told how many are cut."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return model.predict(list(texts), batch_size=256, verbose=verbose)
+
+
 def _words_cut(tokenizer, texts):
     """How many words of each text the tokenizer cuts off, (N,)."""
+    if not hasattr(tokenizer, "count_cut"):
+        return np.zeros(len(texts), int)
     starts = range(0, len(texts), 1024)
     parts = [tokenizer.count_cut(list(texts[at : at + 1024])) for at in starts]
     return np.concatenate([np.zeros(0, int), *map(np.asarray, parts)])

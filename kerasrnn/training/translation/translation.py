@@ -15,6 +15,7 @@ from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.search_results import (
     beam_options,
     best_lines,
+    count_cut,
     spread,
     write_tsv,
 )
@@ -28,6 +29,8 @@ from kerasrnn.training.task_kind import (
     table,
     with_spread,
 )
+from kerasrnn.training.translation.nearest_pairs import nearest_pairs
+from kerasrnn.training.translation.swapped_columns import columns_are_swapped
 from kerasrnn.training.translation.translation_data import TranslationData, pair_ids
 from kerasrnn.training.translation.translation_samples import (
     TranslationSamples,
@@ -78,6 +81,9 @@ class Translation(TaskKind):
         require_sacrebleu()
         super().__init__(config, path, log)
         self.splits = load_pair_splits(config["data"], path)
+        left_out = sum(part.left_out for part in self.splits.values())
+        if path is not None and left_out:
+            log(f"Left out: {left_out:,} pairs with nothing on one side")
         self.search = dict(config.get("evaluation", {}))
         self.max_length = self.search.setdefault("max_length", 100)
 
@@ -123,10 +129,10 @@ class Translation(TaskKind):
         tokenizer, counts = self.tokenizer, {}
         for name, part in self.splits.items():
             sources, targets = self.token_ids[name]
-            counts[f"{name}_sources"] = _count_cut(
+            counts[f"{name}_sources"] = count_cut(
                 tokenizer.source, part.sources, sources
             )
-            counts[f"{name}_targets"] = _count_cut(
+            counts[f"{name}_targets"] = count_cut(
                 tokenizer.target, part.targets, targets
             )
         return counts
@@ -252,6 +258,12 @@ class Translation(TaskKind):
             ],
         }
 
+    def judge_peers(self) -> dict[str, float]:
+        """Test BLEU of the translations of the most similar training sources."""
+        test = self.splits["test"]
+        name, found = nearest_pairs(self.splits["train"], test.sources)
+        return {name: translation_scores(found, test.targets)["bleu"]}
+
     def draw(self, model, run, folder):
         """The figures of the run that is kept."""
         super().draw(model, run, folder)
@@ -295,7 +307,13 @@ class Translation(TaskKind):
 
     @classmethod
     def evaluate(cls, model, data, path, settings, log, *, part=None):
+        require_sacrebleu()
         pairs = _pairs(data, "test") if path is None else pairs_of_file(path, part)
+        if path is not None and columns_are_swapped(model.preprocessor, pairs):
+            log(
+                f"The columns of {path} seem to be swapped: the first one reads like "
+                "what the model writes. It must hold source<tab>target."
+            )
         found = translate_texts(model, pairs.sources, label="translating", **settings)
         scores = translation_scores(found, pairs.targets)
         log(f"{len(pairs):,} sentences")
@@ -355,15 +373,6 @@ class Translation(TaskKind):
         ]
         head = ("words of the source", "sentences", "test BLEU")
         return [*parts, table(head, rows)]
-
-
-def _count_cut(tokenizer, texts, ids):
-    """How many of the texts do not fit into the tokenizer's `max_length`."""
-    if tokenizer.max_length is None:
-        return 0
-    # The others are not full; to cut all texts into tokens again takes long.
-    full = texts[ids.row_lengths().numpy() > tokenizer.max_length]
-    return int(np.count_nonzero(tokenizer.count_cut(list(full)))) if len(full) else 0
 
 
 def bleu_by_length(sources, references, hypotheses) -> list[dict]:

@@ -358,9 +358,10 @@ class CharLanguageModel(Task):
         """Learn a text by truncated back-propagation through time.
 
         Args:
-            x: A text, a list of documents, a `kerasrnn.text.CharacterText`, or a
-                dataset as `kerasrnn.text.CharacterStreams.dataset` makes it. The text
-                itself, not the name of a file: read a file with
+            x: A text, a list or a `tf.data.Dataset` of documents, which is read into
+                memory, a `kerasrnn.text.CharacterText`, or a dataset as
+                `kerasrnn.text.CharacterStreams.dataset` makes it. The text itself,
+                not the name of a file: read a file with
                 `pathlib.Path("book.txt").read_text(encoding="utf-8")`.
             y: Must be None: the text itself says what comes next.
             batch_size: How many places of the text are read at once (64).
@@ -406,7 +407,8 @@ class CharLanguageModel(Task):
         The model is afterwards as it was: what `fit` carries stays.
 
         Args:
-            x: A text, documents or a `kerasrnn.text.CharacterText`; or a dataset as
+            x: A text, a list or dataset of documents, or a
+                `kerasrnn.text.CharacterText`; or a dataset as
                 `kerasrnn.text.CharacterStreams.dataset` makes it, which is read from
                 states of zeros, without the cache.
             y: Must be None.
@@ -418,7 +420,7 @@ class CharLanguageModel(Task):
             a dataset, the loss and metrics of `compile`, by default `loss` and
             `bits_per_character`.
         """
-        if not hasattr(x, "element_spec"):
+        if not hasattr(x, "element_spec") or character_texts.is_of_texts(x):
             return character_texts.evaluate(self, x, y, verbose=verbose, **kwargs)
         with self._carried_apart(character_texts.check_streams(x)):
             return keras.Model.evaluate(

@@ -57,7 +57,7 @@ def as_streams(model, x, y, batch_size, chunk):
             "`y` must be None: of a text, every character is the target of those "
             f"before it; got {type(y).__name__}."
         )
-    if not hasattr(x, "element_spec"):
+    if not hasattr(x, "element_spec") or is_of_texts(x):
         check_no_file("x", x)
         text = as_text(model, x, "x")
         streams = CharacterStreams(text, batch_size or ROWS, chunk)
@@ -118,14 +118,28 @@ def as_text(model: Any, x: Any, name: str) -> CharacterText:
         return x
     if isinstance(x, str):
         x = [x]
+    elif is_of_texts(x):
+        x = [text.decode("utf-8", "replace") for text in texts_of(x)]
     if not isinstance(x, (list, tuple)) or not all(isinstance(d, str) for d in x):
         raise TypeError(
-            f"`{name}` must be a string, a list of strings or a CharacterText; got "
-            f"{type(x).__name__}."
+            f"`{name}` must be a string, a list of strings, a dataset of strings or a "
+            f"CharacterText; got {type(x).__name__}."
         )
     if not any(x):
         raise ValueError(f"`{name}` must hold at least one character; got none.")
     return CharacterText.of_documents(x, tokenizer_of(model))
+
+
+def is_of_texts(x: Any) -> bool:
+    """Whether it is a dataset of documents: strings, or batches of them."""
+    specification = getattr(x, "element_spec", None)
+    return getattr(getattr(specification, "dtype", None), "name", "") == "string"
+
+
+def texts_of(dataset: Any) -> Iterator[bytes]:
+    """The documents of a dataset of strings, or of batches of them."""
+    for element in dataset.as_numpy_iterator():
+        yield from np.ravel(element).tolist()
 
 
 def tokenizer_of(model):

@@ -1,3 +1,4 @@
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from kerasrnn.zoo.arguments import (
     loss_of_logits,
 )
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
+from kerasrnn.zoo.model_inputs import as_array
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.task import Task
 
@@ -239,6 +241,41 @@ class SentimentClassifier(Task):
         loss = loss_of_logits(loss, LOSSES)
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        **kwargs: Any,
+    ) -> Any:
+        """Probabilities of raw strings; logits where `preprocessor` is None.
+
+        Texts of which the tokenizer cuts something off are told in a warning.
+        """
+        if not hasattr(x, "element_spec"):
+            x = as_array(x, "x")
+            if x.ndim == 1:
+                self._tell_cut(x)
+        return super().predict(x, batch_size, verbose, **kwargs)
+
+    def _tell_cut(self, texts):
+        """Warn of what the tokenizer cuts off of texts, (N,) of bytes."""
+        most = getattr(self.preprocessor, "max_length", None)
+        if most is None or not hasattr(self.preprocessor, "count_cut"):
+            return
+        # A word has a letter at least; to cut all texts into words again takes long.
+        long = [text for text in texts if len(text) > most]
+        starts = range(0, len(long), 1024)
+        parts = [self.preprocessor.count_cut(long[at : at + 1024]) for at in starts]
+        cut = sum(int(np.sum(part)) for part in parts)
+        if cut:
+            cut_texts = sum(int(np.count_nonzero(part)) for part in parts)
+            warnings.warn(
+                f"{cut} words at the ends of {cut_texts} of {len(texts)} texts were "
+                f"cut off and are not read: the tokenizer has max_length={most}.",
+                stacklevel=3,
+            )
+
     def postprocess(self, outputs: Tensor) -> Tensor:
         return ops.softmax(outputs, axis=-1)
 
@@ -291,9 +328,12 @@ class SentimentClassifier(Task):
 
         probabilities = self.postprocess(self(token_ids, training=False))
         best = tf.argmax(probabilities, axis=-1)  # (B,)
+        labels = tf.constant([self.labels])  # (1, classes)
         return {
-            "label": tf.gather(tf.constant(self.labels), best),
+            "label": tf.gather(labels[0], best),
             "probabilities": probabilities,
+            # In each row, since TensorFlow Serving asks for outputs of one batch size.
+            "labels": tf.tile(labels, [tf.shape(probabilities)[0], 1]),
         }
 
     def get_config(self) -> dict:

@@ -1,21 +1,13 @@
 import collections
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+from kerasrnn.training.language_model import kneser_ney as module
+
 TEXT = "a rose is a rose is a rose; who knows a rose arose as she sows. " * 2
 DOCUMENTS = [TEXT + "no rows of prose", "oars are ores", "a"]
 LETTERS = sorted(set("".join(DOCUMENTS) + "x"))
-
-
-@pytest.fixture
-def module(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import kneser_ney
-
-    return kneser_ney
 
 
 def encoded(documents):
@@ -65,7 +57,7 @@ class ByDefinition:
 
 
 @pytest.mark.parametrize("order", [1, 2, 4, 8])
-def test_it_is_the_definition(module, order):
+def test_it_is_the_definition(order):
     model = module.KneserNey(*encoded(DOCUMENTS), len(LETTERS), order)
     expected = ByDefinition(DOCUMENTS, order)
     tests = ["a rose is a fox", "x who"]
@@ -80,7 +72,7 @@ def test_it_is_the_definition(module, order):
     assert bits == pytest.approx(-np.log2(wanted).mean())
 
 
-def test_some_order_has_estimated_discounts(module):
+def test_some_order_has_estimated_discounts():
     # Or the test above would see the fallback alone.
     model = module.KneserNey(*encoded(DOCUMENTS), len(LETTERS), 4)
     found = [tuple(table.discounts[1:]) for table in model.tables]
@@ -93,14 +85,14 @@ def test_some_order_has_estimated_discounts(module):
 
 
 @pytest.mark.parametrize("context", ["", "a", "a ros", "xxx", "is a rose", "who kno"])
-def test_probabilities_sum_to_one(module, context):
+def test_probabilities_sum_to_one(context):
     model = module.KneserNey(*encoded(DOCUMENTS), len(LETTERS), 8)
     p = [model.probabilities(*encoded([context + c]))[-1] for c in LETTERS]
     assert min(p) > 0
     assert sum(p) == pytest.approx(1, abs=1e-12)
 
 
-def test_what_does_not_fit_is_told(module):
+def test_what_does_not_fit_is_told():
     ids, ends = encoded(DOCUMENTS)
     with pytest.raises(ValueError, match="`order` must be from 1 to 9 for 100 ids"):
         module.KneserNey(ids, ends, 100, 10)
@@ -108,7 +100,7 @@ def test_what_does_not_fit_is_told(module):
         module.KneserNey(ids, ends, 3, 2)
 
 
-def test_simple_baselines(module):
+def test_simple_baselines():
     assert module.uniform_bits(8) == 3
     # (3 + 1) / 8, (1 + 1) / 8, 1 / 8, 1 / 8
     found = module.unigram_bits(np.array([1, 1, 1, 2]), np.array([1, 2, 3, 4]), 4)

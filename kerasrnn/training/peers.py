@@ -1,0 +1,55 @@
+"""What simple methods score beside a network: whether it is worth its training."""
+
+from collections.abc import Callable
+
+from kerasrnn.catalogue import metric_label, metric_text
+from kerasrnn.training.resumable_fit import lower_is_better
+from kerasrnn.training.task_kind import TaskKind
+
+
+def judge_peers(task: TaskKind) -> dict[str, float]:
+    """Scores of the simple peers of a task, by name.
+
+    Whatever fails in it is told: a network that is trained already must not be lost.
+    """
+    try:
+        return {name: float(score) for name, score in task.judge_peers().items()}
+    except Exception as error:
+        reason = " ".join(str(error).split()) or "no message"
+        task.log(f"Without a simple peer: {type(error).__name__}: {reason}")
+        return {}
+
+
+def peers_line(peers: dict[str, float], metric: str, score: float) -> str:
+    """One line that says whether a network is better than its simple peers.
+
+    Args:
+        peers: What `judge_peers` gave, one or more.
+        metric: The name of the scores.
+        score: That of the network.
+
+    Example:
+
+    >>> peers_line({"nearest pair": 10.04}, "test_bleu", 18.1)
+    'nearest pair: BLEU 10.0; the network: 18.1; the network is worth it'
+    >>> bits = {"n-grams": 2.25, "xz": 3.5}
+    >>> peers_line(bits, "test_bits_per_character", 2.25).partition("; ")[2]
+    'xz: 3.500; the network: 2.250; the network is not worth it'
+    """
+    best = min(peers.values()) if lower_is_better(metric) else max(peers.values())
+    better = score < best if lower_is_better(metric) else score > best
+    scores = [*peers.items(), ("the network", score)]
+    texts = [
+        f"{name}: {metric_text({metric: value}, metric)}" for name, value in scores
+    ]
+    label = metric_label(metric).removeprefix("test ")
+    texts[0] = texts[0].replace(": ", f": {label} ", 1)
+    return f"{'; '.join(texts)}; the network is {'' if better else 'not '}worth it"
+
+
+def tell_peers(
+    peers: dict[str, float], metric: str, score: float, log: Callable[[str], object]
+) -> None:
+    """Tell the user the line, where there are peers."""
+    if peers:
+        log(f"\n{peers_line(peers, metric, score)}")
