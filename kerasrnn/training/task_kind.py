@@ -176,6 +176,34 @@ class TaskKind:
         if was is not None and was > most:
             self.derive(section, name, most, why)
 
+    def derive_length(self, longest: int, *read: tuple) -> None:
+        """Let tokenizers keep texts of the user's own whole.
+
+        Args:
+            longest: How many tokens they keep of a text, at most.
+            *read: Pairs of a tokenizer and the texts that it reads.
+        """
+        needed = 0
+        for tokenizer, texts in read:
+            most = tokenizer.max_length
+            if most is None:
+                continue
+            # No token is shorter than a byte, and start and end are two.
+            long = [str(x) for x in texts if len(str(x).encode()) > most - 2]
+            starts = range(0, len(long), 1024)
+            cut = (int(max(tokenizer.count_cut(long[at : at + 1024]))) for at in starts)
+            over = max(cut, default=0)
+            needed = max(needed, most + over if over else 0)
+        if not needed:
+            return
+        fitted = min(needed, longest)
+        self.derive(
+            "preprocessor", "max_length", fitted, f"the longest has {needed} tokens"
+        )
+        for tokenizer, _ in read:
+            if tokenizer.max_length is not None:
+                tokenizer.max_length = max(tokenizer.max_length, fitted)
+
     def derive(self, section: str, name: str, value, why: str) -> None:
         """Set what follows from data of the user's own, and tell it.
 

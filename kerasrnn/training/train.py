@@ -45,7 +45,8 @@ def train(
     again, but with further seeds, or where `restart` asks for it; its preset then
     stays until the new one is there.
 
-    With `start_from`, training begins with a model that is trained already: its
+    With `start_from`, training begins with a model that is trained already, as in
+    `train("translate-en-es", data="mine.tsv", start_from="translate-en-es")`: with its
     weights, its sizes, its tokenizer with the vocabulary grown by the words of the new
     data, and half the recipe's learning rate. Where it is a run of the same recipe and
     data, that run goes on from its last step for `epochs` more, with a quarter of the
@@ -77,10 +78,6 @@ def train(
         ValueError: No such recipe, unusable data or seeds; or `start_from` is no
             trained model of the recipe's kind; or `output` holds a run with other
             settings, or other things, or is what another process trains into.
-
-    Example:
-
-        train("translate-en-es", data="mine.tsv", start_from="translate-en-es")
     """
     import tensorflow as tf
 

@@ -59,6 +59,8 @@ COLUMNS = ("keys", "captions", "kinds")
 SHOWN = 24
 # Of the user's own pictures an epoch has so many steps, where batches of 8 allow it.
 STEPS = 20
+# Tokens of their captions that are learned, at most.
+LONGEST = 200
 PICTURES = 32  # that are captioned at a time
 SCORES = ("cider_d", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "exact_match")
 
@@ -182,7 +184,14 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
         train = self.splits["train"]
         texts = [text for texts in train.captions for text in texts]
         if self.source is not None:
-            return self.grown_tokenizer([*texts, *self.class_names])
+            tokenizer = self.grown_tokenizer([*texts, *self.class_names])
+        else:
+            tokenizer = self._new_tokenizer(texts)
+        if self.path is not None:
+            self.derive_length(LONGEST, (tokenizer.target, texts))
+        return tokenizer
+
+    def _new_tokenizer(self, texts):
         options = dict(self.config["preprocessor"])
         target_class = preprocessor_class(options.pop("class", "TargetTokenizer"))
         tokenizer = preprocessor_class(options.pop("tokenizer", "WordTokenizer"))(

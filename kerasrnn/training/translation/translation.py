@@ -44,6 +44,8 @@ SHOWN = 20
 # Of the user's own pairs an epoch has so many steps, where batches of LEAST_TOKENS
 # allow it.
 STEPS, LEAST_TOKENS = 60, 500
+# Tokens of the user's own texts that are read and written, at most.
+LONGEST = 400
 # Of fewer pairs the network has at most so many units.
 UNITS = ((2_000, 128), (10_000, 256))
 # Sentences by the words of their source: at most so many.
@@ -127,9 +129,18 @@ class Translation(TaskKind):
         """The source's tokenizer or the recipe's, which the training texts taught."""
         self.log("Learning the vocabularies")
         train = self.splits["train"]
+        texts = list(train.sources), list(train.targets)
         if self.source is not None:
-            texts = list(train.sources), list(train.targets)
-            return self.grown_tokenizer(*texts, most=pieces_for(self._words()) // 2)
+            most = pieces_for(self._words()) // 2
+            pair = self.grown_tokenizer(*texts, most=most)
+        else:
+            pair = self._new_tokenizer(*texts)
+        if self.path is not None:
+            read = zip((pair.source, pair.target), texts, strict=True)
+            self.derive_length(LONGEST, *read)
+        return pair
+
+    def _new_tokenizer(self, sources, targets):
         options = dict(self.config["preprocessor"])
         pair_class = preprocessor_class(options.pop("class", "PairTokenizer"))
         tokenizer_class = preprocessor_class(
@@ -137,14 +148,20 @@ class Translation(TaskKind):
         )
         shared = options.pop("shared", False)
         tokenizers = []
-        for texts in (
-            [[*train.sources, *train.targets]]
-            if shared
-            else [list(train.sources), list(train.targets)]
-        ):
+        for texts in [[*sources, *targets]] if shared else [sources, targets]:
             tokenizers.append(tokenizer_class(**options))
             tokenizers[-1].adapt(texts)
         return pair_class(*tokenizers)
+
+    def _fit_search(self):
+        """Let translations be as long as those of the user's own that are learned."""
+        lengths = self.token_ids["train"][1].row_lengths().numpy()
+        longest = int(lengths.max()) - 1  # The start token is given.
+        if longest > self.max_length:
+            why = f"the longest translation has {longest} tokens"
+            self.config.setdefault("evaluation", {})
+            self.derive("evaluation", "max_length", longest, why)
+            self.search["max_length"] = self.max_length = longest
 
     @functools.cached_property
     def token_ids(self) -> dict[str, tuple]:
@@ -182,6 +199,8 @@ class Translation(TaskKind):
                 preprocessor=tokenizer,
                 **self.config["model"],
             )
+        if self.path is not None:
+            self._fit_search()
         # Other epochs may have a step more or less.
         steps = len(self.fit_data(model).order(seed, 0))
         model.compile(self.optimizer(steps))
@@ -402,7 +421,7 @@ def pieces_for(words: int) -> int:
     Example:
 
     >>> pieces_for(1_000), pieces_for(40_000), pieces_for(800_000)
-    (386, 1060, 3836)
+    (386, 1060, 3837)
     """
     return 260 + int(4 * words**0.5)
 
