@@ -119,21 +119,25 @@ class TaskKind:
             *texts: What the tokenizer's `grown` takes.
             most: How many tokens may be new, of each vocabulary; None: any number.
         """
-        tokenizer = self.source.preprocessor
-        known = sizes_of(tokenizer)
-        if not self.source.goes_on:
+        source = self.source
+        if source is None:
+            raise ValueError("A tokenizer grows from that of a source; there is none.")
+        tokenizer = source.preprocessor
+        if not source.goes_on:
             tokenizer = tokenizer.grown(*texts, most=most)
-        self._tell_vocabulary(known, sizes_of(tokenizer))
+        self._tell_vocabulary(source, tokenizer)
         return tokenizer
 
-    def _tell_vocabulary(self, known, now):
-        for role, size in now.items():
+    def _tell_vocabulary(self, source, tokenizer):
+        known = sizes_of(source.preprocessor)
+        for role, size in sizes_of(tokenizer).items():
             new = size - known[role]
             self.vocabulary[role] = {"known": known[role], "new": new}
             of = "" if role == "text" else f" of the {role}"
             grown = f"and {new:,} new ones" if new else "kept as it is"
-            name = self.source.name
-            self.log(f"Vocabulary{of}: {known[role]:,} tokens of {name}, {grown}")
+            self.log(
+                f"Vocabulary{of}: {known[role]:,} tokens of {source.name}, {grown}"
+            )
 
     def started_model(self, tokenizer, **kwargs):
         """The source's model, with a tokenizer that knows its tokens and maybe more.

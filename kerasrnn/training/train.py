@@ -115,22 +115,22 @@ def train(
         settings["file"] = fingerprint(data)
         if "own_data" in config:
             settings["own_data"] = config["own_data"]
-    source = None
+    source = run = None  # the run that goes on
     if start_from is not None:
         source = StartingPoint.read(start_from)
         source.check(config)
         source = replace(source, goes_on=source.is_of(settings))
         settings["from"] = source.provenance
-    goes_on = source is not None and source.goes_on
+        run = source if source.goes_on else None
     if seeds is None:
-        seeds = source.seeds if goes_on else [config.get("seed", 1)]
+        seeds = [config.get("seed", 1)] if run is None else run.seeds
     seeds = _checked_seeds(list(seeds))
-    if goes_on and not set(seeds) <= set(source.seeds):
+    if run is not None and not set(seeds) <= set(run.seeds):
         raise ValueError(
-            f"`seeds` must be among {source.seeds}, those of {source.name}, which goes "
-            f"on; got {seeds}."
+            f"`seeds` must be among {run.seeds}, those of {run.name}, which goes on; "
+            f"got {seeds}."
         )
-    replaces = goes_on and source.run.resolve() == output.resolve()
+    replaces = run is not None and run.folder.parent.resolve() == output.resolve()
     if config["training"].get("dtype"):
         config["model"]["dtype"] = config["training"]["dtype"]
     files = (*kind.files, *kind.pages)

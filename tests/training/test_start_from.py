@@ -173,12 +173,18 @@ def test_other_data_bring_new_words(finished, tmp_path):
     assert sorted(after[10:]) == ["x", "y", "z"]
 
 
-def test_a_source_that_changed_is_told(finished, tmp_path, monkeypatch):
+def test_a_killed_run_goes_on_unless_its_source_has_changed(
+    finished, tmp_path, monkeypatch
+):
     recipe, _, two = finished
     data = write_counts(tmp_path / "more.tsv", "abcxyz")
     with monkeypatch.context() as patch, pytest.raises(KilledError):
         kill_in_second_epoch(patch)
         run(tmp_path / "run", recipe, data, start_from=two)
+    # It goes on, to the same weights, where nothing changed.
+    run(tmp_path / "run", recipe, data, start_from=two)
+    run(tmp_path / "whole", recipe, data, start_from=two)
+    assert_same_arrays(tmp_path / "run", tmp_path / "whole")
     source = StartingPoint.read(two)
     other = {**source.config, "files": {**source.config["files"]}}
     other["files"]["model.weights.h5"] = "f" * 64

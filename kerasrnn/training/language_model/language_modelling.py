@@ -10,13 +10,7 @@ from kerasrnn.fetching import cache_directory
 from kerasrnn.text import CharacterStreams, CharacterText
 from kerasrnn.training.language_model.every_number import every_number
 from kerasrnn.training.language_model.text_samples import TextSamples
-from kerasrnn.training.task_kind import (
-    PARTS,
-    TaskKind,
-    keywords,
-    metric_names,
-    sizes_of,
-)
+from kerasrnn.training.task_kind import PARTS, TaskKind, keywords, metric_names
 from kerasrnn.zoo import CharLanguageModel
 from kerasrnn.zoo.preset import preprocessor_class
 
@@ -81,7 +75,7 @@ print("The " + written["text"].numpy()[0].decode())"""
             config["data"], preprocessor, path, known
         )
         if source is not None:
-            self._tell_vocabulary(sizes_of(known), sizes_of(self.tokenizer))
+            self._tell_vocabulary(source, self.tokenizer)
         if path is not None:
             self._fit_sizes()
 
