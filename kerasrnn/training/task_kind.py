@@ -117,14 +117,16 @@ class TaskKind:
 
         Args:
             *texts: What the tokenizer's `grown` takes.
-            most: How many tokens may be new, of each vocabulary; None: any number.
+            most: How many tokens may be new, of each vocabulary; None: as many as the
+                tokenizer's `grown` allows by itself.
         """
         source = self.source
         if source is None:
             raise ValueError("A tokenizer grows from that of a source; there is none.")
         tokenizer = source.preprocessor
         if not source.goes_on:
-            tokenizer = tokenizer.grown(*texts, most=most)
+            options = {} if most is None else {"most": most}
+            tokenizer = tokenizer.grown(*texts, **options)
         self._tell_vocabulary(source, tokenizer)
         return tokenizer
 

@@ -165,10 +165,10 @@ def train(
             )
         choose = min if lower_is_better(task.selected_by) else max
         kept = choose(runs, key=lambda run: run["metrics"][task.selected_by])
-        source = folder.work / f"seed-{kept['seed']}"
-        copy_folder(source / "preset", folder.work / "preset")
+        of_kept = folder.work / f"seed-{kept['seed']}"
+        copy_folder(of_kept / "preset", folder.work / "preset")
         for name in task.files:
-            shutil.copyfile(source / name, folder.work / name)
+            shutil.copyfile(of_kept / name, folder.work / name)
         model = Task.from_preset(folder.work / "preset")
         if figures:
             task.draw(model, kept, folder.work / "figures")

@@ -119,7 +119,8 @@ class TextClassification(TaskKind):
 
     def _check_word_vectors(self):
         """Leave out the word vectors, which are English, for other scripts."""
-        if self.config["training"].get("word_vectors") is None:
+        has_none = self.config["training"].get("word_vectors") is None
+        if has_none or self.source is not None:
             return
         words = self.tokenizer.get_vocabulary()[2:]
         latin = sum(max(word) < FIRST_NOT_LATIN for word in words if word)
