@@ -7,6 +7,7 @@ import os
 import pathlib
 from typing import Any
 
+from kerasrnn.catalogue import list_presets
 from kerasrnn.training.checkpoints import Checkpoints
 from kerasrnn.training.run_folder import RESULTS_FILE, RUN_FILE
 from kerasrnn.zoo import Task
@@ -69,7 +70,10 @@ class StartingPoint:
     @property
     def provenance(self) -> dict[str, str]:
         """What the settings of a run that begins with it say of it."""
-        return {"preset": self.name, "sha256": self.sha256}
+        # The same run, from wherever it is called.
+        is_shipped = self.name in list_presets()
+        preset = self.name if is_shipped else os.path.abspath(self.name)
+        return {"preset": preset, "sha256": self.sha256}
 
     @functools.cached_property
     def preprocessor(self) -> Any:

@@ -58,7 +58,7 @@ GALLERY_FILE = "gallery.html"
 COLUMNS = ("keys", "captions", "kinds")
 SHOWN = 24
 # Of the user's own pictures an epoch has so many steps, where batches of 8 allow it.
-STEPS = 20
+STEPS = 10
 # Tokens of their captions that are learned, at most.
 LONGEST = 200
 PICTURES = 32  # that are captioned at a time
