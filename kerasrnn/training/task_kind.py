@@ -84,7 +84,7 @@ class TaskKind:
         self.derived: dict = {}
         # How many tokens the source knew, and how many are new, by what reads them.
         self.vocabulary: dict[str, dict[str, int]] = {}
-        self._training: dict | None = None
+        self._before_schedule: tuple[dict, dict] | None = None
         if source is not None:
             for name, value in source.differing(config["model"]).items():
                 self.derive("model", name, value, f"of {source.name}")
@@ -233,11 +233,12 @@ class TaskKind:
             steps_an_epoch: How many steps an epoch has.
         """
         # Each seed begins with the recipe, so that none depends on those before it.
-        if self._training is None:
-            self._training = dict(self.config["training"])
         training = self.config["training"]
+        if self._before_schedule is None:
+            self._before_schedule = dict(training), dict(self.derived)
         training.clear()
-        training.update(self._training)
+        training.update(self._before_schedule[0])
+        self.derived = dict(self._before_schedule[1])
         if self.source is not None and self.source.goes_on:
             self._derive_going_on(steps_an_epoch)
             return

@@ -246,6 +246,8 @@ def test_each_seed_derives_from_the_recipe():
         task.derive_schedule(steps)
         assert config["training"]["learning_rate"] == pytest.approx(0.2)
         assert config["training"]["warmup_steps"] == warmup
+    task.derive_schedule(1000)
+    assert task.derived == {"training.learning_rate": pytest.approx(0.2)}
 
 
 # Each kind of model, untrained, as a source of the same kind.
