@@ -132,7 +132,13 @@ def _parser():
           captions    a folder of pictures, with a file captions.tsv in it that has
                       file<tab>caption on each line
           writes      any text file of 200 characters or more, however large
-        A part of it is kept back to validate and to test.
+        A part of it is kept back to validate and to test. Of few data the batches and
+        the network are made smaller, and the epochs more; every setting that follows
+        from your data is told, and stands in results.json.
+
+        --from begins with a trained model: its weights, its sizes, and its vocabulary
+        with the words of your data added. Of a run of the same recipe and data, that
+        run goes on, for --epochs N more epochs, and the run's folder may be the output.
 
         If it is stopped, by Ctrl-C or a power cut, the same command goes on where it
         was and ends in the very same weights. A finished run is only replaced with
@@ -143,6 +149,8 @@ def _parser():
         kerasrnn train sentiment-movies --seed 1 2 3       mean of three runs
         kerasrnn train sentiment-movies --data my.tsv      label<tab>text on each line
         kerasrnn train translate-en-es --data pairs.tsv    source<tab>target
+        kerasrnn train translate-en-es --data pairs.tsv --from translate-en-es
+        kerasrnn train sentiment-movies --data my.tsv --from runs/sentiment-movies
         kerasrnn train caption-stamps --data pictures      with captions.tsv
         kerasrnn train char-lm --data book.txt             any text in UTF-8
         """,
@@ -161,7 +169,19 @@ def _parser():
     train.add_argument(
         "--seed", type=_seed, nargs="+", metavar="N", help="train once for each seed"
     )
-    train.add_argument("--epochs", type=_positive, metavar="N", help="at most N epochs")
+    train.add_argument(
+        "--epochs",
+        type=_positive,
+        metavar="N",
+        help="at most N epochs, or of a run that goes on N more",
+    )
+    train.add_argument(
+        "--from",
+        dest="start_from",
+        metavar="PRESET|RUN",
+        help="begin with this trained model: a name from `kerasrnn list`, or the "
+        "folder of a finished run",
+    )
     train.add_argument(
         "--restart",
         action="store_true",
@@ -361,6 +381,8 @@ def _show(options):
 def _train(options):
     # A wrong name is told before TensorFlow is loaded.
     catalogue.load_recipe(options.recipe)
+    if options.start_from is not None:
+        catalogue.find_preset(options.start_from)
     _require_file(options.data)
     with quiet_tensorflow(options.debug):
         from kerasrnn.training import train
@@ -373,6 +395,7 @@ def _train(options):
                 data=options.data,
                 seeds=options.seed,
                 epochs=options.epochs,
+                start_from=options.start_from,
                 restart=options.restart,
                 tensorboard=options.tensorboard,
                 word_vectors=not options.no_word_vectors,

@@ -28,6 +28,9 @@ class WordCounter(Task):
         self(np.ones((1, 2), "int32"))
         self.compile(keras.optimizers.Adam(0.05), "mse")
 
+    def token_weights(self):
+        return [(self.embedding.embeddings, 0, "text")]
+
     def call(self, token_ids):
         words = keras.ops.cast(token_ids != 0, "float32")[..., None]  # (B, T, 1)
         return self.number(keras.ops.sum(words * self.embedding(token_ids), axis=1))
@@ -53,8 +56,8 @@ class Counting(TaskKind):
     unit = "texts"
     served_example = 'print(answer(text=tf.constant(["one two"]))["words"].numpy())'
 
-    def __init__(self, config, path=None, log=print):
-        super().__init__(config, path, log)
+    def __init__(self, config, path=None, log=print, source=None):
+        super().__init__(config, path, log, source)
         rows = read_rows(path)
         self.splits = {
             "train": [row for number, row in enumerate(rows) if number % 10 > 1],
@@ -64,9 +67,15 @@ class Counting(TaskKind):
 
     def build_model(self, seed):
         keras.utils.set_random_seed(seed)
-        tokenizer = WordTokenizer()
-        tokenizer.adapt([text for _, text in self.splits["train"]])
-        return WordCounter(preprocessor=tokenizer, **self.config["model"])
+        texts = [text for _, text in self.splits["train"]]
+        if self.source is not None:
+            model = self.started_model(self.grown_tokenizer(texts))
+        else:
+            tokenizer = WordTokenizer()
+            tokenizer.adapt(texts)
+            model = WordCounter(preprocessor=tokenizer, **self.config["model"])
+        model.compile(self.optimizer(-(-len(texts) // 8)), "mse")
+        return model
 
     def fit_data(self, model):
         return CountingData(model, self.splits)

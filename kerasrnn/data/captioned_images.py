@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
 from kerasrnn.data.caption_groups import caption_key, join_groups
-from kerasrnn.data.splits import SPLITS, split_of
+from kerasrnn.data.splits import SPLITS, splits_of
 from kerasrnn.data.tfds_builder import prepared_builder, unknown_split
 from kerasrnn.data.train_extra import tensorflow_datasets
 from kerasrnn.data.user_file import open_file, read_lines
@@ -221,7 +221,7 @@ def read_captions(
     and so is a first line `file<tab>caption`. Pictures that share a caption, up to
     case and punctuation, are in one group, and the split follows from the group's
     first caption in alphabetical order (SHA-1 modulo 10: 0 test, 1 validation, else
-    train).
+    train; none stays empty where there are ten groups).
 
     Args:
         folder: of the pictures.
@@ -252,8 +252,9 @@ def read_captions(
         first = min(map(caption_key, some))
         names[leaders[file]] = min(first, names.get(leaders[file], first))
     files: dict[str, list[str]] = {split: [] for split in SPLITS}
+    splits = splits_of(names.values())
     for file in captions:
-        files[split_of(names[leaders[file]])].append(file)
+        files[splits[names[leaders[file]]]].append(file)
     if empty := [split for split in SPLITS if not files[split]]:
         raise ValueError(
             f"{path} holds {len(captions)} pictures, too few: none fell into "

@@ -1,8 +1,11 @@
 """Which examples are to train, to validate and to test."""
 
 import hashlib
+from collections.abc import Iterable
 
 SPLITS = ("train", "validation", "test")
+# Of so many keys, none of the splits stays empty.
+FEWEST = 10
 
 
 def split_of(key: str) -> str:
@@ -18,8 +21,38 @@ def split_of(key: str) -> str:
     >>> [split_of(key) for key in ("one", "two", "three")]
     ['train', 'validation', 'train']
     """
-    digit = int(hashlib.sha1(key.encode()).hexdigest(), 16) % 10
-    return {0: "test", 1: "validation"}.get(digit, "train")
+    return {0: "test", 1: "validation"}.get(_number(key) % 10, "train")
+
+
+def splits_of(keys: Iterable[str]) -> dict[str, str]:
+    """The split of each of these keys, as `split_of` gives it.
+
+    Where a split would stay empty, and there are ten keys or more, it gets the key with
+    the least SHA-1 of the largest split.
+
+    Args:
+        keys: what the examples that must not be parted have in common.
+
+    Example:
+
+    >>> found = splits_of(f"line {number}" for number in range(12))
+    >>> sorted(set(found.values()))
+    ['test', 'train', 'validation']
+    """
+    found = {key: split_of(key) for key in keys}
+    if len(found) >= FEWEST:
+        for split in SPLITS:
+            of_split: dict[str, list[str]] = {name: [] for name in SPLITS}
+            for key, name in found.items():
+                of_split[name].append(key)
+            if not of_split[split]:
+                largest = max(of_split.values(), key=len)
+                found[min(largest, key=_number)] = split
+    return found
+
+
+def _number(key):
+    return int(hashlib.sha1(key.encode()).hexdigest(), 16)
 
 
 def split_by_position(

@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 
-from kerasrnn.data.splits import SPLITS, split_of
+from kerasrnn.data.splits import SPLITS, splits_of
 from kerasrnn.data.tfds_builder import prepared_builder, read_columns
 from kerasrnn.data.user_file import read_lines
 
@@ -143,8 +143,9 @@ def read_tsv(path: str | os.PathLike) -> dict[str, Examples]:
 
     A first line `label<tab>text` or `text<tab>label` names the columns, in either
     order. Blank lines are left out. An example's split follows from its text alone
-    (SHA-1 modulo 10: 0 test, 1 validation, else train), so a text that occurs twice
-    is in one split only. Classes are numbered in the order of their names.
+    (SHA-1 modulo 10: 0 test, 1 validation, else train; none stays empty where there are
+    ten texts), so a text that occurs twice is in one split only. Classes are numbered
+    in the order of their names.
 
     Args:
         path: the file, UTF-8.
@@ -198,8 +199,9 @@ def read_tsv(path: str | os.PathLike) -> dict[str, Examples]:
             stacklevel=2,
         )
     rows: dict[str, list] = {split: [] for split in SPLITS}
+    splits = splits_of(text for _, text in found)
     for label, text in found:
-        rows[split_of(text)].append((label, text))
+        rows[splits[text]].append((label, text))
     if empty := [split for split in SPLITS if not rows[split]]:
         raise ValueError(
             f"{path} holds {len(found)} examples, too few: none fell into "

@@ -15,7 +15,7 @@ import numpy as np
 from kerasrnn.data.splits import SPLITS, split_by_position
 from kerasrnn.data.user_file import fingerprint, open_file
 from kerasrnn.text import CharacterText, CharacterTokenizer
-from kerasrnn.text.character_tokenizer import CharacterCounts
+from kerasrnn.text.character_tokenizer import FIRST_CHARACTER, CharacterCounts
 
 # Bytes that are read at once; what is in memory is some ten times as much.
 BLOCK = 1 << 22
@@ -31,7 +31,11 @@ ABANDONED = 3600
 
 
 def open_text_file(
-    path: str | os.PathLike, folder: str | os.PathLike, *, max_tokens: int | None = None
+    path: str | os.PathLike,
+    folder: str | os.PathLike,
+    *,
+    max_tokens: int | None = None,
+    known: CharacterTokenizer | None = None,
 ) -> tuple[CharacterTokenizer, dict[str, CharacterText]]:
     r"""The characters of a text file, to learn from, in bounded memory.
 
@@ -49,6 +53,9 @@ def open_text_file(
         folder: where the numbers are kept; it is made where it is missing.
         max_tokens: the most entries of the vocabulary, the most frequent characters;
             None: all characters.
+        known: a tokenizer whose characters the vocabulary holds in any case, those of
+            the text beside them; it may be as large as that one's even where
+            `max_tokens` is less.
 
     Returns:
         The tokenizer, and the texts `"train"`, `"validation"` and `"test"`.
@@ -69,13 +76,18 @@ def open_text_file(
     """
     path = pathlib.Path(path)
     source = fingerprint(path)
-    key = hashlib.sha1(f"{path.resolve()} {max_tokens}".encode()).hexdigest()[:8]
+    settings = f"{path.resolve()} {max_tokens}"
+    if known is not None:
+        settings += f" {''.join(known.get_vocabulary()[FIRST_CHARACTER:])}"
+    key = hashlib.sha1(settings.encode()).hexdigest()[:8]
     target = pathlib.Path(folder, f"{path.name}-{key}.characters")
     header = _read_header(target)
     if header is None or header["source"] != source:
-        _convert(path, target, source, max_tokens)
+        _convert(path, target, source, max_tokens, known)
         header = _read_header(target)
-    tokenizer = CharacterTokenizer(header["characters"], max_tokens=max_tokens)
+    tokenizer = CharacterTokenizer(header["characters"])
+    if max_tokens is not None:
+        tokenizer.max_tokens = max(max_tokens, tokenizer.vocabulary_size)
     ids = np.memmap(
         target, header["dtype"], "r", header["offset"], shape=(header["length"],)
     )
@@ -156,7 +168,7 @@ def read_text(path: pathlib.Path) -> Iterator[str]:
                 return
 
 
-def _convert(path, target, source, max_tokens):
+def _convert(path, target, source, max_tokens, known):
     """Counts the characters of a text, and writes their numbers to `target`."""
     counts = CharacterCounts()
     for text in read_text(path):
@@ -166,8 +178,14 @@ def _convert(path, target, source, max_tokens):
     if length < FEWEST:
         found = f"it has {length}" if length else "it is empty"
         raise ValueError(f"{path} must have {FEWEST} characters at least; {found}.")
-    tokenizer = CharacterTokenizer(max_tokens=max_tokens)
-    tokenizer.set_counts(counts)
+    if known is None:
+        tokenizer = CharacterTokenizer(max_tokens=max_tokens)
+        tokenizer.set_counts(counts)
+    else:
+        most = None
+        if max_tokens is not None:
+            most = max(max_tokens - known.vocabulary_size, 0)
+        tokenizer = known.grown_by_counts(counts, most=most)
     header = {
         "format": FORMAT,
         "source": source,

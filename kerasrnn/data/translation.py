@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasrnn.data.splits import SPLITS, split_of
+from kerasrnn.data.splits import SPLITS, split_of, splits_of
 from kerasrnn.data.tfds_builder import prepared_builder, read_columns
 from kerasrnn.data.user_file import read_lines
 
@@ -170,7 +170,8 @@ def read_pairs(
 
     Blank lines are left out, and so are pairs of which one side is empty; these are
     counted. A pair's split follows from its source alone (SHA-1 modulo 10: 0 test, 1
-    validation, else train), so that a text that occurs twice is in one split only.
+    validation, else train; none stays empty where there are ten), so that a text
+    that occurs twice is in one split only.
 
     Args:
         path: the file, UTF-8.
@@ -183,7 +184,7 @@ def read_pairs(
         ValueError: the file is not like this (it says in which line), or a split came
             out empty.
     """
-    rows: dict[str, list[tuple[str, str]]] = {split: [] for split in SPLITS}
+    found: list[tuple[str, str]] = []
     for number, line in read_lines(path):
         cells = line.split("\t")
         if not any(cell.strip() for cell in cells):
@@ -194,7 +195,11 @@ def read_pairs(
                 f"column{'s' * (len(cells) > 1)}: {line[:60]!r}."
             )
         source, target = (cell.strip() for cell in cells)
-        rows[split_of(source)].append((source, target))
+        found.append((source, target))
+    splits = splits_of(source for source, target in found if source and target)
+    rows: dict[str, list[tuple[str, str]]] = {split: [] for split in SPLITS}
+    for source, target in found:
+        rows[splits.get(source) or split_of(source)].append((source, target))
     if empty := [split for split in SPLITS if not rows[split]]:
         raise ValueError(
             f"{path} holds {sum(map(len, rows.values()))} pairs, too few: none fell "

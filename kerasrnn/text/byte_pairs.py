@@ -9,12 +9,15 @@ BYTES = [bytes([byte]) for byte in range(256)]
 SPACE = "▁"
 
 
-def learn_byte_pairs(counts: dict[bytes, int], number: int) -> list[bytes]:
+def learn_byte_pairs(
+    counts: dict[bytes, int], number: int, words: list[list[bytes]] | None = None
+) -> list[bytes]:
     """Joins the most frequent pair of neighbours, over and over.
 
     Args:
         counts: How often each word occurs.
         number: How many pieces to make, beside the 256 bytes.
+        words: Into which pieces each word is cut already. None: into its bytes.
 
     Returns:
         The pieces in the order in which they were made; fewer than `number` where no
@@ -24,7 +27,9 @@ def learn_byte_pairs(counts: dict[bytes, int], number: int) -> list[bytes]:
     Reference: Sennrich et al. 2016, "Neural Machine Translation of Rare Words with
     Subword Units", algorithm 1.
     """
-    words = [[bytes([byte]) for byte in word] for word in counts]
+    if words is None:
+        words = [[bytes([byte]) for byte in word] for word in counts]
+    words = list(words)
     weights = list(counts.values())
     frequency: collections.Counter[tuple[bytes, bytes]] = collections.Counter()
     places: dict[tuple[bytes, bytes], set[int]] = collections.defaultdict(set)

@@ -134,10 +134,7 @@ class CharacterTokenizer(Tokenizer):
         >>> tokenizer.get_vocabulary()
         ['', '[UNK]', 'a', 'c']
         """
-        kept = sorted(
-            (c for c, n in counts.items() if n > 0),
-            key=lambda character: (-counts[character], character),
-        )
+        kept = ranked(counts)
         if self.max_tokens is not None:
             kept = kept[: self.max_tokens - FIRST_CHARACTER]
         if not kept:
@@ -151,6 +148,47 @@ class CharacterTokenizer(Tokenizer):
             data: strings, one by one: a list, a generator of any length, or a tf.data
                 dataset of strings (batched or not).
         """
+        if not (found := self._counted(data)):
+            raise ValueError("`data` must hold a character at least; got none.")
+        self.set_counts(found)
+
+    def grown(self, data: Any, *, most: int | None = None) -> "CharacterTokenizer":
+        """A tokenizer that knows the characters of more texts, too.
+
+        Numbers follow the order of code points, so that those of known characters
+        change where new ones come between them.
+
+        Args:
+            data: strings, one by one: a list, a generator of any length, or a tf.data
+                dataset of strings (batched or not).
+            most: how many characters may be new, the most frequent; None: all that
+                are.
+
+        Example:
+
+        >>> CharacterTokenizer("helo").grown(["yellow"]).get_vocabulary()
+        ['', '[UNK]', 'e', 'h', 'l', 'o', 'w', 'y']
+        """
+        self._check_vocabulary()
+        return self.grown_by_counts(self._counted(data), most=most)
+
+    def grown_by_counts(
+        self, counts: Mapping[str, int], *, most: int | None = None
+    ) -> "CharacterTokenizer":
+        """A tokenizer that knows more characters, too, which were counted.
+
+        Args:
+            counts: a mapping of characters to how often they occur.
+            most: how many characters may be new, the most frequent; None: all that
+                are.
+        """
+        most = check_integer("most", most, 0, none=True)
+        new = [c for c in ranked(counts) if c not in {*self._tokens}]
+        tokens = "".join([*self._tokens, *new[:most]])
+        return self._with_vocabulary(tokens, special=FIRST_CHARACTER)
+
+    def _counted(self, data):
+        """How often each character of texts occurs."""
         if isinstance(data, (str, bytes)):
             raise ValueError(
                 "`data` must be a list of strings or a dataset; got one string."
@@ -168,9 +206,7 @@ class CharacterTokenizer(Tokenizer):
                         f"({type(text).__name__})."
                     )
                 counts.update(text)
-        if not (found := counts.counter()):
-            raise ValueError("`data` must hold a character at least; got none.")
-        self.set_counts(found)
+        return counts.counter()
 
     def get_vocabulary(self) -> list[str]:
         """All characters by number: padding, unknown, the others."""
@@ -281,6 +317,12 @@ class CharacterCounts:
                 if not is_surrogate(code)
             }
         )
+
+
+def ranked(counts: Mapping[str, int]) -> list[str]:
+    """The characters that occur, by falling count, then by code point."""
+    found = (character for character, count in counts.items() if count > 0)
+    return sorted(found, key=lambda character: (-counts[character], character))
 
 
 def code_points(text: str) -> np.ndarray:

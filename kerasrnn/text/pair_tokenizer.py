@@ -85,12 +85,28 @@ class PairTokenizer(StringLayer):
             self.source.adapt(sources)
             self.target.adapt(targets)
             return
-        # Flat, so that batched and unbatched ones go together.
-        of_both = [
-            batches_of_strings(x).map(lambda texts: tf.reshape(texts, [-1])).unbatch()
-            for x in (sources, targets)
-        ]
-        self.source.adapt(of_both[0].concatenate(of_both[1]).batch(1024))
+        self.source.adapt(together(sources, targets))
+
+    def grown(self, sources: Any, targets: Any, **options: Any) -> "PairTokenizer":
+        """Tokenizers that know the words of more texts and their translations, too.
+
+        Args:
+            sources: list or array of strings, or a tf.data dataset of strings.
+            targets: the same, of the target's language.
+            **options: those of the tokenizers' own `grown`.
+
+        Example:
+
+        >>> from kerasrnn.text import PairTokenizer, WordTokenizer
+        >>> pair = PairTokenizer(WordTokenizer(["a"]), WordTokenizer(["un"]))
+        >>> pair = pair.grown(["a cat"], ["un gato"])
+        >>> pair.source.get_vocabulary(), pair.target.get_vocabulary()
+        (['', '[UNK]', 'a', 'cat'], ['', '[UNK]', 'un', 'gato'])
+        """
+        if self.target is self.source:
+            return type(self)(self.source.grown(together(sources, targets), **options))
+        source = self.source.grown(sources, **options)
+        return type(self)(source, self.target.grown(targets, **options))
 
     @property
     def trace_key(self) -> Hashable:
@@ -163,6 +179,16 @@ class PairTokenizer(StringLayer):
             if config[name] is not None:
                 config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
+
+
+def together(sources: Any, targets: Any) -> tf.data.Dataset:
+    """All of these texts in one dataset."""
+    # Flat, so that batched and unbatched ones go together.
+    of_both = [
+        batches_of_strings(x).map(lambda texts: tf.reshape(texts, [-1])).unbatch()
+        for x in (sources, targets)
+    ]
+    return of_both[0].concatenate(of_both[1]).batch(1024)
 
 
 def is_one_or_dataset(texts: Any) -> bool:

@@ -155,14 +155,45 @@ class SubwordTokenizer(Tokenizer):
             data: list or array of strings, or a tf.data dataset of strings (batched
                 or not).
         """
+        pieces = learn_byte_pairs(self._counted(data), self.max_tokens - FIRST_PIECE)
+        texts = [as_text(piece) for piece in [*BYTES, *pieces]]
+        self.set_vocabulary([*SPECIAL, *texts])
+
+    def grown(self, data: Any, *, most: int = 1000) -> "SubwordTokenizer":
+        """A tokenizer that has pieces for more texts, too.
+
+        Its own pieces keep their numbers, and are made first. The new ones join what
+        these cut the words of the texts into.
+
+        Args:
+            data: list or array of strings, or a tf.data dataset of strings (batched
+                or not).
+            most: how many pieces may be new.
+
+        Example:
+
+        >>> tokenizer = SubwordTokenizer(max_tokens=262)
+        >>> tokenizer.adapt(["low lower lowest", "slow"])
+        >>> grown = tokenizer.grown(["slow and slower"], most=2)
+        >>> grown.get_vocabulary()[260:]
+        ['lo', 'low', '▁s', '▁slow']
+        """
+        most = check_integer("most", most, 0) or 0
+        self._check_vocabulary()
+        words = self._counted(data)
+        cut = self._join_bytes(tf.constant([*words])).to_list() if words else []
+        known = [[self._pieces[number] for number in word] for word in cut]
+        pieces = learn_byte_pairs(words, most, known)
+        tokens = [*self._tokens, *map(as_text, pieces)]
+        return self._with_vocabulary(tokens, special=0)
+
+    def _counted(self, data):
+        """How often each word of texts occurs."""
         counts: collections.Counter[bytes] = collections.Counter()
         for batch in batches_of_strings(data):
             counts.update(self.split(tf.reshape(batch, [-1])).values.numpy().tolist())
         # In one order, whatever the order of the texts.
-        words = {word: counts[word] for word in sorted(counts)}
-        pieces = learn_byte_pairs(words, self.max_tokens - FIRST_PIECE)
-        texts = [as_text(piece) for piece in [*BYTES, *pieces]]
-        self.set_vocabulary([*SPECIAL, *texts])
+        return {word: counts[word] for word in sorted(counts)}
 
     def get_vocabulary(self) -> list[str]:
         """All pieces in the order of their numbers: special ones, bytes, the others.

@@ -50,6 +50,23 @@ class TargetTokenizer(StringLayer):
         """
         self.target.adapt(data)
 
+    def grown(self, data: Any, **options: Any) -> "TargetTokenizer":
+        """A tokenizer that knows the words of more texts, too.
+
+        Args:
+            data: list or array of strings, or a tf.data dataset of strings (batched
+                or not).
+            **options: those of the tokenizer's own `grown`.
+
+        Example:
+
+        >>> from kerasrnn.text import TargetTokenizer, WordTokenizer
+        >>> tokenizer = TargetTokenizer(WordTokenizer(["cat"])).grown(["a dog"])
+        >>> tokenizer.target.get_vocabulary(), tokenizer.end_id
+        (['', '[UNK]', 'cat', 'a', 'dog'], 6)
+        """
+        return type(self)(self.target.grown(data, **options))
+
     @property
     def trace_key(self) -> Hashable:
         """Something that differs once the tokenizer gives other numbers or texts.

@@ -79,6 +79,14 @@ class Tokenizer(StringLayer):
         self._check_vocabulary()
         return check_strings(strings)
 
+    def _with_vocabulary(self, tokens, special):
+        """The same tokenizer with other tokens, `special` of its own beside them."""
+        config = self.get_config()
+        if config["max_tokens"] is not None:
+            config["max_tokens"] = max(config["max_tokens"], len(tokens) + special)
+        config["characters" if "characters" in config else "vocabulary"] = tokens
+        return type(self).from_config(config)
+
     def _vocabulary_has_changed(self):
         self._version = next(_VERSIONS)
 

@@ -155,15 +155,39 @@ class WordTokenizer(Tokenizer):
             data: list or array of strings, or a tf.data dataset of strings
                 (batched or not).
         """
+        words = self._ranked(data)
+        if self.max_tokens is not None:
+            words = words[: self.max_tokens - 2]
+        self.set_vocabulary(words)
+
+    def grown(self, data: Any, *, most: int | None = None) -> "WordTokenizer":
+        """A tokenizer that knows the words of more texts, too.
+
+        Its own words keep their numbers; the others follow, by falling count.
+
+        Args:
+            data: list or array of strings, or a tf.data dataset of strings
+                (batched or not).
+            most: how many words may be new; None: all that are.
+
+        Example:
+
+        >>> WordTokenizer(["film"]).grown(["a dull film"]).get_vocabulary()
+        ['', '[UNK]', 'film', 'a', 'dull']
+        """
+        most = check_integer("most", most, 0, none=True)
+        known = {*self.get_vocabulary()}
+        new = [word for word in self._ranked(data) if word not in known]
+        return self._with_vocabulary([*self._tokens, *new[:most]], special=2)
+
+    def _ranked(self, data):
+        """All words of texts by falling count, then by code point."""
         counts: collections.Counter[bytes] = collections.Counter()
         for batch in batches_of_strings(data):
             counts.update(self.split(tf.reshape(batch, [-1])).values.numpy().tolist())
         # UTF-8 bytes sort as code points do.
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
-        words = [word.decode() for word in ranked if word.decode() != UNKNOWN]
-        if self.max_tokens is not None:
-            words = words[: self.max_tokens - 2]
-        self.set_vocabulary(words)
+        return [word.decode() for word in ranked if word.decode() != UNKNOWN]
 
     def get_vocabulary(self) -> list[str]:
         """All words in the order of their numbers: padding, unknown, the others."""

@@ -42,6 +42,7 @@ class Checkpoints:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.keep = keep
         self.skipped: list[str] = []
+        self.step = 0
 
     def save(self, step: int, arrays: dict[str, np.ndarray], state: dict):
         name = f"step-{step:08d}.npz"
@@ -68,7 +69,8 @@ class Checkpoints:
     def load(self):
         """Arrays and state of the newest sound checkpoint; None where there is none.
 
-        `self.skipped` then names the ones that were not sound.
+        `self.skipped` then names the ones that were not sound, and `self.step` is the
+        step that it was entered under.
         """
         self.skipped = []
         for entry in self._entries():
@@ -82,6 +84,7 @@ class Checkpoints:
             except (OSError, ValueError, KeyError, EOFError, *BAD_ZIP) as error:
                 self.skipped.append(f"{path.name}: {error}")
                 continue
+            self.step = entry["step"]
             return arrays, state
         return None
 

@@ -59,6 +59,12 @@ class ProgressLine(keras.callbacks.Callback):
         self.stream.write("\n")
         self.stream.flush()
 
+    def make_way(self):
+        """Clear the line for another one, after which it is drawn again."""
+        if self.stream.isatty():
+            self.stream.write("\r\033[K")
+            self.stream.flush()
+
     def validating(self):
         """Say that the steps are done and the validation data has its turn."""
         if self.stream.isatty():
@@ -78,6 +84,67 @@ class ProgressLine(keras.callbacks.Callback):
         bar = _bar(done, self.steps, self.stream)
         epoch = f"epoch {self.epoch + 1:2d}/{self.epochs}"
         _draw(self.stream, f"{epoch} {bar} {text}")
+
+
+class TimeLine(keras.callbacks.Callback):
+    """Says, once some steps are done, how long they all take.
+
+    Args:
+        steps: How many steps there are at most.
+        progress: The `ProgressLine`, whose line is made way for.
+        log: Called with the line for the user.
+        first: How many steps, which take longer, are not measured.
+        measured: How many are, at least.
+        seconds: For how long they are, at least.
+
+    Example:
+
+    >>> duration(8), duration(100), duration(3000), duration(9000)
+    ('8 seconds', '100 seconds', '50 minutes', '2.5 hours')
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        progress: ProgressLine,
+        log,
+        *,
+        first: int = 3,
+        measured: int = 10,
+        seconds: float = 2.0,
+    ):
+        super().__init__()
+        self.steps, self.progress, self.log = steps, progress, log
+        self.first, self.measured, self.seconds = first, measured, seconds
+        self.done, self.begin = 0, 0.0
+        self.told = False
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.told:
+            return
+        now = time.monotonic()
+        self.done += 1
+        if self.done == self.first:
+            self.begin, self.epoch = now, self.progress.epoch
+        count, seconds = self.done - self.first, now - self.begin
+        if count < self.measured or seconds < self.seconds:
+            return
+        self.told = True
+        self.progress.make_way()
+        without = "" if self.progress.epoch > self.epoch else ", without validation"
+        self.log(
+            f"{self.steps:,} steps at most, {count / seconds:.1f} a second: "
+            f"{duration(seconds / count * self.steps)}{without}"
+        )
+
+
+def duration(seconds: float) -> str:
+    """A time in words."""
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} hours"
 
 
 class CountLine:

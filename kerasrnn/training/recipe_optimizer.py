@@ -2,12 +2,13 @@
 
 import keras
 
+from kerasrnn.training.later import Later
 from kerasrnn.training.warm_up import WarmUp
 
 OPTIONS = ("weight_decay", "clipnorm", "global_clipnorm", "beta_2")
 
 
-def recipe_optimizer(training: dict, steps_an_epoch: int):
+def recipe_optimizer(training: dict, steps_an_epoch: int, *, first_step: int = 0):
     """The optimizer with its learning rate, which changes over the steps of a run.
 
     Args:
@@ -17,6 +18,7 @@ def recipe_optimizer(training: dict, steps_an_epoch: int):
             `schedule_epochs`, to make it zero later than after its `epochs`; and
             `warmup_steps`, in which the rate first rises in a straight line.
         steps_an_epoch: How many steps an epoch has.
+        first_step: Where the schedule begins: so many steps were done under another.
     """
     epochs = training.get("epochs", 1)
     if training.get("schedule_epochs", epochs) < epochs:
@@ -35,13 +37,17 @@ def recipe_optimizer(training: dict, steps_an_epoch: int):
     optimizer = keras.optimizers.get(training.get("optimizer", "adam"))
     return type(optimizer)(
         learning_rate=_schedule(
-            training.get("schedule", "constant"), rate, steps - warmup, warmup
+            training.get("schedule", "constant"),
+            rate,
+            steps - warmup,
+            warmup,
+            first_step,
         ),
         **{key: training[key] for key in OPTIONS if key in training},
     )
 
 
-def _schedule(name, rate, steps, warmup):
+def _schedule(name, rate, steps, warmup, first_step):
     schedules = keras.optimizers.schedules
     if name == "linear":
         schedule = schedules.PolynomialDecay(rate, steps, 0.0)
@@ -55,5 +61,7 @@ def _schedule(name, rate, steps, warmup):
     elif not warmup:
         return rate
     else:
-        schedule = schedules.PolynomialDecay(rate, steps, rate)
-    return WarmUp(schedule, warmup) if warmup else schedule
+        # It goes on as it was.
+        return WarmUp(schedules.PolynomialDecay(rate, steps, rate), warmup)
+    schedule = WarmUp(schedule, warmup) if warmup else schedule
+    return Later(schedule, first_step) if first_step else schedule

@@ -117,6 +117,7 @@ def publish(run, *, force: bool = False) -> Recipe:
     settings = json.loads((run / "run.json").read_text(encoding="utf-8"))
     if settings.pop("format", None) != FORMAT:
         raise ValueError(f"{run} holds no run of `kerasrnn train`.")
+    settings.pop("from", None)  # The card says it.
     changed = [
         key for key, value in settings.items() if recipe.config.get(key) != value
     ]
@@ -249,6 +250,11 @@ def _results(recipe):
         for name, title in kind.figures.items()
         if (recipe.folder / "figures" / name).is_file()
     ]
+    if source := results.get("from"):
+        parts.append(
+            f"Training began with the weights of `{source['preset']}`, of which the "
+            f"SHA-256 is `{source['sha256']}`."
+        )
     versions = results["versions"]
     parts.append(
         f"Measured on {results['date']} by `{results['command']}` at commit "

@@ -262,7 +262,7 @@ def _tell_the_end(history, best, epochs, monitor, patience, log):
     elif best == last > 0:
         log(
             f"The last epoch was the best by {monitor}: more of them may be better "
-            f"still (--epochs {max(epochs + 1, epochs * 3 // 2)})."
+            f"still (--from this run, with --epochs {max(1, epochs // 2)})."
         )
 
 

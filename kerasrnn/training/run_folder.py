@@ -79,8 +79,12 @@ class RunFolder:
             with contextlib.suppress(OSError):
                 self.path.rmdir()  # if nothing was written
 
-    def plan(self, restart: bool) -> dict | None:
+    def plan(self, restart: bool, *, replaces: bool = False) -> dict | None:
         """Decide where to train and from where to go on, and change nothing.
+
+        Args:
+            restart: Whether to train anew what is there, and replace it.
+            replaces: Whether a finished run that is there is replaced in any case.
 
         Returns:
             The results of a run that is finished already, or None: there is something
@@ -99,6 +103,9 @@ class RunFolder:
         if following == self.settings:
             self.work, self.is_new = self.path / NEXT, False
             return None
+        if finished and replaces:
+            self.work = self.path / NEXT
+            return None
         if finished:
             results = json.loads(results_file.read_text(encoding="utf-8"))
             trained = [run["seed"] for run in results["runs"]]
@@ -108,7 +115,8 @@ class RunFolder:
                     other = f"settings: {differences(here, self.settings)}"
                 raise ValueError(
                     f"`output` {self.path} holds a finished run with other {other}. "
-                    "Give another folder (--output), or train it anew (--restart)."
+                    "Give another folder (--output), train it anew (--restart), or go "
+                    f"on with it (--from {self.path})."
                 )
             if set(self.seeds) <= set(trained):
                 return results

@@ -8,16 +8,18 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kerasrnn.catalogue import Recipe, load_recipe, predict_command
 from kerasrnn.training.checkpoints import Checkpoints, replace_file
 from kerasrnn.training.kinds import kind_of
 from kerasrnn.training.peers import judge_peers, tell_peers
-from kerasrnn.training.progress import ProgressLine
+from kerasrnn.training.progress import ProgressLine, TimeLine
 from kerasrnn.training.provenance import provenance
 from kerasrnn.training.resumable_fit import lower_is_better, resumable_fit
 from kerasrnn.training.run_folder import RESULTS_FILE, RunFolder, copy_folder
+from kerasrnn.training.starting_point import StartingPoint
 from kerasrnn.zoo import Task
 
 MAX_SEED = 2**32 - 1
@@ -30,6 +32,7 @@ def train(
     data: Any = None,
     seeds: Sequence[int] | None = None,
     epochs: int | None = None,
+    start_from: Any = None,
     restart: bool = False,
     tensorboard: bool = False,
     word_vectors: bool = True,
@@ -43,6 +46,14 @@ def train(
     again, but with further seeds, or where `restart` asks for it; its preset then
     stays until the new one is there.
 
+    With `start_from`, training begins with a model that is trained already, as in
+    `train("translate-en-es", data="mine.tsv", start_from="translate-en-es")`: with its
+    weights, its sizes, its tokenizer with the vocabulary grown by the words of the new
+    data, and half the recipe's learning rate. Where it is a run of the same recipe and
+    data, that run goes on from its last step for `epochs` more, with a quarter of the
+    rate, which falls anew; its best epochs so far count among the others. Then `output`
+    may be the run itself, which stays until it is trained further.
+
     Args:
         recipe: Name of a recipe, the path of a recipe's folder, or a `Recipe`.
         output: Folder for everything that comes of it. None: `runs/<name>`.
@@ -50,7 +61,10 @@ def train(
             label<tab>text for a classifier, of source<tab>target for a translator; a
             folder of pictures with a `captions.tsv` for a captioner.
         seeds: Train once for each of these integers. None: the recipe's own `seed`.
-        epochs: At most so many epochs, in place of the recipe's number.
+        epochs: At most so many epochs, in place of the recipe's number; of a run that
+            goes on, so many more.
+        start_from: What to begin with: the name of a preset, or the folder of a preset
+            or of a finished run. None: anew.
         restart: Begin anew, and replace the run that is in `output`.
         tensorboard: Write the metrics of every epoch for TensorBoard to `output/logs`.
         word_vectors: Whether a recipe that begins with English word vectors, 76 MB,
@@ -62,9 +76,9 @@ def train(
         The contents of `results.json`: `metrics` are means over the seeds.
 
     Raises:
-        ValueError: No such recipe, unusable data or seeds; or `output` holds a run
-            with other settings, or other things, or is what another process trains
-            into.
+        ValueError: No such recipe, unusable data or seeds; or `start_from` is no
+            trained model of the recipe's kind; or `output` holds a run with other
+            settings, or other things, or is what another process trains into.
     """
     import tensorflow as tf
 
@@ -86,7 +100,6 @@ def train(
     output = pathlib.Path(output or pathlib.Path("runs", recipe.name))
     config = json.loads(json.dumps(recipe.config))
     kind = kind_of(config["task"])
-    seeds = _checked_seeds([config.get("seed", 1)] if seeds is None else list(seeds))
     config["training"].setdefault("epochs", 10)
     if epochs is not None:
         if not _is_integer(epochs) or epochs < 1:
@@ -97,15 +110,33 @@ def train(
         config.pop("examples", None)  # They are of the recipe's own data.
     if not word_vectors:
         config["training"].pop("word_vectors", None)
-    settings = {key: config[key] for key in ("task", "model", "preprocessor", "data")}
-    settings["training"] = json.loads(json.dumps(config["training"]))
+    keys = ("task", "model", "preprocessor", "data", "training")
+    settings = json.loads(json.dumps({key: config[key] for key in keys}))
     if data is not None:
         settings["file"] = fingerprint(data)
+        if "own_data" in config:
+            settings["own_data"] = config["own_data"]
+    source = run = None  # the run that goes on
+    if start_from is not None:
+        source = StartingPoint.read(start_from)
+        source.check(config)
+        source = replace(source, goes_on=source.is_of(settings))
+        settings["from"] = source.provenance
+        run = source if source.goes_on else None
+    if seeds is None:
+        seeds = [config.get("seed", 1)] if run is None else run.seeds
+    seeds = _checked_seeds(list(seeds))
+    if run is not None and not set(seeds) <= set(run.seeds):
+        raise ValueError(
+            f"`seeds` must be among {run.seeds}, those of {run.name}, which goes on; "
+            f"got {seeds}."
+        )
+    replaces = run is not None and run.folder.parent.resolve() == output.resolve()
     if config["training"].get("dtype"):
         config["model"]["dtype"] = config["training"]["dtype"]
     files = (*kind.files, *kind.pages)
     with RunFolder(output, settings=settings, seeds=seeds, files=files) as folder:
-        finished = folder.plan(restart)
+        finished = folder.plan(restart, replaces=replaces)
         if finished is not None:
             log(
                 f"{output} holds this run, finished on {finished['date']}. Begin anew "
@@ -118,11 +149,13 @@ def train(
         tf.config.experimental.enable_op_determinism()
         begin = time.monotonic()
         log(f"Data: {config['data']['name']}")
-        task = kind(config, data, log)
+        task = kind(config, data, log, *([] if source is None else [source]))
         task.epochs_are_given = epochs is not None
         sizes = task.examples
         listed = ", ".join(f"{size:,} {name}" for name, size in sizes.items())
         log(f"{listed} {task.unit}")
+        if data is not None:
+            task.expect()
         folder.prepare()
         runs = []
         for seed in seeds:
@@ -133,10 +166,10 @@ def train(
             )
         choose = min if lower_is_better(task.selected_by) else max
         kept = choose(runs, key=lambda run: run["metrics"][task.selected_by])
-        source = folder.work / f"seed-{kept['seed']}"
-        copy_folder(source / "preset", folder.work / "preset")
+        of_kept = folder.work / f"seed-{kept['seed']}"
+        copy_folder(of_kept / "preset", folder.work / "preset")
         for name in task.files:
-            shutil.copyfile(source / name, folder.work / name)
+            shutil.copyfile(of_kept / name, folder.work / name)
         model = Task.from_preset(folder.work / "preset")
         if figures:
             task.draw(model, kept, folder.work / "figures")
@@ -151,6 +184,7 @@ def train(
                 **({} if data is None else {"path": os.path.abspath(data)}),
                 **task.data_results,
             },
+            **_from(task),
             "parameters": kept["parameters"],
             "metrics": _summary(runs),
             "peers": judge_peers(task),
@@ -177,6 +211,14 @@ def _is_integer(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
+def _from(task):
+    """What the results say of the source."""
+    if task.source is None:
+        return {}
+    told = {"vocabulary": task.vocabulary, "goes_on": task.source.goes_on}
+    return {"from": {**task.source.provenance, **told}}
+
+
 def _checked_seeds(seeds):
     for seed in seeds:
         if not _is_integer(seed) or not 0 <= seed <= MAX_SEED:
@@ -196,18 +238,29 @@ def _train_seed(folder, task, seed, tensorboard, log):
         log(f"Seed {seed} is trained already.")
         return json.loads(done.read_text(encoding="utf-8"))
     training = task.config["training"]
+    checkpoints = Checkpoints(folder / "checkpoints")
+    epochs_before = 0
+    if task.source is not None and task.source.goes_on:
+        task.first_step, arrays, state = task.source.end_of(seed)
+        epochs_before = state["epoch"]
+        if checkpoints.load() is None:
+            checkpoints.save(task.first_step, arrays, {**state, "waited": 0})
     model = task.build_model(seed)
     log(f"Model: {task.config['task']}, {model.count_params():,} parameters\n")
     begin = time.monotonic()
+    epochs = epochs_before + training["epochs"]
+    progress = ProgressLine(epochs, shown=task.progress)
+    fit_data = task.fit_data(model)
+    steps = training["epochs"] * len(fit_data.order(seed, 0))
     after_epoch = task.after_epoch(model)
     if tensorboard:
         logs = folder.parent / "logs" / folder.name
         after_epoch.append(_tensorboard_writer(logs))
     fitted = resumable_fit(
         model,
-        task.fit_data(model),
-        checkpoints=Checkpoints(folder / "checkpoints"),
-        epochs=training["epochs"],
+        fit_data,
+        checkpoints=checkpoints,
+        epochs=epochs,
         seed=seed,
         patience=training.get("patience", 3),
         monitor=training.get("monitor", task.monitor),
@@ -215,9 +268,9 @@ def _train_seed(folder, task, seed, tensorboard, log):
         average_from=training.get("average_from"),
         told_apart=task.told_apart,
         checkpoint_every=training.get("checkpoint_every", 200),
-        progress=ProgressLine(training["epochs"], shown=task.progress),
+        progress=progress,
         log=log,
-        callbacks=task.callbacks(model, folder),
+        callbacks=[*task.callbacks(model, folder), TimeLine(steps, progress, log)],
         on_epoch_end=after_epoch,
     )
     model.save_to_preset(folder / "preset")

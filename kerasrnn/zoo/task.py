@@ -7,6 +7,7 @@ from kerasrnn import catalogue
 from kerasrnn.export import saved_model
 from kerasrnn.layers.arguments import Tensor
 from kerasrnn.zoo import preset
+from kerasrnn.zoo.grown_model import grown_model
 from kerasrnn.zoo.model_inputs import (
     as_array,
     as_column,
@@ -115,6 +116,57 @@ class Task(keras.Model):
     def vocabulary_sizes(self) -> tuple[int | None, int | None]:
         """Below which number token ids are, of inputs and targets; None: no ids."""
         return getattr(self, "vocabulary_size", None), None
+
+    def token_weights(self) -> list[tuple[keras.Variable, int, str]]:
+        """The weights that have a row for each token or label.
+
+        Returns:
+            Of each the variable, the axis of the rows, and what they stand for: "text"
+            for the preprocessor's vocabulary, "source" or "target" for one of two,
+            "label" for the classes.
+        """
+        return []
+
+    def grow_vocabulary(
+        self, *texts: Any, most: int | None = None, **kwargs: Any
+    ) -> Any:
+        """A model that goes on from this one, and knows the words of other texts, too.
+
+        It has this model's weights and tokens. New tokens begin at the mean of the
+        known ones, with a little noise (a tenth of their standard deviation); `fit`
+        teaches them. The model itself stays as it is.
+
+        Args:
+            *texts: What to learn from, a list, an array or a `tf.data.Dataset` of
+                strings; of a translator the sources and then the targets.
+            most: How many tokens may be new, of each vocabulary. None: all words or
+                characters that are, and 1,000 pieces of words.
+            **kwargs: Arguments of the class that replace those of the model, such as
+                `dropout`, or a classifier's `labels`: known ones keep their weights.
+
+        Raises:
+            ValueError: There is no preprocessor, or it has no `grown`; or other
+                arguments than such make other weights.
+
+        Example:
+
+        >>> from kerasrnn.zoo import SentimentClassifier
+        >>> model = SentimentClassifier.from_preset("sentiment-movies")
+        >>> texts = ["the phablet is meh", "a brilliant phablet"]
+        >>> grown = model.grow_vocabulary(texts, labels=["meh", "positive"])
+        >>> grown.vocabulary_size - model.vocabulary_size
+        1
+        >>> history = grown.fit(texts, ["meh", "positive"], verbose=0)
+        >>> grown.predict(["a phablet"], verbose=0).shape
+        (1, 2)
+        """
+        if not hasattr(self.preprocessor, "grown"):
+            raise ValueError(
+                "`preprocessor` must be a tokenizer whose vocabulary can grow, such as "
+                f"a WordTokenizer; got {type(self.preprocessor).__name__}."
+            )
+        options = {} if most is None else {"most": most}
+        return grown_model(self, self.preprocessor.grown(*texts, **options), **kwargs)
 
     def fit(
         self,

@@ -76,6 +76,22 @@ def test_table_and_card_take_their_numbers_from_the_results(folder):
     assert "Not trained yet." in report.model_card(load_recipe("untrained"))
 
 
+def test_what_it_began_with_is_in_the_card(folder):
+    run = folder / "run"
+    for name in ("preset", "figures"):
+        (run / name).mkdir(parents=True)
+    source = {"preset": "sentiment-movies", "sha256": "ab12"}
+    settings = {"format": FORMAT, "model": CONFIG["model"], "from": source}
+    (run / "run.json").write_text(json.dumps(settings))
+    better = {"metrics": {"test_accuracy": 0.83}, "from": source}
+    (run / "results.json").write_text(json.dumps(RESULTS | better))
+    report.publish(run)
+    card = (folder / "zoo" / "tiny" / "CARD.md").read_text()
+    assert (
+        "began with the weights of `sentiment-movies`, of which the SHA-256 is `ab12`"
+    ) in card
+
+
 def test_the_table_is_written_between_the_marks(folder, capsys):
     readme = folder / "README.md"
     readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")

@@ -144,7 +144,7 @@ def test_it_says_why_it_ended(tmp_path):
     fit(tmp_path / "a", [1.0, 2.0, 3.0], near(5.0), log=lines.append)
     assert lines == [
         "The last epoch was the best by val_bleu: more of them may be better still "
-        "(--epochs 4)."
+        "(--from this run, with --epochs 1)."
     ]
     lines = []
     path = [1.0, 5.0, 3.0, 2.0, 1.0]

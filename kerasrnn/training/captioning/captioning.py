@@ -35,7 +35,6 @@ from kerasrnn.training.captioning.nearest_captions import (
     nearest_neighbour_captions,
     pooled,
 )
-from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.search_results import (
     beam_options,
     best_lines,
@@ -65,6 +64,10 @@ CAPTIONS_FILE = "captions.tsv"
 GALLERY_FILE = "gallery.html"
 COLUMNS = ("keys", "captions", "kinds")
 SHOWN = 24
+# Of the user's own pictures an epoch has so many steps, where batches of 8 allow it.
+STEPS = 10
+# Tokens of their captions that are learned, at most.
+LONGEST = 200
 PICTURES = 32  # that are captioned at a time
 SCORES = ("cider_d", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "exact_match")
 
@@ -80,6 +83,7 @@ class Captioning(TaskKind):
         path: A folder of pictures with a `captions.tsv` in place of the recipe's data,
             or None.
         log: Called with every line for the user.
+        source: What to begin with, a trained captioner, or None: anew.
     """
 
     models = (ImageCaptioner, AttentionCaptioner)
@@ -96,6 +100,12 @@ class Captioning(TaskKind):
         "attention.png": "Where it looks for every word",
         "learning_curve.png": "Learning curve",
     }
+    unit = "pictures"
+    few = 2000
+    of_few = (
+        "a captioner that begins with nothing learns to name what looks alike. One "
+        "that is trained already is a better beginning (--from)."
+    )
     plural = "captioners"
     input_example = "photo.png"
     options = ("beam", "n_best", "scores", "attention")
@@ -103,10 +113,16 @@ class Captioning(TaskKind):
 picture = tf.io.read_file("photo.png")
 print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
 
-    def __init__(self, config, path=None, log=print):
+    def __init__(self, config, path=None, log=print, source=None):
         require_sacrebleu()
-        super().__init__(config, path, log)
+        super().__init__(config, path, log, source)
         self.splits = load_caption_splits(config["data"], path)
+        if path is not None:
+            captions = sum(map(len, self.splits["train"].captions))
+            why = f"{captions:,} captions to learn from"
+            self.derive_at_most(
+                "training", "batch_size", max(8, captions // STEPS), why
+            )
         self.search = dict(config.get("evaluation", {}))
         groups = self.search.pop("groups", None)
         # Pictures of the user's own are of no kind that a recipe knows.
@@ -171,14 +187,23 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
 
     @functools.cached_property
     def tokenizer(self):
-        """The recipe's tokenizer, which the training captions have taught."""
+        """The source's tokenizer or the recipe's, which the captions have taught."""
+        train = self.splits["train"]
+        texts = [text for texts in train.captions for text in texts]
+        if self.source is not None:
+            tokenizer = self.grown_tokenizer([*texts, *self.class_names])
+        else:
+            tokenizer = self._new_tokenizer(texts)
+        if self.path is not None:
+            self.derive_length(LONGEST, (tokenizer.target, texts))
+        return tokenizer
+
+    def _new_tokenizer(self, texts):
         options = dict(self.config["preprocessor"])
         target_class = preprocessor_class(options.pop("class", "TargetTokenizer"))
         tokenizer = preprocessor_class(options.pop("tokenizer", "WordTokenizer"))(
             **options
         )
-        train = self.splits["train"]
-        texts = [text for texts in train.captions for text in texts]
         tokenizer.adapt([*texts, *self.class_names])
         return target_class(tokenizer)
 
@@ -234,20 +259,23 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
     def build_model(self, seed: int):
         """The untrained model."""
         keras.utils.set_random_seed(seed)
-        tokenizer, training = self.tokenizer, self.config["training"]
-        model = self.model_class(self.config["task"])(
-            tokenizer.target_vocabulary_size,
-            start_id=tokenizer.start_id,
-            end_id=tokenizer.end_id,
-            preprocessor=tokenizer,
-            **self.config["model"],
-        )
-        model.adapt(self.features["train"])
+        tokenizer = self.tokenizer
+        if self.source is not None:
+            # It has learned how features are scaled, too.
+            model = self.started_model(tokenizer)
+        else:
+            model = self.model_class(self.config["task"])(
+                tokenizer.target_vocabulary_size,
+                start_id=tokenizer.start_id,
+                end_id=tokenizer.end_id,
+                preprocessor=tokenizer,
+                **self.config["model"],
+            )
+            model.adapt(self.features["train"])
         if self.class_names:
             model.name_classes(self.class_names)
         steps = len(self.fit_data(model).order(seed, 0))
-        self.derive_schedule(steps)
-        model.compile(recipe_optimizer(training, steps))
+        model.compile(self.optimizer(steps))
         self._tell_long_captions()
         return model
 

@@ -11,7 +11,6 @@ from kerasrnn.text import CharacterStreams, CharacterText
 from kerasrnn.training.language_model.every_number import every_number
 from kerasrnn.training.language_model.text_peers import text_peers
 from kerasrnn.training.language_model.text_samples import TextSamples
-from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.task_kind import PARTS, TaskKind, keywords, metric_names
 from kerasrnn.zoo import CharLanguageModel
 from kerasrnn.zoo.preset import preprocessor_class
@@ -21,6 +20,12 @@ SAMPLES_FILE = "samples.md"
 # many characters as this.
 PLACES, PLACE = 64, 2000
 UNKNOWN = 1  # the number of a character that is not in the vocabulary
+# Of the user's own text an epoch has so many steps, where batches of one allow it.
+STEPS = 30
+# Of fewer characters the network has at most so many units, and training ends when the
+# validation text has got no better for PATIENCE epochs.
+UNITS = ((20_000, 128), (500_000, 256))
+SHORT, PATIENCE = UNITS[-1][0], 5
 # Of so few characters every number can be shown.
 FEW = 12
 
@@ -32,6 +37,7 @@ class LanguageModelling(TaskKind):
         config: The recipe.
         path: A text file in place of the recipe's data, or None.
         log: Called with every line for the user.
+        source: What to begin with, a trained language model, or None: anew.
     """
 
     models = (CharLanguageModel,)
@@ -43,6 +49,11 @@ class LanguageModelling(TaskKind):
     data_format = "text"
     progress = {"val_bits_per_character": "bits {:.3f}"}
     figures = {"learning_curve.png": "Learning curve"}
+    few = 500_000
+    of_few = (
+        "a model of characters learns to spell words of them, and little of what they "
+        "say."
+    )
     plural = "character language models"
     input_example = '"How it begins"'
     options = ("length", "temperature", "top_k", "seed")
@@ -55,17 +66,42 @@ written = answer(
 )
 print("The " + written["text"].numpy()[0].decode())"""
 
-    def __init__(self, config, path=None, log=print):
-        super().__init__(config, path, log)
+    def __init__(self, config, path=None, log=print, source=None):
+        super().__init__(config, path, log, source)
+        preprocessor, known = config["preprocessor"], None
+        if source is not None:
+            known = source.preprocessor
+            if source.goes_on:  # It knows the text: no character is new.
+                preprocessor = {**preprocessor, "max_tokens": known.vocabulary_size}
         self.tokenizer, self.splits = load_texts(
-            config["data"], config["preprocessor"], path
+            config["data"], preprocessor, path, known
         )
-        test, known = self.splits["test"], self.tokenizer.vocabulary_size
+        test, size = self.splits["test"], self.tokenizer.vocabulary_size
         if unknown := np.count_nonzero(test.ids == UNKNOWN):
             log(
                 f"{unknown:,} of the {len(test):,} characters of the test text are "
-                f"none of the vocabulary's {known:,}, and count as one"
+                f"none of the vocabulary's {size:,}, and count as one"
             )
+        if source is not None:
+            self._tell_vocabulary(source, self.tokenizer)
+        if path is not None:
+            self._fit_sizes()
+
+    def _fit_sizes(self):
+        """Fewer places at once, a smaller network and an early end for short texts."""
+        training, size = self.config["training"], len(self.splits["train"])
+        why = f"{size:,} characters to learn from"
+        chunks = size // training.get("chunk", 100)
+        most = max(1, chunks // STEPS)
+        self.derive_at_most("training", "batch_size", most, why)
+        if size >= SHORT:
+            return
+        if self.source is None:
+            units = next(units for characters, units in UNITS if size < characters)
+            self.derive_at_most("model", "units", units, why)
+        if training.get("patience", 3) is None:
+            # It may soon know them by heart.
+            self.derive("training", "patience", PATIENCE, why)
 
     @property
     def data_results(self) -> dict:
@@ -78,14 +114,14 @@ print("The " + written["text"].numpy()[0].decode())"""
     def build_model(self, seed: int):
         """The untrained model."""
         keras.utils.set_random_seed(seed)
-        training = self.config["training"]
-        model = self.model_class(self.config["task"])(
-            preprocessor=self.tokenizer, **self.config["model"]
-        )
+        if self.source is not None:
+            model = self.started_model(self.tokenizer)
+        else:
+            model = self.model_class(self.config["task"])(
+                preprocessor=self.tokenizer, **self.config["model"]
+            )
         data = self.fit_data(model)
-        steps = len(data.order(seed, 0))
-        self.derive_schedule(steps)
-        model.compile(recipe_optimizer(training, steps))
+        model.compile(self.optimizer(len(data.order(seed, 0))))
         # Before a checkpoint is read, which holds what is carried.
         model.carry(data.streams.batch_size)
         return model
@@ -250,7 +286,7 @@ class LanguageData:
         return {f"val_{name}": value for name, value in found.items()}
 
 
-def load_texts(data: dict, preprocessor: dict, path=None):
+def load_texts(data: dict, preprocessor: dict, path=None, known=None):
     """A tokenizer, and the text of training, validation and test as `CharacterText`s.
 
     Args:
@@ -260,6 +296,7 @@ def load_texts(data: dict, preprocessor: dict, path=None):
         preprocessor: The `preprocessor` section of a recipe.
         path: A text file in place of `data`. Its characters' numbers are kept in the
             cache, so that it may be larger than the memory.
+        known: A tokenizer whose characters the vocabulary holds too, or None.
     """
     from kerasrnn.data import open_text_file
 
@@ -268,10 +305,14 @@ def load_texts(data: dict, preprocessor: dict, path=None):
         preprocessor.get("class", "CharacterTokenizer")
     )
     if path is not None:
-        return open_text_file(path, cache_directory() / "texts", **options)
+        folder = cache_directory() / "texts"
+        return open_text_file(path, folder, known=known, **options)
     splits = {part: _documents(data, part) for part in PARTS}
-    tokenizer = tokenizer_class(**options)
-    tokenizer.adapt(splits["train"])
+    if known is not None:
+        tokenizer = known.grown(splits["train"])
+    else:
+        tokenizer = tokenizer_class(**options)
+        tokenizer.adapt(splits["train"])
     return tokenizer, {
         part: CharacterText.of_documents(documents, tokenizer)
         for part, documents in splits.items()

@@ -19,6 +19,9 @@ from kerasrnn.zoo.preset import preprocessor_class
 
 # Words of the user's own texts that are read, at most.
 LONGEST = 1000
+# Of the user's own texts an epoch has so many steps, where batches of 8 allow it; and
+# fewer than SMALL are for a smaller network.
+STEPS, SMALL = 30, 500
 # Letters from here on are of other scripts than the Latin one.
 FIRST_NOT_LATIN = "\u0250"
 
@@ -30,12 +33,18 @@ class TextClassification(TaskKind):
         config: The recipe.
         path: A file of label<tab>text in place of the recipe's data, or None.
         log: Called with every line for the user.
+        source: What to begin with, a trained classifier, or None: anew.
     """
 
     models = (SentimentClassifier,)
     monitor = "val_accuracy"
     selected_by = "validation_accuracy"
     headline = "test_accuracy"
+    few = 1000
+    of_few = (
+        "a classifier learns single words of them, and TF-IDF may be as good. One that "
+        "is trained already is a better beginning (--from)."
+    )
     plural = "classifiers"
     data_format = "label<tab>text"
     figures = {
@@ -43,8 +52,8 @@ class TextClassification(TaskKind):
         "learning_curve.png": "Learning curve",
     }
 
-    def __init__(self, config, path=None, log=print):
-        super().__init__(config, path, log)
+    def __init__(self, config, path=None, log=print, source=None):
+        super().__init__(config, path, log, source)
         self.splits = load_splits(config["data"], path)
         self.labels = list(self.splits["train"].label_names)
         if path is not None:
@@ -61,6 +70,7 @@ class TextClassification(TaskKind):
                     "No linear model will be judged beside the network: it needs "
                     "scikit-learn (pip install 'kerasrnn[peers]')."
                 )
+            self._fit_sizes()
 
     @property
     def data_results(self) -> dict:
@@ -69,11 +79,15 @@ class TextClassification(TaskKind):
 
     @functools.cached_property
     def tokenizer(self):
-        """The recipe's tokenizer, which the training texts have taught."""
+        """The source's tokenizer or the recipe's, which the training texts taught."""
+        texts = list(self.splits["train"].texts)
+        if self.source is not None:
+            most = self.config["preprocessor"].get("max_tokens")
+            return self.grown_tokenizer(texts, most=most)
         options = dict(self.config["preprocessor"])
         tokenizer_class = preprocessor_class(options.pop("class", "WordTokenizer"))
         tokenizer = tokenizer_class(**options)
-        tokenizer.adapt(list(self.splits["train"].texts))
+        tokenizer.adapt(texts)
         return tokenizer
 
     @functools.cached_property
@@ -100,7 +114,7 @@ class TextClassification(TaskKind):
             fitted = min(most + over, LONGEST)
             why = f"the longest text has {most + over} words"
             self.derive("preprocessor", "max_length", fitted, why)
-            del self.tokenizer
+            self.tokenizer.max_length = fitted
             self.words_cut = {
                 name: np.maximum(part - (fitted - most), 0)
                 for name, part in self.words_cut.items()
@@ -108,7 +122,8 @@ class TextClassification(TaskKind):
 
     def _check_word_vectors(self):
         """Leave out the word vectors, which are English, for other scripts."""
-        if self.config["training"].get("word_vectors") is None:
+        has_none = self.config["training"].get("word_vectors") is None
+        if has_none or self.source is not None:
             return
         words = self.tokenizer.get_vocabulary()[2:]
         latin = sum(max(word) < FIRST_NOT_LATIN for word in words if word)
@@ -116,15 +131,48 @@ class TextClassification(TaskKind):
             why = f"{len(words) - latin} of {len(words)} words are in other scripts"
             self.derive("training", "word_vectors", None, why)
 
+    def _fit_sizes(self):
+        """Smaller batches, and a smaller network, for few texts of the user's own."""
+        size = len(self.splits["train"])
+        why = f"{size:,} texts to learn from"
+        most = max(8, size // STEPS)
+        self.derive_at_most("training", "batch_size", most, why)
+        if self.source is None and size < SMALL:
+            self.derive_at_most("model", "units", 32, why)
+            self.derive_at_most("model", "num_layers", 1, why)
+
+    def expect(self):
+        super().expect()
+        # Half the width of a 95 % interval round one half.
+        error = 0.98 / np.sqrt(len(self.splits["test"]))
+        self.log(
+            f"The accuracy on {len(self.splits['test']):,} test texts will be known to "
+            f"within {error:.0%} or so"
+        )
+
     def build_model(self, seed: int):
         """The untrained model."""
         if cut := {name: count for name, count in self.cut.items() if count}:
             listed = ", ".join(f"{n:,} {name}" for name, n in cut.items())
             self.log(f"Cut to {self.tokenizer.max_length} words: {listed} texts")
+        keras.utils.set_random_seed(seed)
         examples = self.splits["train"]
-        batch_size = _batch_size(self.config["training"])
-        self.derive_schedule(-(-len(examples) // batch_size))
-        return build_model(self.config, examples, self.tokenizer, seed)
+        if self.source is None:
+            model = new_model(self.config, examples, self.tokenizer, seed)
+        else:
+            model = self._started_model()
+        steps_an_epoch = -(-len(examples) // _batch_size(self.config["training"]))
+        compile_model(model, self.config["training"], self.optimizer(steps_an_epoch))
+        return model
+
+    def _started_model(self):
+        known = self.source.config["model"]["labels"]
+        if new := [label for label in self.labels if label not in known]:
+            self.log(
+                f"New classes: {', '.join(new)}; {self.source.name} knows "
+                f"{', '.join(known)}"
+            )
+        return self.started_model(self.tokenizer, labels=self.labels)
 
     def fit_data(self, model):
         """What `resumable_fit` learns from."""
@@ -280,25 +328,35 @@ def _words_cut(tokenizer, texts):
 
 
 def build_model(config, train_examples, preprocessor, seed):
-    """The untrained model of a recipe, with a tokenizer that was taught."""
+    """The untrained model of a recipe, with a tokenizer that was taught, compiled."""
     keras.utils.set_random_seed(seed)
-    model = TextClassification.model_class(config["task"])(
+    model = new_model(config, train_examples, preprocessor, seed)
+    training = config["training"]
+    steps_an_epoch = -(-len(train_examples) // _batch_size(training))
+    compile_model(model, training, recipe_optimizer(training, steps_an_epoch))
+    return model
+
+
+def new_model(config, train_examples, preprocessor, seed):
+    """The untrained model of a recipe, with a tokenizer that was taught."""
+    return TextClassification.model_class(config["task"])(
         preprocessor=preprocessor,
         labels=train_examples.label_names,
         embedding_matrix=_word_vectors(config, preprocessor, seed),
         **config["model"],
     )
-    training = config["training"]
-    steps_an_epoch = -(-len(train_examples) // _batch_size(training))
+
+
+def compile_model(model, training, optimizer):
+    """Compile a classifier for the probabilities of a recipe's examples."""
     model.compile(
-        optimizer=recipe_optimizer(training, steps_an_epoch),
+        optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(
             from_logits=True,
             label_smoothing=training.get("label_smoothing", 0.0),
         ),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
-    return model
 
 
 def _word_vectors(config, preprocessor, seed):

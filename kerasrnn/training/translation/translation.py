@@ -11,7 +11,6 @@ from kerasrnn.inspection import (
     translation_attention,
 )
 from kerasrnn.metrics import bleu_interval, require_sacrebleu, translation_scores
-from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.search_results import (
     beam_options,
     best_lines,
@@ -45,6 +44,13 @@ from kerasrnn.zoo.preset import preprocessor_class
 
 TRANSLATIONS_FILE = "translations.tsv"
 SHOWN = 20
+# Of the user's own pairs an epoch has so many steps, where batches of LEAST_TOKENS
+# allow it.
+STEPS, LEAST_TOKENS = 60, 500
+# Tokens of the user's own texts that are read and written, at most.
+LONGEST = 400
+# Of fewer pairs the network has at most so many units.
+UNITS = ((2_000, 128), (10_000, 256))
 # Sentences by the words of their source: at most so many.
 LENGTHS = (10, 20, 30, 40, 60)
 
@@ -56,6 +62,7 @@ class Translation(TaskKind):
         config: The recipe.
         path: A file of source<tab>target in place of the recipe's data, or None.
         log: Called with every line for the user.
+        source: What to begin with, a trained translator, or None: anew.
     """
 
     models = (Seq2Seq, Seq2SeqAttention)
@@ -70,6 +77,12 @@ class Translation(TaskKind):
         "attention_maps.png": "Attention maps",
         "learning_curve.png": "Learning curve",
     }
+    unit = "pairs"
+    few = 20_000
+    of_few = (
+        "a translator that begins with nothing learns single words and phrases of "
+        "them. One that is trained already is a better beginning (--from)."
+    )
     plural = "translators"
     options = ("beam", "n_best", "scores")
     served_example = (
@@ -77,15 +90,37 @@ class Translation(TaskKind):
         ".numpy()[0].decode())"
     )
 
-    def __init__(self, config, path=None, log=print):
+    def __init__(self, config, path=None, log=print, source=None):
         require_sacrebleu()
-        super().__init__(config, path, log)
+        super().__init__(config, path, log, source)
         self.splits = load_pair_splits(config["data"], path)
         left_out = sum(part.left_out for part in self.splits.values())
         if path is not None and left_out:
             log(f"Left out: {left_out:,} pairs with nothing on one side")
+        if path is not None:
+            self._fit_sizes()
         self.search = dict(config.get("evaluation", {}))
         self.max_length = self.search.setdefault("max_length", 100)
+
+    def _fit_sizes(self):
+        """Fewer pieces, smaller batches and networks for fewer pairs."""
+        train = self.splits["train"]
+        words = self._words()
+        why = f"{len(train):,} pairs, {words:,} words"
+        # Some pieces to a word, on the longer side.
+        most = max(LEAST_TOKENS, words * 2 // STEPS)
+        self.derive_at_most("training", "max_tokens", most, why)
+        if self.source is None:
+            self.derive_at_most("preprocessor", "max_tokens", pieces_for(words), why)
+            units = next((units for pairs, units in UNITS if len(train) < pairs), None)
+            for name in ("units", "embedding_dim") if units else ():
+                self.derive_at_most("model", name, units, why)
+
+    def _words(self):
+        """How many words the training texts of one language have."""
+        train = self.splits["train"]
+        words = (len(str(x).split()) for x in (*train.sources, *train.targets))
+        return sum(words) // 2
 
     @property
     def data_results(self) -> dict:
@@ -97,24 +132,42 @@ class Translation(TaskKind):
 
     @functools.cached_property
     def tokenizer(self):
-        """The recipe's tokenizer, which the training texts have taught."""
+        """The source's tokenizer or the recipe's, which the training texts taught."""
         self.log("Learning the vocabularies")
+        train = self.splits["train"]
+        texts = list(train.sources), list(train.targets)
+        if self.source is not None:
+            most = pieces_for(self._words()) // 2
+            pair = self.grown_tokenizer(*texts, most=most)
+        else:
+            pair = self._new_tokenizer(*texts)
+        if self.path is not None:
+            read = zip((pair.source, pair.target), texts, strict=True)
+            self.derive_length(LONGEST, *read)
+        return pair
+
+    def _new_tokenizer(self, sources, targets):
         options = dict(self.config["preprocessor"])
         pair_class = preprocessor_class(options.pop("class", "PairTokenizer"))
         tokenizer_class = preprocessor_class(
             options.pop("tokenizer", "SubwordTokenizer")
         )
         shared = options.pop("shared", False)
-        train = self.splits["train"]
         tokenizers = []
-        for texts in (
-            [[*train.sources, *train.targets]]
-            if shared
-            else [list(train.sources), list(train.targets)]
-        ):
+        for texts in [[*sources, *targets]] if shared else [sources, targets]:
             tokenizers.append(tokenizer_class(**options))
             tokenizers[-1].adapt(texts)
         return pair_class(*tokenizers)
+
+    def _fit_search(self):
+        """Let translations be as long as those of the user's own that are learned."""
+        lengths = self.token_ids["train"][1].row_lengths().numpy()
+        longest = int(lengths.max()) - 1  # The start token is given.
+        if longest > self.max_length:
+            why = f"the longest translation has {longest} tokens"
+            self.config.setdefault("evaluation", {})
+            self.derive("evaluation", "max_length", longest, why)
+            self.search["max_length"] = self.max_length = longest
 
     @functools.cached_property
     def token_ids(self) -> dict[str, tuple]:
@@ -141,24 +194,27 @@ class Translation(TaskKind):
         """The untrained model."""
         keras.utils.set_random_seed(seed)
         tokenizer = self.tokenizer
-        model = self.model_class(self.config["task"])(
-            tokenizer.source_vocabulary_size,
-            tokenizer.target_vocabulary_size,
-            start_id=tokenizer.start_id,
-            end_id=tokenizer.end_id,
-            preprocessor=tokenizer,
-            **self.config["model"],
-        )
-        training = self.config["training"]
+        if self.source is not None:
+            model = self.started_model(tokenizer)
+        else:
+            model = self.model_class(self.config["task"])(
+                tokenizer.source_vocabulary_size,
+                tokenizer.target_vocabulary_size,
+                start_id=tokenizer.start_id,
+                end_id=tokenizer.end_id,
+                preprocessor=tokenizer,
+                **self.config["model"],
+            )
+        if self.path is not None:
+            self._fit_search()
         # Other epochs may have a step more or less.
         steps = len(self.fit_data(model).order(seed, 0))
-        self.derive_schedule(steps)
-        model.compile(recipe_optimizer(training, steps))
+        model.compile(self.optimizer(steps))
         cut = {name: count for name, count in self.cut.items() if count}
         if cut:
             listed = ", ".join(f"{n:,} {name}" for name, n in cut.items())
             self.log(
-                f"Cut to {self.config['preprocessor']['max_length']} pieces: "
+                f"Cut to {tokenizer.source.max_length} pieces: "
                 f"{listed.replace('_', ' ')}"
             )
         return model
@@ -373,6 +429,19 @@ class Translation(TaskKind):
         ]
         head = ("words of the source", "sentences", "test BLEU")
         return [*parts, table(head, rows)]
+
+
+def pieces_for(words: int) -> int:
+    """How many pieces a vocabulary has, at most, for texts of so many words.
+
+    As vocabularies grow with their texts: by the root of their length.
+
+    Example:
+
+    >>> pieces_for(1_000), pieces_for(40_000), pieces_for(800_000)
+    (386, 1060, 3837)
+    """
+    return 260 + int(4 * words**0.5)
 
 
 def bleu_by_length(sources, references, hypotheses) -> list[dict]:

@@ -213,6 +213,10 @@ class DecoderTask(Task):
         """Whether its decoder looks at what it writes about."""
         return self.decoder.attends
 
+    def token_weights(self):
+        both = self.encoders_and_decoders()
+        return [row for _, decoder in both for row in decoder.token_weights()]
+
     def encoders_and_decoders(self):
         """Each member's encoder and decoder."""
         others = [] if self.ensemble is None else self.ensemble.members()

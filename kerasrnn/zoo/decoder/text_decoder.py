@@ -242,6 +242,14 @@ class TextDecoder(keras.Model):
             self.projection.build(x_shape)
         self.built = True
 
+    def token_weights(self) -> list[tuple[keras.Variable, int, str]]:
+        """The weights that have a row for each token: variable, axis and "target"."""
+        read = (self.embedding.embeddings, 0, "target")
+        if self.tie_embeddings:
+            return [read, (self.output_bias, 0, "target")]
+        of_output = (self.projection.kernel, 1), (self.projection.bias, 0)
+        return [read, *((weight, axis, "target") for weight, axis in of_output)]
+
     @property
     def output_shape(self) -> tuple:
         """Of the logits: what `summary` shows."""

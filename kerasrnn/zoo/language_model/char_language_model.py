@@ -145,6 +145,17 @@ class CharLanguageModel(Task):
         self.output_layer.build((None, None, features))
         self.built = True
 
+    def token_weights(self) -> list[tuple[keras.Variable, int, str]]:
+        # What one-hot vectors are multiplied by are vectors of the characters, too.
+        read = self.recurrent_layers[0].cell.kernel
+        if self.embedding is not None:
+            read = self.embedding.embeddings
+        return [
+            (read, 0, "text"),
+            (self.output_layer.kernel, 1, "text"),
+            (self.output_layer.bias, 0, "text"),
+        ]
+
     @property
     def carried(self) -> list[keras.Variable]:
         """What `fit` carries from one chunk to the next, a flat list of variables."""

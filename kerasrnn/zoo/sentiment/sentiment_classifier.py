@@ -194,6 +194,13 @@ class SentimentClassifier(Task):
             )
         self.embedding.set_weights([matrix])
 
+    def token_weights(self) -> list[tuple[keras.Variable, int, str]]:
+        return [
+            (self.embedding.embeddings, 0, "text"),
+            (self.classes.kernel, 1, "label"),
+            (self.classes.bias, 0, "label"),
+        ]
+
     def build(self, input_shape: Shape | None = None) -> None:
         features = self.units * (2 if self.bidirectional else 1)
         self.embedding.build((None, None))

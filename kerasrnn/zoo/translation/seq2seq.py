@@ -191,6 +191,11 @@ class Seq2Seq(DecoderTask):
         encoder.drop_as(decoder)
         return encoder, decoder
 
+    def token_weights(self) -> list[tuple[keras.Variable, int, str]]:
+        encoders = (encoder for encoder, _ in self.encoders_and_decoders())
+        sources = [(e.embedding.embeddings, 0, "source") for e in encoders]
+        return [*sources, *super().token_weights()]
+
     def check_kind_of_preprocessor(self, preprocessor: Any) -> None:
         needed = ("target_ids", "source_vocabulary_size")
         knows_pairs = all(hasattr(preprocessor, name) for name in needed)
