@@ -154,6 +154,8 @@ def test_the_whole_file():
     assert_same(PAGE["The file", ""], read)
     card = keys_read(FOR_ALL, lambda node: getattr(node, "id", None) == "card")
     assert_same(PAGE["card", ""], card)
+    own = keys_read(FOR_ALL, lambda node: holds(node, "own_data"))
+    assert_same(PAGE["own_data", ""], own)
 
 
 @pytest.mark.parametrize("section", ["training", "data"])
@@ -259,6 +261,7 @@ def test_a_recipe_has_no_key_that_the_page_does_not_know(name):
         "data": ["All tasks", heading],
         "training": ["All tasks", heading],
         "evaluation": [writes],
+        "own_data": [""],
         "card": [""],
     }
     assert set(config) <= set(PAGE["The file", ""])

@@ -261,8 +261,10 @@ class TaskKind:
     def _derive_epochs(self, steps_an_epoch):
         """More epochs where the recipe's are too few steps of the user's own data."""
         training = self.config["training"]
-        own = self.config.get("own_data", {})
-        least = own.get("least_steps" if self.source is None else "least_steps_from", 0)
+        own_data = self.config.get("own_data", {})
+        least = own_data.get("least_steps", 0)
+        if self.source is not None:
+            least = own_data.get("least_steps_from", 0)
         epochs = training["epochs"]
         needed = min(-(-least // steps_an_epoch), MOST_EPOCHS)
         if needed <= epochs:

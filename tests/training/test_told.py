@@ -186,7 +186,7 @@ def test_characters_outside_the_vocabulary_are_told(tmp_path, monkeypatch):
     for most, expected in ((512, []), (4, [50])):
         config["preprocessor"]["max_tokens"], lines = most, []
         LanguageModelling(config, file, lines.append)
-        assert lines == [
+        assert [line for line in lines if "of the 100 characters" in line] == [
             f"{count} of the 100 characters of the test text are none of the "
             "vocabulary's 4, and count as one"
             for count in expected

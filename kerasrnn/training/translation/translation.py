@@ -98,6 +98,10 @@ class Translation(TaskKind):
         if path is not None and left_out:
             log(f"Left out: {left_out:,} pairs with nothing on one side")
         if path is not None:
+            if source is not None:
+                _tell_swapped_columns(
+                    path, source.preprocessor, self.splits["train"], log
+                )
             self._fit_sizes()
         self.search = dict(config.get("evaluation", {}))
         self.max_length = self.search.setdefault("max_length", 100)
@@ -365,11 +369,8 @@ class Translation(TaskKind):
     def evaluate(cls, model, data, path, settings, log, *, part=None):
         require_sacrebleu()
         pairs = _pairs(data, "test") if path is None else pairs_of_file(path, part)
-        if path is not None and columns_are_swapped(model.preprocessor, pairs):
-            log(
-                f"The columns of {path} seem to be swapped: the first one reads like "
-                "what the model writes. It must hold source<tab>target."
-            )
+        if path is not None:
+            _tell_swapped_columns(path, model.preprocessor, pairs, log)
         found = translate_texts(model, pairs.sources, label="translating", **settings)
         scores = translation_scores(found, pairs.targets)
         log(f"{len(pairs):,} sentences")
@@ -429,6 +430,14 @@ class Translation(TaskKind):
         ]
         head = ("words of the source", "sentences", "test BLEU")
         return [*parts, table(head, rows)]
+
+
+def _tell_swapped_columns(path, tokenizer, pairs, log):
+    if columns_are_swapped(tokenizer, pairs):
+        log(
+            f"The columns of {path} seem to be swapped: the first one reads like "
+            "what the model writes. It must hold source<tab>target."
+        )
 
 
 def pieces_for(words: int) -> int:
