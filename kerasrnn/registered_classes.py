@@ -34,6 +34,7 @@ CLASSES = {
         "TargetTokenizer",
         "WordTokenizer",
     ),
+    "kerasrnn.training.later": ("Later",),
     "kerasrnn.training.warm_up": ("WarmUp",),
     "kerasrnn.vision": ("ImageEncoder",),
     "kerasrnn.zoo": (
