@@ -399,12 +399,6 @@ class RNN(keras.layers.Layer):
                 "- If using the functional API, specify the time dimension by passing "
                 "a `shape` or `batch_shape` argument to your `Input()`."
             )
-        if getattr(self, "use_cudnn", False) is True:
-            raise ValueError(
-                "use_cudnn=True was specified, but cuDNN is not supported for this "
-                "layer configuration with this backend. Pass use_cudnn='auto' to "
-                "fallback to a non-cuDNN implementation."
-            )
         changes = {}
         if self.go_backwards and run_in_turn(self.cell, mask) != [self.cell]:
             # Only the first of several loops would find the last step at the end.
@@ -497,6 +491,7 @@ class RNN(keras.layers.Layer):
             "return_sequences": self.return_sequences,
             "unroll": self.unroll,
             "zero_output_for_mask": self.zero_output_for_mask,
+            "use_cudnn": getattr(self, "use_cudnn", "auto"),
         }
         return Recurrence(
             step=step,
