@@ -141,8 +141,6 @@ def describe(recurrence: Recurrence) -> str:
 
 
 def _place_declines(sequences) -> str | None:
-    import tensorflow as tf
-
     device = getattr(sequences, "device", None) or ""
     if "CPU" not in device.upper() and _has_gpu():
         return "it runs on the CPU"

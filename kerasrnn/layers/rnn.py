@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-from kerasrnn.kernels import Recurrence, choose_kernel
+from kerasrnn.kernels import Recurrence, choose_kernel, reason_for_no_cudnn
 from kerasrnn.layers.any_cell import (
     as_list,
     cell_input_size,
@@ -136,6 +136,7 @@ class RNN(keras.layers.Layer):
         self.single_state = is_integer(sizes)
         self.state_size = [int(sizes)] if self.single_state else sizes
         self._carried = StateVariables()
+        self._leave_xla_for_cudnn()
 
     def build(
         self,
@@ -366,6 +367,19 @@ class RNN(keras.layers.Layer):
             ]
             lines += [f"not {name}: {reason}" for name, reason in declined.items()]
         return "\n".join(lines)
+
+    def _leave_xla_for_cudnn(self):
+        """Tells Keras's trainer not to compile by XLA what runs on cuDNN.
+
+        On TensorFlow, where XLA cannot contain cuDNN's operations.
+        """
+        if keras.backend.backend() == "tensorflow":
+            self.supports_jit = not any(
+                type(cell) in FAMILIES
+                and reason_for_no_cudnn(self._recurrence(cell, False), None, None)
+                is None
+                for cell in run_in_turn(self.cell, None)
+            )
 
     def _check_sequences(self, sequences):
         features = cell_input_size(self.cell) if self.built else None
