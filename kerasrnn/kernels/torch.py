@@ -63,6 +63,8 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
     return run_packed(run_all, recurrence, sequences, initial_state, mask)
 
 
+# As with torch.nn's recurrent layers, torch.compile compiles what is round it.
+@torch.compiler.disable
 def run_all(recurrence, x, initial_state):
     """All outputs, in order, and the final states."""
     weights = weights_of(recurrence)
@@ -95,7 +97,7 @@ def weights_of(recurrence):
     if recurrence.family == "gru":
         weights = [torch.cat([r, z, g]) for z, r, g in (w.chunk(3) for w in weights)]
     if not recurrence.kernel.is_cuda:
-        return [w.contiguous() for w in weights]
+        return weights
     # In one piece of memory, or cuDNN copies them once more, with a warning.
     flat = torch.cat([w.reshape(-1) for w in weights])
     parts = flat.split([w.numel() for w in weights])

@@ -303,7 +303,8 @@ class RNN(keras.layers.Layer):
     ) -> tuple[Tensor | list, States]:
         """One step with the state in the caller's hands.
 
-        The same numbers, bit by bit, as the sequence gives at once.
+        The same numbers as the sequence gives at once: on TensorFlow's CPU kernels
+        bit by bit, on cuDNN, JAX and torch to rounding.
 
         Args:
             inputs: (B, D).

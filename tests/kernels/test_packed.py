@@ -136,3 +136,15 @@ def test_the_kernels_are_listed_from_the_fastest():
     expected = {"jax": ["keras", "reference"], "torch": ["torch", "reference"]}
     if BACKEND in expected:
         assert list(KERNELS) == expected[BACKEND]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BACKEND != "torch", reason="torch.compile is torch's")
+def test_torch_compile_gives_the_same():
+    import torch
+
+    layer = layer_of("GRU", (True, False, False))
+    x, mask = torch.as_tensor(X), torch.as_tensor(packed_agreement.MASK)
+    compiled = torch.compile(lambda x: layer(x, mask=mask), backend="aot_eager")
+    for a, b in zip(compiled(x), layer(x, mask=mask), strict=True):
+        np.testing.assert_allclose(array(a.detach()), array(b.detach()), atol=1e-6)
