@@ -50,7 +50,7 @@ def avoids(recurrence: Recurrence, sequences, mask) -> str | None:
     if not on_gpu(sequences):
         return "the tensors are not on a GPU"
     if keras.backend.backend() == "jax" and keras_version() < ON_JAX_SINCE:
-        return f"Keras {keras.__version__} has no cuDNN on JAX; 3.14 has"
+        return f"Keras {keras.version()} has no cuDNN on JAX; 3.14 has"
     if keras.backend.backend() == "tensorflow":
         from kerasrnn.kernels.native import elsewhere_because
 
@@ -134,5 +134,5 @@ def layer_of(family: str, units: int, features: int, dtype: str) -> keras.layers
 
 def keras_version() -> tuple[int, int]:
     """Keras's major and minor version."""
-    major, minor = keras.__version__.split(".")[:2]
+    major, minor = keras.version().split(".")[:2]
     return int(major), int(minor)
