@@ -27,9 +27,10 @@ if keras.backend.backend() == "tensorflow":
         **KERNELS,
     }
 elif keras.backend.backend() == "jax":
+    from kerasrnn.kernels import jax
     from kerasrnn.kernels import keras as keras_layers
 
-    KERNELS = {"keras": keras_layers, **KERNELS}
+    KERNELS = {"keras": keras_layers, "jax": jax, **KERNELS}
 elif keras.backend.backend() == "torch":
     from kerasrnn.kernels import torch
 

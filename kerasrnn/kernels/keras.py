@@ -45,10 +45,22 @@ def declines(recurrence: Recurrence, sequences, mask) -> str | None:
 
 def avoids(recurrence: Recurrence, sequences, mask) -> str | None:
     """Why `recurrence` is left to another kernel although this one can run it."""
+    reason = out_of_reach(recurrence, sequences)
+    if reason is None and keras.backend.backend() == "jax":
+        if recurrence.use_cudnn is not True:
+            # Measured: benchmarks/README.md.
+            return "JAX's scan is faster than its cuDNN, which use_cudnn=True demands"
+    return reason
+
+
+def out_of_reach(recurrence: Recurrence, sequences) -> str | None:
+    """Why there is no cuDNN to reach, or None."""
     if recurrence.use_cudnn is False:
         return "use_cudnn is False"
     if not on_gpu(sequences):
         return "the tensors are not on a GPU"
+    if keras.backend.backend() == "jax" and recurrence.family == "gru":
+        return "JAX has no GRU of cuDNN's"
     if keras.backend.backend() == "jax" and keras_version() < ON_JAX_SINCE:
         return f"Keras {keras.version()} has no cuDNN on JAX; 3.14 has"
     if keras.backend.backend() == "tensorflow":
@@ -60,10 +72,8 @@ def avoids(recurrence: Recurrence, sequences, mask) -> str | None:
 
 def no_cudnn(recurrence: Recurrence, sequences, mask) -> str | None:
     """Why cuDNN cannot run `recurrence`, or None if it can."""
-    if keras.backend.backend() == "jax" and recurrence.family == "gru":
-        return "JAX has no GRU of cuDNN's"
-    arguments = recurrence, sequences, mask
-    return declines(*arguments) or avoids(*arguments)
+    reason = declines(recurrence, sequences, mask)
+    return reason or out_of_reach(recurrence, sequences)
 
 
 def describe(recurrence: Recurrence) -> str:

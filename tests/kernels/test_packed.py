@@ -100,8 +100,10 @@ def test_on_a_cpu_use_cudnn_is_refused_with_the_reason():
 
 
 @pytest.mark.usefixtures("pretended_gpu")
-def test_on_a_gpu_it_is_the_first_choice():
-    lines = LSTM(3).explain().splitlines()
+def test_on_a_gpu_it_is_the_first_choice_or_on_jax_the_one_demanded():
+    # JAX reaches cuDNN only by a slower way than its scan.
+    first = LSTM(3, use_cudnn=True if BACKEND == "jax" else "auto")
+    lines = first.explain().splitlines()
     assert lines[0] == f"kernel: {KERNEL}"
     assert "cuDNN" in lines[1]
     asked = LSTM(3, use_cudnn=True, return_sequences=True)
@@ -133,7 +135,7 @@ def test_on_a_gpu_use_cudnn_is_refused_where_cudnn_has_no_such_layer():
 
 
 def test_the_kernels_are_listed_from_the_fastest():
-    expected = {"jax": ["keras", "reference"], "torch": ["torch", "reference"]}
+    expected = {"jax": ["keras", "jax", "reference"], "torch": ["torch", "reference"]}
     if BACKEND in expected:
         assert list(KERNELS) == expected[BACKEND]
 
