@@ -6,7 +6,8 @@
 All sides have the same weights and input and work in turns: a forward pass and a
 training step (up to the gradients of the weights; the loss is the mean square of the
 output at every step), compiled where the backend compiles, each call waiting for the
-device. On torch, torch.nn works beside them. Of shape A there are rows with padding on
+device. On torch, torch.nn works beside them; on JAX, on a GPU, ours once more with
+`use_cudnn=True`. Of shape A there are rows with padding on
 the right and on the left, about a quarter of all steps, and rows in half precision.
 TensorFlow is not needed for the others.
 """
@@ -28,6 +29,8 @@ BACKENDS = ("tensorflow", "jax", "torch")
 WHAT = ("forward", "train")
 PADDINGS = ("right", "left")
 HALVES = ("mixed_bfloat16", "mixed_float16")
+# What works beside ours and Keras's.
+PEERS = {"tensorflow": [], "jax": ["use_cudnn=True"], "torch": ["torch.nn"]}
 
 
 def rows(families, shapes):
@@ -169,8 +172,12 @@ def prepare(backend, row, what):
     x = np.random.default_rng(1).normal(size=(batch, steps, features))
     x, mask = x.astype("float32"), mask_of(padding, batch, steps)
     weights, sides, results, layers = None, {}, {}, {}
-    for side, namespace in (("ours", kerasrnn.layers), ("keras", keras.layers)):
-        layer = make_layer(namespace, family, units, return_sequences=True, dtype=dtype)
+    choices = {"ours": (kerasrnn.layers, {}), "keras": (keras.layers, {})}
+    if backend == "jax" and family == "LSTM" and gpu_name():
+        choices["use_cudnn=True"] = (kerasrnn.layers, {"use_cudnn": True})
+    for side, (namespace, options) in choices.items():
+        options = {"return_sequences": True, "dtype": dtype, **options}
+        layer = make_layer(namespace, family, units, **options)
         layer.build(x.shape)
         if weights is None:
             weights = layer.get_weights()
@@ -254,7 +261,7 @@ def main():
     report.line()
     report.line(f"    python {' '.join(sys.argv)}")
     report.line()
-    peer = ["torch.nn"] if backend == "torch" else []
+    peer = PEERS[backend]
     ratios = [f"{side} / ours" for side in ("keras", *peer)]
     titles = ["layer", "shape", "padding", "dtype", "what", "ours", "keras", *peer]
     report.head([*titles, *ratios, "difference", "kernel"])

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import packed_agreement
 import pytest
-from packed_agreement import B, D, T, U, X, difference, layer_of
+from packed_agreement import B, D, T, U, X, difference, half_of, layer_of
 
 from kerasrnn.kernels import KERNELS, use_kernel
 from kerasrnn.layers import GRU, LSTM, RNN, LSTMCell
@@ -34,9 +34,7 @@ def test_without_a_mask_it_equals_the_definition(name):
 @pytest.mark.parametrize("name", ["LSTM", "GRU"])
 def test_half_precision_is_near_float32(name):
     full = layer_of(name, (True, False, False))
-    half = type(full).from_config({**full.get_config(), "dtype": "mixed_bfloat16"})
-    half.build(X.shape)
-    half.set_weights(full.get_weights())
+    half = half_of(full, "mixed_bfloat16")
     with use_kernel(KERNEL):
         for a, b in zip(half(X), full(X), strict=True):
             assert keras.backend.standardize_dtype(a.dtype) == "bfloat16"
