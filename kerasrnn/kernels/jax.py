@@ -1,6 +1,6 @@
 """JAX's loop over time, with a backward pass of its own.
 
-    z_t = x_t W + b                                    one product over all steps
+    z_t = x_t W + b                                    on a GPU for all steps at once
     s_t, r_t = cell.forward(z_t, s_{t-1})              r: what backward needs
 
 Backward, for t = T … 1, after which each weight's gradient is one matrix product
@@ -21,6 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kerasrnn.kernels.device import on_gpu
 from kerasrnn.kernels.recurrence import Recurrence
 
 # Activations y = φ(z), and ∂L/∂z from y and ∂L/∂y.
@@ -54,7 +55,14 @@ def describe(recurrence: Recurrence) -> str:
 def run(recurrence: Recurrence, sequences, initial_state, mask):
     """Runs `recurrence`: the last output, all outputs or None, the final states."""
     options = Options(
-        **{name: getattr(recurrence, name) for name in Options.__dataclass_fields__}
+        family=recurrence.family,
+        activation=recurrence.activation,
+        recurrent_activation=recurrence.recurrent_activation,
+        reset_after=recurrence.reset_after,
+        go_backwards=recurrence.go_backwards,
+        return_sequences=recurrence.return_sequences,
+        zero_output_for_mask=recurrence.zero_output_for_mask,
+        on_gpu=on_gpu(sequences),
     )
     y, outputs, states = run_compiled(
         options,
@@ -81,6 +89,7 @@ class Options:
     go_backwards: bool
     return_sequences: bool
     zero_output_for_mask: bool
+    on_gpu: bool
 
     @property
     def cell(self) -> Any:
@@ -102,10 +111,9 @@ def run_compiled(options, x, initial_state, m, w, u, b, x_masks, h_masks):
         x, m = x[::-1], None if m is None else m[::-1]
     both = options.cell is GRU and b is not None
     b_x, b_h = (b[0], b[1]) if both else (b, None)
-    z = times(x, w, x_masks)  # (T, B, G · U)
-    z = z if b_x is None else z + b_x
-    weights = {"u": u, "b": b_h, "masks": h_masks}
-    h, states = loop(options, z, tuple(initial_state), m, weights)
+    weights = {"w": w, "u": u, "b_x": b_x, "b_h": b_h}
+    masks = {"x": x_masks, "h": h_masks}
+    states, h = loop(options, x, m, tuple(initial_state), weights, masks)
     y = states[0]
     if m is not None:
         # The states are held at masked steps; the outputs begin with zeros.
@@ -116,47 +124,60 @@ def run_compiled(options, x, initial_state, m, w, u, b, x_masks, h_masks):
     return y, None if h is None else jnp.swapaxes(h, 0, 1), list(states)
 
 
+def project(x, w, b, masks):
+    """z = x W + b of one step or of all."""
+    z = times(x, w, masks)
+    return z if b is None else z + b
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def loop(options, z, states, m, weights):
-    """h of all steps (T, B, U), if wanted, and the final states."""
-    h, states, _ = forward(options, z, states, m, weights, keep=False)
-    return h, states
+def loop(options, x, m, states, weights, masks):
+    """The final states, and h of all steps (T, B, U) if wanted."""
+    states, h, _ = forward(options, x, m, states, weights, masks, keep=False)
+    return states, h
 
 
-def forward(options, z, states, m, weights, keep):
-    """h of all steps, if wanted, the final states, and what each step leaves."""
+def forward(options, x, m, states, weights, masks, keep):
+    """The final states, h of all steps, if wanted, and what each step leaves."""
+
+    def projected(x):
+        return project(x, weights["w"], weights["b_x"], masks["x"])
 
     def step(old, inputs):
-        z, m = inputs
-        new, residuals = options.cell.forward(options, z, old, weights)
+        x, m = inputs
+        z = x if options.on_gpu else projected(x)
+        new, residuals = options.cell.forward(options, z, old, weights, masks["h"])
         if m is not None:
             new = select(m, new, old)
         h = new[0] if keep or options.return_sequences else None
         return new, (h, (old[1:], residuals) if keep else None)
 
-    states, (h, kept) = jax.lax.scan(step, states, (z, m))
-    return h, states, kept
+    # One product for all steps, but on a CPU, where it goes through more memory.
+    inputs = (projected(x) if options.on_gpu else x, m)
+    states, (h, kept) = jax.lax.scan(step, states, inputs)
+    return states, h, kept
 
 
-def loop_forward(options, z, states, m, weights):
+def loop_forward(options, x, m, states, weights, masks):
     """`loop`, and what its backward pass needs."""
-    h, final, kept = forward(options, z, states, m, weights, keep=True)
-    results = (h if options.return_sequences else None), final
-    return results, (h, states[0], m, weights, kept)
+    final, h, kept = forward(options, x, m, states, weights, masks, keep=True)
+    results = final, (h if options.return_sequences else None)
+    return results, (x, m, states[0], h, kept, weights, masks)
 
 
 def loop_backward(options, saved, upstream):
-    """Gradients of z, the initial states, m (none) and the weights."""
-    h, h_0, m, weights, (others, residuals) = saved
-    d_h, d_states = upstream
+    """Gradients of x, m (none), the initial states, the weights and the masks (0)."""
+    x, m, h_0, h, (others, residuals), weights, masks = saved
+    d_states, d_h = upstream
     before = jnp.concatenate([h_0[None], h[:-1]])  # h_{t-1} of each step
 
     def step(grads, inputs):
         h, others, residuals, m, d_h = inputs
         if d_h is not None:
             grads = (grads[0] + d_h, *grads[1:])
+        old = (h, *others)
         dz, new = options.cell.backward(
-            options, residuals, (h, *others), grads, weights
+            options, residuals, old, grads, weights, masks["h"]
         )
         if m is not None:
             (dz,) = select(m, (dz,), (jnp.zeros_like(dz),))
@@ -165,10 +186,13 @@ def loop_backward(options, saved, upstream):
 
     inputs = (before, others, residuals, m, d_h)
     d_states, dz = jax.lax.scan(step, d_states, inputs, reverse=True)
-    d_weights = options.cell.gradients(before, residuals, dz, weights)
-    if weights["masks"] is not None:
-        d_weights["masks"] = jax.tree.map(jnp.zeros_like, weights["masks"])
-    return dz, d_states, None, {"b": None, "masks": None, **d_weights}
+    d_weights = options.cell.gradients(before, residuals, dz, weights, masks["h"])
+    b_x = weights["b_x"]
+    d_weights["w"] = weight_gradient(x, dz, masks["x"])
+    d_weights["b_x"] = None if b_x is None else dz.sum((0, 1))
+    dx = times_backward(dz, weights["w"], masks["x"])
+    d_masks = jax.tree.map(jnp.zeros_like, masks)
+    return dx, None, d_states, {"b_h": None, **d_weights}, d_masks
 
 
 loop.defvjp(loop_forward, loop_backward)
@@ -212,31 +236,31 @@ class SimpleRNN:
     """h' = φ(z + h U)."""
 
     @staticmethod
-    def forward(options, z, states, weights):
+    def forward(options, z, states, weights, masks):
         phi, _ = ACTIVATIONS[options.activation]
-        h = phi(z + times(states[0], weights["u"], weights["masks"]))
+        h = phi(z + times(states[0], weights["u"], masks))
         return (h,), h
 
     @staticmethod
-    def backward(options, residuals, old, grads, weights):
+    def backward(options, residuals, old, grads, weights, masks):
         _, d_phi = ACTIVATIONS[options.activation]
         dz = d_phi(residuals, grads[0])
-        return dz, (times_backward(dz, weights["u"], weights["masks"]),)
+        return dz, (times_backward(dz, weights["u"], masks),)
 
     @staticmethod
-    def gradients(h, residuals, dz, weights):
-        return {"u": weight_gradient(h, dz, weights["masks"])}
+    def gradients(h, residuals, dz, weights, masks):
+        return {"u": weight_gradient(h, dz, masks)}
 
 
 class LSTM(SimpleRNN):
     """c' = f ⊙ c + i ⊙ g,  h' = o ⊙ φ(c'); gates in the order i f g o."""
 
     @staticmethod
-    def forward(options, z, states, weights):
+    def forward(options, z, states, weights, masks):
         phi, _ = ACTIVATIONS[options.activation]
         sigma, _ = ACTIVATIONS[options.recurrent_activation]
         h, c = states
-        z = z + times(h, weights["u"], weights["masks"])
+        z = z + times(h, weights["u"], masks)
         i, f, g, o = jnp.split(z, 4, axis=-1)
         i, f, g, o = sigma(i), sigma(f), phi(g), sigma(o)
         c = f * c + i * g
@@ -244,7 +268,7 @@ class LSTM(SimpleRNN):
         return (o * a, c), (i, f, g, o, a)
 
     @staticmethod
-    def backward(options, residuals, old, grads, weights):
+    def backward(options, residuals, old, grads, weights, masks):
         _, d_phi = ACTIVATIONS[options.activation]
         _, d_sigma = ACTIVATIONS[options.recurrent_activation]
         i, f, g, o, a = residuals
@@ -255,19 +279,19 @@ class LSTM(SimpleRNN):
         dg = d_phi(g, dc * i)
         do = d_sigma(o, dh * a)
         dz = jnp.concatenate([di, df, dg, do], axis=-1)
-        return dz, (times_backward(dz, weights["u"], weights["masks"]), dc * f)
+        return dz, (times_backward(dz, weights["u"], masks), dc * f)
 
 
 class GRU:
     """h' = z ⊙ h + (1 − z) ⊙ g,  g = φ(z_g + r ⊙ (h U_g + b')); order z r g."""
 
     @staticmethod
-    def forward(options, z, states, weights):
+    def forward(options, z, states, weights, masks):
         phi, _ = ACTIVATIONS[options.activation]
         sigma, _ = ACTIVATIONS[options.recurrent_activation]
         (h,) = states
-        a = times(h, weights["u"], weights["masks"])
-        a = a if weights["b"] is None else a + weights["b"]
+        a = times(h, weights["u"], masks)
+        a = a if weights["b_h"] is None else a + weights["b_h"]
         z, r, g = jnp.split(z, 3, axis=-1)
         a_z, a_r, a_g = jnp.split(a, 3, axis=-1)
         z, r = sigma(z + a_z), sigma(r + a_r)
@@ -275,7 +299,7 @@ class GRU:
         return (z * h + (1 - z) * g,), (z, r, g, a_g)
 
     @staticmethod
-    def backward(options, residuals, old, grads, weights):
+    def backward(options, residuals, old, grads, weights, masks):
         _, d_phi = ACTIVATIONS[options.activation]
         _, d_sigma = ACTIVATIONS[options.recurrent_activation]
         z, r, g, a_g = residuals
@@ -284,19 +308,19 @@ class GRU:
         dg = d_phi(g, dh * (1 - z))
         dr = d_sigma(r, dg * a_g)
         da = jnp.concatenate([dz, dr, dg * r], axis=-1)
-        dh = dh * z + times_backward(da, weights["u"], weights["masks"])
+        dh = dh * z + times_backward(da, weights["u"], masks)
         return jnp.concatenate([dz, dr, dg], axis=-1), (dh,)
 
     @staticmethod
-    def gradients(h, residuals, dz, weights):
+    def gradients(h, residuals, dz, weights, masks):
         # h U_g is reset before it meets z_g: δ there is r ⊙ δ_g.
         r, units = residuals[1], h.shape[-1]
         da = jnp.concatenate(
             [dz[:, :, : 2 * units], dz[:, :, 2 * units :] * r], axis=-1
         )
-        d_weights = {"u": weight_gradient(h, da, weights["masks"])}
-        if weights["b"] is not None:
-            d_weights["b"] = da.sum((0, 1))
+        d_weights = {"u": weight_gradient(h, da, masks)}
+        if weights["b_h"] is not None:
+            d_weights["b_h"] = da.sum((0, 1))
         return d_weights
 
 
@@ -304,9 +328,9 @@ class GRUResetBefore:
     """The GRU with g = φ(z_g + (r ⊙ h) U_g): reset before the product."""
 
     @staticmethod
-    def parts(weights):
+    def parts(weights, masks):
         """U and the masks of z and r, and those of g."""
-        u, masks = weights["u"], weights["masks"]
+        u = weights["u"]
         units = u.shape[0]
         u_zr, u_g = u[:, : 2 * units], u[:, 2 * units :]
         if masks is None:
@@ -314,11 +338,11 @@ class GRUResetBefore:
         return (u_zr, masks[:2]), (u_g, masks[2:])
 
     @staticmethod
-    def forward(options, z, states, weights):
+    def forward(options, z, states, weights, masks):
         phi, _ = ACTIVATIONS[options.activation]
         sigma, _ = ACTIVATIONS[options.recurrent_activation]
         (h,) = states
-        of_h, of_reset_h = GRUResetBefore.parts(weights)
+        of_h, of_reset_h = GRUResetBefore.parts(weights, masks)
         units = h.shape[-1]
         zr = sigma(z[:, : 2 * units] + times(h, *of_h))
         z_g, (z, r) = z[:, 2 * units :], jnp.split(zr, 2, axis=-1)
@@ -326,10 +350,10 @@ class GRUResetBefore:
         return (z * h + (1 - z) * g,), (z, r, g)
 
     @staticmethod
-    def backward(options, residuals, old, grads, weights):
+    def backward(options, residuals, old, grads, weights, masks):
         _, d_phi = ACTIVATIONS[options.activation]
         _, d_sigma = ACTIVATIONS[options.recurrent_activation]
-        of_h, of_reset_h = GRUResetBefore.parts(weights)
+        of_h, of_reset_h = GRUResetBefore.parts(weights, masks)
         z, r, g = residuals
         (h,), (dh,) = old, grads
         dz = d_sigma(z, dh * (h - g))
@@ -340,8 +364,8 @@ class GRUResetBefore:
         return jnp.concatenate([dzr, dg], axis=-1), (dh,)
 
     @staticmethod
-    def gradients(h, residuals, dz, weights):
-        (_, masks_h), (_, masks_g) = GRUResetBefore.parts(weights)
+    def gradients(h, residuals, dz, weights, masks):
+        (_, masks_h), (_, masks_g) = GRUResetBefore.parts(weights, masks)
         r, units = residuals[1], h.shape[-1]
         d_zr = weight_gradient(h, dz[:, :, : 2 * units], masks_h)
         d_g = weight_gradient(r * h, dz[:, :, 2 * units :], masks_g)
