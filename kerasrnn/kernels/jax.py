@@ -67,7 +67,7 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
     y, outputs, states = run_compiled(
         options,
         sequences,
-        [state.astype(sequences.dtype) for state in initial_state],
+        initial_state,
         mask,
         recurrence.kernel,
         recurrence.recurrent_kernel,
@@ -102,6 +102,7 @@ class Options:
 @functools.partial(jax.jit, static_argnums=0)
 def run_compiled(options, x, initial_state, m, w, u, b, x_masks, h_masks):
     """Runs the recurrence over x (B, T, D) and the mask m (B, T)."""
+    dtype = x.dtype
     if m is not None:
         # What nobody looks at must not reach the gradients either: 0 · NaN is NaN.
         x = jnp.where(m[:, :, None], x, jnp.zeros_like(x))
@@ -113,7 +114,8 @@ def run_compiled(options, x, initial_state, m, w, u, b, x_masks, h_masks):
     b_x, b_h = (b[0], b[1]) if both else (b, None)
     weights = {"w": w, "u": u, "b_x": b_x, "b_h": b_h}
     masks = {"x": x_masks, "h": h_masks}
-    states, h = loop(options, x, m, tuple(initial_state), weights, masks)
+    states = tuple(state.astype(accumulated(dtype)) for state in initial_state)
+    states, h = loop(options, x, m, states, weights, masks)
     y = states[0]
     if m is not None:
         # The states are held at masked steps; the outputs begin with zeros.
@@ -121,7 +123,13 @@ def run_compiled(options, x, initial_state, m, w, u, b, x_masks, h_masks):
         y = jnp.where(shown[-1][:, None], y, jnp.zeros_like(y))
         if h is not None:
             h = jnp.where(shown[:, :, None], h, jnp.zeros_like(h))
-    return y, None if h is None else jnp.swapaxes(h, 0, 1), list(states)
+    h = None if h is None else jnp.swapaxes(h, 0, 1).astype(dtype)
+    return y.astype(dtype), h, [state.astype(dtype) for state in states]
+
+
+def accumulated(dtype):
+    """What states, gates and sums are kept in: float32 where `dtype` is half of it."""
+    return jnp.promote_types(dtype, jnp.float32)
 
 
 def project(x, w, b, masks):
@@ -190,9 +198,10 @@ def loop_backward(options, saved, upstream):
     b_x = weights["b_x"]
     d_weights["w"] = weight_gradient(x, dz, masks["x"])
     d_weights["b_x"] = None if b_x is None else dz.sum((0, 1))
-    dx = times_backward(dz, weights["w"], masks["x"])
-    d_masks = jax.tree.map(jnp.zeros_like, masks)
-    return dx, None, d_states, {"b_h": None, **d_weights}, d_masks
+    d_weights = {"b_h": None, **d_weights}
+    d_weights = jax.tree.map(lambda d, w: d.astype(w.dtype), d_weights, weights)
+    dx = times_backward(dz, weights["w"], masks["x"]).astype(x.dtype)
+    return dx, None, d_states, d_weights, jax.tree.map(jnp.zeros_like, masks)
 
 
 loop.defvjp(loop_forward, loop_backward)
@@ -208,20 +217,26 @@ def by_gate(a, masks):
     return jnp.split(a, len(masks), axis=-1)
 
 
+def product(a, w):
+    """a W of factors in the dtype of W, summed up in `accumulated`."""
+    sums = accumulated(w.dtype)
+    return jnp.matmul(a.astype(w.dtype), w, preferred_element_type=sums)
+
+
 def times(a, w, masks):
     """a W, or gate by gate (m_g ⊙ a) W_g if each gate g has a dropout mask m_g."""
     if masks is None:
-        return a @ w
+        return product(a, w)
     parts = zip(masks, by_gate(w, masks), strict=True)
-    return jnp.concatenate([(a * m) @ w_g for m, w_g in parts], axis=-1)
+    return jnp.concatenate([product(a * m, w_g) for m, w_g in parts], axis=-1)
 
 
 def times_backward(dz, w, masks):
     """The gradient of a in `times`."""
     if masks is None:
-        return dz @ w.T
+        return product(dz, w.T)
     parts = zip(masks, by_gate(dz, masks), by_gate(w, masks), strict=True)
-    return sum((dz_g @ w_g.T) * m for m, dz_g, w_g in parts)
+    return sum(product(dz_g, w_g.T) * m for m, dz_g, w_g in parts)
 
 
 def weight_gradient(a, dz, masks):
