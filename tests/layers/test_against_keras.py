@@ -286,7 +286,9 @@ def kernel_for(case, layer):
         return "auto"  # which takes it where it is and can run the case
     if case["kernel"] == "tensorflow" and case["config"]["unroll"]:
         return "auto"
-    if case["kernel"] in ("keras", "jax", "torch") and not runs_on(case["kernel"], layer):
+    if case["kernel"] in ("keras", "jax", "torch") and not runs_on(
+        case["kernel"], layer
+    ):
         return "auto"
     if case["kernel"] == "reference" and case["mode"] == "xla":
         return "auto"  # XLA cannot differentiate keras.ops.scan on TensorFlow
