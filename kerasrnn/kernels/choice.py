@@ -12,17 +12,29 @@ from kerasrnn.kernels import reference
 from kerasrnn.kernels.recurrence import Recurrence
 
 # From the fastest to the slowest; the last one runs everything. Each has `declines`,
-# `describe` and `run`.
+# `describe` and `run`; `avoids`, where it can run what another kernel does better; and
+# `no_cudnn`, where it is the way to cuDNN.
 KERNELS = {"reference": reference}
 if keras.backend.backend() == "tensorflow":
     from kerasrnn.kernels import fed_decoder, native, tensorflow
+    from kerasrnn.kernels import keras as keras_layers
 
     KERNELS = {
+        "keras": keras_layers,
         "native": native,
         "fed_decoder": fed_decoder,
         "tensorflow": tensorflow,
         **KERNELS,
     }
+elif keras.backend.backend() == "jax":
+    from kerasrnn.kernels import jax
+    from kerasrnn.kernels import keras as keras_layers
+
+    KERNELS = {"keras": keras_layers, "jax": jax, **KERNELS}
+elif keras.backend.backend() == "torch":
+    from kerasrnn.kernels import torch
+
+    KERNELS = {"torch": torch, **KERNELS}
 
 _forced = contextvars.ContextVar("kerasrnn_kernel", default="auto")
 
@@ -63,8 +75,17 @@ def choose_kernel(
     """The first kernel that accepts, and why each one before it declined.
 
     Raises:
-        ValueError: The kernel forced by `use_kernel` declines.
+        ValueError: The kernel forced by `use_kernel` declines, or cuDNN is demanded and
+            cannot run.
     """
+    if recurrence.use_cudnn is True:
+        reason = reason_for_no_cudnn(recurrence, sequences, mask)
+        if reason:
+            raise ValueError(
+                "use_cudnn=True was specified, but cuDNN is not supported for this "
+                f"layer configuration with this backend: {reason}. Pass "
+                "use_cudnn='auto' to fallback to a non-cuDNN implementation."
+            )
     forced = _forced.get()
     if forced != "auto":
         reason = KERNELS[forced].declines(recurrence, sequences, mask)
@@ -74,7 +95,19 @@ def choose_kernel(
     declined = {}
     for name, kernel in KERNELS.items():
         reason = kernel.declines(recurrence, sequences, mask)
+        if reason is None and hasattr(kernel, "avoids"):
+            reason = kernel.avoids(recurrence, sequences, mask)
         if reason is None:
             break
         declined[name] = reason
     return kernel, declined
+
+
+def reason_for_no_cudnn(
+    recurrence: Recurrence, sequences: Any, mask: Any
+) -> str | None:
+    """Why cuDNN cannot run `recurrence`, or None if it can."""
+    for kernel in KERNELS.values():
+        if hasattr(kernel, "no_cudnn"):
+            return kernel.no_cudnn(recurrence, sequences, mask)
+    return f"kerasrnn knows none on {keras.backend.backend()}"

@@ -141,11 +141,19 @@ def describe(recurrence: Recurrence) -> str:
 
 
 def _place_declines(sequences) -> str | None:
-    import tensorflow as tf
-
     device = getattr(sequences, "device", None) or ""
     if "CPU" not in device.upper() and _has_gpu():
         return "it runs on the CPU"
+    return elsewhere_because()
+
+
+def elsewhere_because() -> str | None:
+    """Why what is traced now may run elsewhere than here, or None if it does not.
+
+    Elsewhere: in XLA, or where a SavedModel is loaded.
+    """
+    import tensorflow as tf
+
     if tf.executing_eagerly():
         return None
     # The only sign of jit_compile=True that TensorFlow gives while it traces.

@@ -65,6 +65,7 @@ class Recurrence:
         return_sequences: Whether the outputs of all steps are wanted.
         unroll: Whether to lay the steps out one after the other in the graph.
         zero_output_for_mask: Whether a masked step gives zeros.
+        use_cudnn: "auto", False never to use it, True to demand it.
         training: Whether gradients are likely to be asked for.
         dtype: What `sequences`, the states and the weights are computed in.
         layer: Name of the layer, for errors.
@@ -87,6 +88,7 @@ class Recurrence:
     return_sequences: bool = False
     unroll: bool = False
     zero_output_for_mask: bool = False
+    use_cudnn: bool | str = "auto"
     training: bool = False
     dtype: str = "float32"
     layer: str = ""

@@ -31,6 +31,7 @@ class RecurrentLayer(RNN):
         if use_cudnn is not None:
             is_auto = isinstance(use_cudnn, str) and use_cudnn == "auto"
             self.use_cudnn = use_cudnn if is_auto else flag("use_cudnn", use_cudnn)
+            self._leave_xla_for_cudnn()
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
     units = cell_property("units")

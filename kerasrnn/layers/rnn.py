@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-from kerasrnn.kernels import Recurrence, choose_kernel
+from kerasrnn.kernels import Recurrence, choose_kernel, reason_for_no_cudnn
 from kerasrnn.layers.any_cell import (
     as_list,
     cell_input_size,
@@ -136,6 +136,7 @@ class RNN(keras.layers.Layer):
         self.single_state = is_integer(sizes)
         self.state_size = [int(sizes)] if self.single_state else sizes
         self._carried = StateVariables()
+        self._leave_xla_for_cudnn()
 
     def build(
         self,
@@ -302,7 +303,8 @@ class RNN(keras.layers.Layer):
     ) -> tuple[Tensor | list, States]:
         """One step with the state in the caller's hands.
 
-        The same numbers, bit by bit, as the sequence gives at once.
+        The same numbers as the sequence gives at once: on TensorFlow's CPU kernels
+        bit by bit, on cuDNN, JAX and torch to rounding.
 
         Args:
             inputs: (B, D).
@@ -367,6 +369,19 @@ class RNN(keras.layers.Layer):
             lines += [f"not {name}: {reason}" for name, reason in declined.items()]
         return "\n".join(lines)
 
+    def _leave_xla_for_cudnn(self):
+        """Tells Keras's trainer not to compile by XLA what runs on cuDNN.
+
+        On TensorFlow, where XLA cannot contain cuDNN's operations.
+        """
+        if keras.backend.backend() == "tensorflow":
+            self.supports_jit = not any(
+                type(cell) in FAMILIES
+                and reason_for_no_cudnn(self._recurrence(cell, False), None, None)
+                is None
+                for cell in run_in_turn(self.cell, None)
+            )
+
     def _check_sequences(self, sequences):
         features = cell_input_size(self.cell) if self.built else None
         rank_known = self.input_spec is not None or takes_vectors(self.cell)
@@ -398,12 +413,6 @@ class RNN(keras.layers.Layer):
                 "an `Input()` as your first layer.\n"
                 "- If using the functional API, specify the time dimension by passing "
                 "a `shape` or `batch_shape` argument to your `Input()`."
-            )
-        if getattr(self, "use_cudnn", False) is True:
-            raise ValueError(
-                "use_cudnn=True was specified, but cuDNN is not supported for this "
-                "layer configuration with this backend. Pass use_cudnn='auto' to "
-                "fallback to a non-cuDNN implementation."
             )
         changes = {}
         if self.go_backwards and run_in_turn(self.cell, mask) != [self.cell]:
@@ -497,6 +506,7 @@ class RNN(keras.layers.Layer):
             "return_sequences": self.return_sequences,
             "unroll": self.unroll,
             "zero_output_for_mask": self.zero_output_for_mask,
+            "use_cudnn": getattr(self, "use_cudnn", "auto"),
         }
         return Recurrence(
             step=step,

@@ -8,8 +8,9 @@ from kerasrnn.kernels import KERNELS, use_kernel
 from kerasrnn.layers import GRU, LSTM, SimpleRNN
 
 # The compiled kernel computes in float32 only: tests/kernels/test_native.py. What is
-# fed with what it saw: tests/kernels/test_fed_decoder.py.
-ELSEWHERE = ("native", "fed_decoder", "reference")
+# fed with what it saw: tests/kernels/test_fed_decoder.py. What packs masks:
+# tests/kernels/test_packed.py.
+ELSEWHERE = ("keras", "native", "fed_decoder", "reference")
 FAST = [name for name in KERNELS if name not in ELSEWHERE]
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((4, 13, 3))
@@ -182,9 +183,3 @@ def test_a_kernel_that_cannot_run_is_refused_by_name():
         pytest.raises(ValueError, match=r"kernel .tensorflow. cannot run.*unroll"),
     ):
         LSTM(3, unroll=True)(X)
-
-
-@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="for the others")
-def test_other_backends_run_the_definition():
-    assert list(KERNELS) == ["reference"]
-    assert "kernel: reference" in LSTM(3).explain()

@@ -542,4 +542,10 @@ def test_sanitizers_find_nothing(sanitizer, tmp_path):
 
 
 def test_every_kernel_is_listed_from_the_fastest():
-    assert list(KERNELS) == ["native", "fed_decoder", "tensorflow", "reference"]
+    assert list(KERNELS) == [
+        "keras",
+        "native",
+        "fed_decoder",
+        "tensorflow",
+        "reference",
+    ]

@@ -200,10 +200,12 @@ def test_layers_compute_in_floatx_as_those_of_keras(layer_class, floatx):
     mask = np.array([[1, 1, 0, 1, 0], [1, 1, 1, 1, 1]], bool)
     expected, found = theirs(X, mask=mask), ours(X, mask=mask)
     assert keras.backend.standardize_dtype(found.dtype) == floatx
+    # Keras multiplies float64 in float32 on torch; torch's own loops do not.
+    double = 1e-6 if keras.backend.backend() == "torch" else 1e-12
     np.testing.assert_allclose(
         array(found).astype("float64"),
         array(expected).astype("float64"),
-        atol=1e-12 if floatx == "float64" else 4e-3,
+        atol=double if floatx == "float64" else 4e-3,
     )
     trained = ours(X, mask=mask, training=True)
     assert keras.backend.standardize_dtype(trained.dtype) == floatx
