@@ -10,8 +10,8 @@ many of which repeat one another, from its Debian package.
 
 The command is run in a process of its own, for all seeds; the table shows its test
 scores, those of the simple peer that it judges beside the network, the standard error
-of the peer's accuracy on so many texts, and how long a seed took. It starts from
-scratch or from what `--from` says (`en-es=` is from scratch).
+of the peer's accuracy on so many texts, and how long a seed took. It starts from what
+it chooses by itself, or from what `--from` says (`en-es=scratch` is from scratch).
 
 `--small N` takes the first N lines of each file and one epoch, to try the script.
 """
@@ -194,7 +194,7 @@ def by_chance(headline, peers, sizes):
     return f"± {math.sqrt(p * (1 - p) / sizes['test']):.1%}"
 
 
-def row(name, of_set, start, results):
+def row(name, of_set, results):
     """The cells of the table."""
     metrics, headline = results["metrics"], results["headline"]
     peers, score = results["peers"], metrics[headline]
@@ -202,6 +202,7 @@ def row(name, of_set, start, results):
     verdict = "–"
     if peers:
         verdict = peers_line(peers, headline, score).rpartition("the network is ")[2]
+    start = results.get("from", {}).get("preset")
     times = [run["wall_time_s"] / 60 for run in results["runs"]]
     return [
         name,
@@ -240,7 +241,7 @@ def main():
         type=started_from,
         default=[],
         metavar="SET=PRESET",
-        help="what the command starts from; SET= is from scratch",
+        help="what the command starts from; SET=scratch is from scratch",
     )
     options.add_argument("--small", type=int, metavar="N", help="N lines, one epoch")
     options.add_argument(
@@ -266,7 +267,7 @@ def main():
             of_set = SETS[name]
             start = starts.get(name, of_set.start)
             results = train(name, of_set, start, arguments, folder)
-            report.row(row(name, of_set, start, results))
+            report.row(row(name, of_set, results))
     report.close()
 
 

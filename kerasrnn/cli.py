@@ -139,6 +139,8 @@ def _parser():
         --from begins with a trained model: its weights, its sizes, and its vocabulary
         with the words of your data added. Of a run of the same recipe and data, that
         run goes on, for --epochs N more epochs, and the run's folder may be the output.
+        A classifier of few texts, the words of which the recipe's preset knows, begins
+        with it by itself.
 
         If it is stopped, by Ctrl-C or a power cut, the same command goes on where it
         was and ends in the very same weights. A finished run is only replaced with
@@ -178,9 +180,10 @@ def _parser():
     train.add_argument(
         "--from",
         dest="start_from",
-        metavar="PRESET|RUN",
+        metavar="PRESET|RUN|scratch",
         help="begin with this trained model: a name from `kerasrnn list`, or the "
-        "folder of a finished run",
+        "folder of a finished run; `scratch` with none, where a classifier of your own "
+        "texts would begin with the recipe's preset",
     )
     train.add_argument(
         "--restart",
@@ -381,7 +384,7 @@ def _show(options):
 def _train(options):
     # A wrong name is told before TensorFlow is loaded.
     catalogue.load_recipe(options.recipe)
-    if options.start_from is not None:
+    if options.start_from not in (None, "scratch"):
         catalogue.find_preset(options.start_from)
     _require_file(options.data)
     with quiet_tensorflow(options.debug):

@@ -360,6 +360,14 @@ class TaskKind:
         raise NotImplementedError
 
     @classmethod
+    def suggested_start(cls, recipe: Recipe, path, log) -> str | None:
+        """The preset that a training on the user's own data had better begin with.
+
+        None, where there is none. What is chosen is told by `log`.
+        """
+        return None
+
+    @classmethod
     def check_options(cls, model, **options) -> None:
         """Raise a ValueError where options of `predict` cannot be meant."""
 

@@ -23,6 +23,7 @@ from kerasrnn.training.starting_point import StartingPoint
 from kerasrnn.zoo import Task
 
 MAX_SEED = 2**32 - 1
+SCRATCH = "scratch"  # what to begin with, so that it is nothing
 
 
 def train(
@@ -64,7 +65,9 @@ def train(
         epochs: At most so many epochs, in place of the recipe's number; of a run that
             goes on, so many more.
         start_from: What to begin with: the name of a preset, or the folder of a preset
-            or of a finished run. None: anew.
+            or of a finished run; "scratch": nothing. None: a classifier of your own
+            texts begins with the recipe's preset where it knows their words and has
+            read more texts; all others begin with nothing.
         restart: Begin anew, and replace the run that is in `output`.
         tensorboard: Write the metrics of every epoch for TensorBoard to `output/logs`.
         word_vectors: Whether a recipe that begins with English word vectors, 76 MB,
@@ -117,7 +120,9 @@ def train(
         if "own_data" in config:
             settings["own_data"] = config["own_data"]
     source = run = None  # the run that goes on
-    if start_from is not None:
+    if start_from is None and data is not None:
+        start_from = kind.suggested_start(recipe, data, log)
+    if start_from not in (None, SCRATCH):
         source = StartingPoint.read(start_from)
         source.check(config)
         source = replace(source, goes_on=source.is_of(settings))

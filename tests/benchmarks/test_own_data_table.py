@@ -73,8 +73,9 @@ def test_a_row_says_what_was_run_and_who_is_better(own_data):
     of_set = own_data.SETS["en-es"]
     expected = ["en-es", "3,500", "350", "`translate-en-es`, from `a`", "18.1 ± 0.4"]
     expected += ["nearest pair 28.0", "–", "not worth it", "1.2"]
-    assert own_data.row("en-es", of_set, "a", results) == expected
-    cells = own_data.row("en-es", of_set, "", {**results, "peers": {}})
+    of_preset = {**results, "from": {"preset": "a"}}
+    assert own_data.row("en-es", of_set, of_preset) == expected
+    cells = own_data.row("en-es", of_set, {**results, "peers": {}})
     assert cells[3] == "`translate-en-es`, from scratch" and cells[5:8] == ["–"] * 3
     sizes = {"test": 400}
     assert own_data.by_chance("test_accuracy", {"a": 0.8}, sizes) == "± 2.0%"

@@ -2,7 +2,9 @@
 
 import json
 import random
+import re
 import shutil
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -32,6 +34,7 @@ from kerasrnn.zoo import (
     Seq2Seq,
     Seq2SeqAttention,
     Task,
+    load_recipe,
 )
 
 CONFIG = {
@@ -361,3 +364,46 @@ def test_pieces_grow_by_those_of_the_pairs(tmp_path):
     assert model.preprocessor.source.get_vocabulary()[: len(known)] == known
     assert "▁seven" in model.preprocessor.source.get_vocabulary()
     assert task.vocabulary["source"]["new"] > 9
+
+
+def test_a_classifier_of_few_texts_begins_with_the_recipes_preset(tmp_path):
+    recipe, kind = load_recipe("sentiment-movies"), kind_of("SentimentClassifier")
+    file, lines = tmp_path / "my.tsv", []
+
+    def suggested(recipe, *texts):
+        file.write_text("".join(f"{n % 2}\t{t} {n}\n" for n, t in enumerate(texts)))
+        return kind.suggested_start(recipe, file, lines.append)
+
+    english = ["the story is fine", "a dull film"] * 20
+    assert suggested(recipe, *english) == "sentiment-movies"
+    (told,) = lines
+    assert told.startswith("Begins with the preset sentiment-movies, which has read")
+    assert re.search(r"knows \d+% of their words \(--from scratch: ", told)
+    # Of another language, of as many texts, and where there is no preset: with nothing.
+    assert suggested(recipe, *["정말 좋은 영화", "지루한 영화"] * 20) is None
+    results = json.loads(json.dumps(recipe.results))
+    results["data"]["examples"]["train"] = 20
+    assert suggested(replace(recipe, results=results), *english) is None
+    assert suggested(replace(recipe, name="mine"), *english) is None
+    assert suggested(replace(recipe, results=None), *english) is None
+    assert len(lines) == 1
+
+
+def test_scratch_is_nothing(tmp_path, monkeypatch):
+    suggested = []
+    monkeypatch.setattr(
+        toy_task.Counting,
+        "suggested_start",
+        classmethod(lambda *_: suggested.append("asked") or "nothing-like-it"),
+    )
+    options = {
+        "data": write_counts(tmp_path / "counts.tsv"),
+        "epochs": 1,
+        "log": str,
+        "output": tmp_path / "out",
+    }
+    recipe = write_recipe(tmp_path / "count-words")
+    assert "from" not in train(recipe, start_from="scratch", **options)
+    assert suggested == []
+    with pytest.raises(ValueError, match="nothing-like-it"):
+        train(recipe, **options | {"output": tmp_path / "other"})

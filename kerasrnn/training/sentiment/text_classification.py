@@ -8,11 +8,14 @@ import warnings
 import keras
 import numpy as np
 
+from kerasrnn.catalogue import list_presets
 from kerasrnn.inspection import confusion_matrix_figure
 from kerasrnn.metrics import classification_scores
 from kerasrnn.training.batch_order import batch_order
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
+from kerasrnn.training.search_results import spread
 from kerasrnn.training.sentiment.linear_peer import has_linear_peer, linear_peer
+from kerasrnn.training.starting_point import StartingPoint
 from kerasrnn.training.task_kind import PARTS, TaskKind, metric_names
 from kerasrnn.zoo import SentimentClassifier
 from kerasrnn.zoo.preset import preprocessor_class
@@ -22,6 +25,10 @@ LONGEST = 1000
 # Of the user's own texts an epoch has so many steps, where batches of 8 allow it; and
 # fewer than SMALL are for a smaller network.
 STEPS, SMALL = 30, 500
+# The recipe's preset is begun with where it knows such a share of the words of so many
+# of the user's own texts.
+KNOWN, LOOKED_AT = 0.85, 2000
+UNKNOWN = 1  # the number of a word that is not in the vocabulary
 # Letters from here on are of other scripts than the Latin one.
 FIRST_NOT_LATIN = "\u0250"
 
@@ -247,6 +254,26 @@ class TextClassification(TaskKind):
         log("")
         log(confusion_text(scores["confusion_matrix"], model.labels))
         return scores
+
+    @classmethod
+    def suggested_start(cls, recipe, path, log):
+        """The recipe's preset, where it has read more texts, and knows their words."""
+        if recipe.results is None or recipe.name not in list_presets():
+            return None
+        texts = load_splits(recipe.config["data"], path)["train"].texts
+        source = StartingPoint.read(recipe.name)
+        if len(texts) >= recipe.results["data"]["examples"]["train"]:
+            return None
+        ids = source.preprocessor([*texts[spread(len(texts), LOOKED_AT)]])
+        ids = np.asarray(ids)
+        known = np.count_nonzero(ids > UNKNOWN) / max(np.count_nonzero(ids), 1)
+        if known < KNOWN:
+            return None
+        log(
+            f"Begins with the preset {recipe.name}, which has read more texts, and "
+            f"knows {known:.0%} of their words (--from scratch: with nothing)"
+        )
+        return recipe.name
 
     @classmethod
     def predict(cls, model, batches, *, alone):
