@@ -210,6 +210,7 @@ def test_forty_lines_train_to_an_end(tmp_path, no_figures):
     assert results["runs"][0]["history"] and len(results["runs"][0]["history"]) == 3
 
 
+@pytest.mark.slow
 def test_a_hundred_pairs_train_to_an_end(tmp_path, no_figures):
     file = tmp_path / "pairs.tsv"
     some = [*tiny_translation.pairs(99), ("one " * 140, "uno " * 150)]
@@ -237,6 +238,7 @@ def test_two_hundred_characters_train_to_an_end(tmp_path, monkeypatch, no_figure
     assert any("170 characters to learn from are few" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_twenty_pictures_train_to_an_end(tmp_path, monkeypatch, no_figures):
     tiny_captions.see_with_grid_encoder(monkeypatch)
     monkeypatch.setenv("KERASRNN_CACHE_DIR", str(tmp_path / "cache"))

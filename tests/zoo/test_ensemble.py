@@ -119,6 +119,7 @@ def test_each_member_learns_on_its_own_loss(model_class):
             np.testing.assert_allclose(found, wanted, atol=2e-5)
 
 
+@pytest.mark.slow
 @EACH_IN_TURN
 def test_they_learn_and_are_saved(model_class, tmp_path):
     model = captioner(model_class, members=2, named_classes=3)
