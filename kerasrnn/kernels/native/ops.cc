@@ -11,6 +11,7 @@
 #include <cstring>
 #include <exception>
 #include <initializer_list>
+#include <memory>
 #include <new>
 #include <string>
 #include <vector>
@@ -74,6 +75,13 @@ class Status {
   TF_Status* status_;
 };
 
+// Takes no memory itself.
+void no_memory(TF_Status* status) {
+  if (TF_GetCode(status) == TF_OK)
+    TF_SetStatus(status, TF_RESOURCE_EXHAUSTED,
+                 "kerasrnn: no memory for the compiled kernel.");
+}
+
 std::string string_attribute(TF_OpKernelConstruction* construction,
                              const char* name, TF_Status* status) {
   char value[32] = {};
@@ -92,9 +100,9 @@ bool bool_attribute(TF_OpKernelConstruction* construction, const char* name,
 }
 
 template <bool kForward>
-void* create(TF_OpKernelConstruction* construction) {
-  Status status;
-  auto attributes = new Attributes;
+std::unique_ptr<Attributes> read_attributes(
+    TF_OpKernelConstruction* construction, Status& status) {
+  auto attributes = std::make_unique<Attributes>();
   const std::string family = string_attribute(construction, "family", status);
   for (const Named& named : kFamilies)
     if (family == named.name) attributes->family = named.family;
@@ -121,8 +129,21 @@ void* create(TF_OpKernelConstruction* construction) {
   if (instructions == "avx2" && attributes->kernels == &kAvx512)
     attributes->kernels = &kAvx2;
 #endif
-  if (!status.ok()) TF_OpKernelConstruction_Failure(construction, status);
   return attributes;
+}
+
+// What TensorFlow calls: C, through which no exception may pass.
+template <bool kForward>
+void* create(TF_OpKernelConstruction* construction) {
+  Status status;
+  std::unique_ptr<Attributes> attributes;
+  try {
+    attributes = read_attributes<kForward>(construction, status);
+  } catch (const std::exception&) {
+    no_memory(status);
+  }
+  if (!status.ok()) TF_OpKernelConstruction_Failure(construction, status);
+  return attributes.release();
 }
 
 void destroy(void* attributes) { delete static_cast<Attributes*>(attributes); }
@@ -245,9 +266,7 @@ class Call {
     if (!ok()) return;
     TF_SetStatus(status_, code, ("kerasrnn: " + message).c_str());
   }
-  void out_of_memory() {
-    fail(TF_RESOURCE_EXHAUSTED, "no memory for the compiled kernel.");
-  }
+  void out_of_memory() { no_memory(status_); }
 
  private:
   static std::vector<int64_t> shape_of(const TF_Tensor* tensor) {

@@ -299,6 +299,7 @@ struct BackwardScratch {
   float *d_h, *d_c;
   const float **h_prev, **c_prev;
   float **record, **d_h_in, **d_c_in;
+  int64_t* previous;  // of each row: the valid step before the one it is at
 };
 
 // A weight gradient: over all valid pairs, the sum of left (m) x some vectors
@@ -383,6 +384,7 @@ void backward_task(void* context, int64_t task) {
   clear(own.d_h, count * s.padded);
   clear(own.d_c, count * s.padded);
   for (int64_t j = 0; j < count; ++j) {
+    own.previous[j] = p.steps;
     copy(own.d_h + j * s.padded, g.d_h + rows[j] * p.units, p.units);
     if (g.d_c != nullptr)
       copy(own.d_c + j * s.padded, g.d_c + rows[j] * p.units, p.units);
@@ -392,7 +394,9 @@ void backward_task(void* context, int64_t task) {
     int64_t active = 0;
     for (int64_t j = 0; j < count; ++j) {
       const int64_t b = rows[j], at = b * p.steps + step;
-      const int64_t previous = p.previous(b, step);
+      // Looked for anew where it is passed, so that padding is read once.
+      if (own.previous[j] >= step) own.previous[j] = p.previous(b, step);
+      const int64_t previous = own.previous[j];
       const bool valid = p.valid(b, step);
       float* d_h = own.d_h + j * s.padded;
       // A masked step shows the last valid state, zeros before there was one.
@@ -542,6 +546,7 @@ bool backward(const Problem& p, const Backward& g) {
           own.record = arena.take<float*>(s.task_rows);
           own.d_h_in = arena.take<float*>(s.task_rows);
           own.d_c_in = arena.take<float*>(s.task_rows);
+          own.previous = arena.take<int64_t>(s.task_rows);
           if (arena.ready()) job.scratch[task] = own;
         }
         return job;
