@@ -23,7 +23,15 @@ import traceback
 from importlib.metadata import version
 
 import numpy as np
-from timing import SHAPES, Report, make_layer, medians, number, take_turns
+from timing import (
+    SHAPES,
+    Report,
+    make_layer,
+    medians,
+    milliseconds,
+    number,
+    take_turns,
+)
 
 BACKENDS = ("tensorflow", "jax", "torch")
 WHAT = ("forward", "train")
@@ -205,16 +213,6 @@ def prepare(backend, row, what):
         for a, b in zip(results["ours"], results["keras"], strict=True)
     )
     return sides, error, layers["ours"].explain(what == "train")
-
-
-def milliseconds(call, repeats):
-    """Wall time of each of `repeats` calls in a row."""
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        call()
-        times.append(1e3 * (time.perf_counter() - begin))
-    return times
 
 
 def gpu_name():

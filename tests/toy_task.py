@@ -8,6 +8,7 @@ import sys
 
 import keras
 import numpy as np
+import yaml
 
 from kerasrnn.text import WordTokenizer
 from kerasrnn.training.kinds import KINDS
@@ -132,6 +133,22 @@ class CountingData:
     def validate(self, model):
         loss = model.evaluate(*columns(self.splits["validation"]), verbose=0)
         return {"val_loss": loss}
+
+
+def write_recipe(folder, **training):
+    """The folder, as text, of a recipe of the task with these settings of training."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "task": "WordCounter",
+        "summary": "Counts words.",
+        "model": {"embedding_dim": 3},
+        "preprocessor": {"class": "WordTokenizer"},
+        "data": {"name": "none", "description": "Texts of a few words."},
+        "training": {"epochs": 1, "patience": None, **training},
+        "seed": 3,
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    return str(folder)
 
 
 def read_rows(path):

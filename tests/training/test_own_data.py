@@ -10,7 +10,6 @@ import pytest
 import tiny_captions
 import tiny_translation
 import toy_task
-import yaml
 
 from kerasrnn import catalogue
 from kerasrnn.data import read_tsv
@@ -106,20 +105,9 @@ def test_the_schedule_follows_the_epochs_and_the_size_of_the_data():
 @pytest.fixture
 def toy(tmp_path, monkeypatch):
     monkeypatch.setattr("kerasrnn.training.kinds.KINDS", [*KINDS, toy_task.Counting])
-    config = {
-        "task": "WordCounter",
-        "summary": "Counts words.",
-        "model": {"embedding_dim": 3},
-        "preprocessor": {"class": "WordTokenizer"},
-        "data": {"name": "none", "description": "Texts of a few words."},
-        "training": {"epochs": 1, "patience": None},
-        "seed": 3,
-    }
-    (tmp_path / "count-words").mkdir()
-    (tmp_path / "count-words" / "config.yaml").write_text(yaml.safe_dump(config))
     data = tmp_path / "counts.tsv"
     data.write_text("".join(f"{n % 3 + 1}\t{'aa ' * (n % 3 + 1)}\n" for n in range(60)))
-    return {"recipe": str(tmp_path / "count-words"), "data": data}
+    return {"recipe": toy_task.write_recipe(tmp_path / "count-words"), "data": data}
 
 
 def without(monkeypatch, package):

@@ -8,7 +8,6 @@ import tiny_captions
 import tiny_run
 import tiny_translation
 import toy_task
-import yaml
 
 from kerasrnn.data.text_classification import Examples
 from kerasrnn.data.translation import TextPairs
@@ -35,22 +34,12 @@ def copied(config):
 def toy(tmp_path_factory):
     """A finished run, with its lines."""
     folder = tmp_path_factory.mktemp("toy")
-    config = {
-        "task": "WordCounter",
-        "summary": "Counts words.",
-        "model": {"embedding_dim": 3},
-        "preprocessor": {"class": "WordTokenizer"},
-        "data": {"name": "none", "description": "Texts of a few words."},
-        "training": {"epochs": 1, "patience": None},
-    }
-    (folder / "count-words").mkdir()
-    (folder / "count-words" / "config.yaml").write_text(yaml.safe_dump(config))
     data = folder / "counts.tsv"
     data.write_text("".join(f"{n % 3 + 1}\t{'aa ' * (n % 3 + 1)}\n" for n in range(60)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kerasrnn.training.kinds.KINDS", [*KINDS, toy_task.Counting])
         lines = []
-        recipe = str(folder / "count-words")
+        recipe = toy_task.write_recipe(folder / "count-words")
         train(recipe, data=data, output=folder / "run", log=lines.append)
         yield folder, lines
 

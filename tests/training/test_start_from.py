@@ -13,7 +13,6 @@ import tiny_captions
 import tiny_run
 import tiny_translation
 import toy_task
-import yaml
 
 from kerasrnn.text import (
     CharacterTokenizer,
@@ -37,15 +36,7 @@ from kerasrnn.zoo import (
     load_recipe,
 )
 
-CONFIG = {
-    "task": "WordCounter",
-    "summary": "Counts words.",
-    "model": {"embedding_dim": 3},
-    "preprocessor": {"class": "WordTokenizer"},
-    "data": {"name": "none", "description": "Texts of a few words."},
-    "training": {"epochs": 2, "patience": None, "learning_rate": 0.02},
-    "seed": 3,
-}
+TRAINING = {"epochs": 2, "learning_rate": 0.02}
 
 
 @pytest.fixture(autouse=True)
@@ -54,10 +45,7 @@ def one_line(monkeypatch):
 
 
 def write_recipe(folder, **training):
-    folder.mkdir(parents=True, exist_ok=True)
-    config = {**CONFIG, "training": CONFIG["training"] | training}
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    return str(folder)
+    return toy_task.write_recipe(folder, **{**TRAINING, **training})
 
 
 def write_counts(path, letters="abcdefgh"):
@@ -387,6 +375,12 @@ def test_a_classifier_of_few_texts_begins_with_the_recipes_preset(tmp_path):
     assert suggested(replace(recipe, name="mine"), *english) is None
     assert suggested(replace(recipe, results=None), *english) is None
     assert len(lines) == 1
+    # Of a line that names the columns, whoever learns from the file tells, once.
+    assert suggested(recipe, *english) == "sentiment-movies"
+    file.write_text(f"kind\ttext\n{file.read_text()}")
+    assert kind.suggested_start(recipe, file, lines.append) == "sentiment-movies"
+    with pytest.warns(UserWarning, match="'kind', stands there alone"):
+        kind(json.loads(json.dumps(recipe.config)), file, str)
 
 
 def test_scratch_is_nothing(tmp_path, monkeypatch):

@@ -11,9 +11,8 @@ import textwrap
 
 import pytest
 import toy_task
-import yaml
 from killed_run import assert_same_run, finish, kill_after, start
-from toy_task import Counting, WordCounter
+from toy_task import Counting, WordCounter, write_recipe
 
 from kerasrnn import catalogue
 from kerasrnn.cli import main
@@ -22,15 +21,7 @@ from kerasrnn.training.kinds import KINDS, kind_of
 from kerasrnn.zoo import Task
 
 PROGRAM = (toy_task.__file__,)
-CONFIG = {
-    "task": "WordCounter",
-    "summary": "Counts words.",
-    "model": {"embedding_dim": 3},
-    "preprocessor": {"class": "WordTokenizer"},
-    "data": {"name": "none", "description": "Texts of a few words."},
-    "training": {"epochs": 12, "patience": None, "checkpoint_every": 7},
-    "seed": 3,
-}
+TRAINING = {"epochs": 12, "checkpoint_every": 7}
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +33,7 @@ def one_line(monkeypatch):
 def files(tmp_path_factory):
     """A recipe, and a file of texts with their numbers of words."""
     folder = tmp_path_factory.mktemp("toy")
-    (folder / "count-words").mkdir()
-    (folder / "count-words" / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    recipe = write_recipe(folder / "count-words", **TRAINING)
     draw, lines = random.Random(0), []
     for _ in range(300):
         count = draw.randint(1, 9)
@@ -51,7 +41,7 @@ def files(tmp_path_factory):
         lines.append(f"{count}\t{words}")
     data = folder / "counts.tsv"
     data.write_text("\n".join(lines) + "\n")
-    return folder / "count-words", data
+    return recipe, data
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +52,7 @@ def trained(files, tmp_path_factory):
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
         patch.setattr("kerasrnn.training.kinds.KINDS", [*KINDS, Counting])
-        arguments = ["train", str(recipe), "--data", str(data)]
+        arguments = ["train", recipe, "--data", str(data)]
         assert main([*arguments, "--output", str(folder)]) == 0
     return folder, data, printed.getvalue()
 
@@ -106,8 +96,7 @@ def test_it_is_judged_asked_and_exported(trained, capsys, tmp_path):
 def test_it_gets_its_card_and_its_row(trained, tmp_path, monkeypatch):
     whole = trained[0]
     folder = tmp_path / "count-words"
-    folder.mkdir()
-    (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    write_recipe(folder, **TRAINING)
     results = pathlib.Path(whole, "results.json").read_text()
     (folder / "results.json").write_text(results)
     (folder / "preset").symlink_to(whole / "preset")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import sys
 import warnings
 
@@ -260,12 +261,12 @@ class TextClassification(TaskKind):
         """The recipe's preset, where it has read more texts, and knows their words."""
         if recipe.results is None or recipe.name not in list_presets():
             return None
-        texts = load_splits(recipe.config["data"], path)["train"].texts
-        source = StartingPoint.read(recipe.name)
-        if len(texts) >= recipe.results["data"]["examples"]["train"]:
+        most = recipe.results["data"]["examples"]["train"]
+        texts = _first_training_texts(path, most)
+        if len(texts) >= most:
             return None
-        ids = source.preprocessor([*texts[spread(len(texts), LOOKED_AT)]])
-        ids = np.asarray(ids)
+        looked_at = [texts[row] for row in spread(len(texts), LOOKED_AT)]
+        ids = np.asarray(StartingPoint.read(recipe.name).preprocessor(looked_at))
         known = np.count_nonzero(ids > UNKNOWN) / max(np.count_nonzero(ids), 1)
         if known < KNOWN:
             return None
@@ -450,6 +451,19 @@ def confusion_text(counts, labels) -> str:
         f"{row[0]:>{width}}" + "".join(f"  {value:>{cell}}" for value in row[1:])
         for row in rows
     )
+
+
+def _first_training_texts(path, most):
+    """The longest cell of each line to learn from, at most so many, unchecked.
+
+    Whoever trains reads the file, checks it and tells what is wrong: not twice.
+    """
+    from kerasrnn.data.splits import split_of
+    from kerasrnn.data.user_file import read_lines
+
+    texts = (max(line.split("\t"), key=len) for _, line in read_lines(path) if line)
+    learned = (text for text in texts if split_of(text) == "train")
+    return list(itertools.islice(learned, most))
 
 
 def load_splits(data: dict, path=None) -> dict:
