@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+UNKNOWN_ID = 1  # of what is not in the vocabulary, in all tokenizers; 0 is padding
 # Numbers of all vocabularies that tokenizers of this process ever had.
 _VERSIONS = itertools.count(1)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from kerasrnn.fetching import cache_directory
 from kerasrnn.text import CharacterStreams, CharacterText
+from kerasrnn.text.tokenizer import UNKNOWN_ID
 from kerasrnn.training.language_model.every_number import every_number
 from kerasrnn.training.language_model.text_peers import text_peers
 from kerasrnn.training.language_model.text_samples import TextSamples
@@ -19,7 +20,6 @@ SAMPLES_FILE = "samples.md"
 # In at most so many places the validation text is read at once, if each then has as
 # many characters as this.
 PLACES, PLACE = 64, 2000
-UNKNOWN = 1  # the number of a character that is not in the vocabulary
 # Of the user's own text an epoch has so many steps, where batches of one allow it.
 STEPS = 30
 # Of fewer characters the network has at most so many units, and training ends when the
@@ -77,7 +77,7 @@ print("The " + written["text"].numpy()[0].decode())"""
             config["data"], preprocessor, path, known
         )
         test, size = self.splits["test"], self.tokenizer.vocabulary_size
-        if unknown := np.count_nonzero(test.ids == UNKNOWN):
+        if unknown := np.count_nonzero(test.ids == UNKNOWN_ID):
             log(
                 f"{unknown:,} of the {len(test):,} characters of the test text are "
                 f"none of the vocabulary's {size:,}, and count as one"

@@ -12,6 +12,7 @@ import numpy as np
 from kerasrnn.catalogue import list_presets
 from kerasrnn.inspection import confusion_matrix_figure
 from kerasrnn.metrics import classification_scores
+from kerasrnn.text.tokenizer import UNKNOWN_ID
 from kerasrnn.training.batch_order import batch_order
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.search_results import spread
@@ -29,7 +30,6 @@ STEPS, SMALL = 30, 500
 # The recipe's preset is begun with where it knows such a share of the words of so many
 # of the user's own texts.
 KNOWN, LOOKED_AT = 0.85, 2000
-UNKNOWN = 1  # the number of a word that is not in the vocabulary
 # Letters from here on are of other scripts than the Latin one.
 FIRST_NOT_LATIN = "\u0250"
 
@@ -267,7 +267,7 @@ class TextClassification(TaskKind):
             return None
         looked_at = [texts[row] for row in spread(len(texts), LOOKED_AT)]
         ids = np.asarray(StartingPoint.read(recipe.name).preprocessor(looked_at))
-        known = np.count_nonzero(ids > UNKNOWN) / max(np.count_nonzero(ids), 1)
+        known = np.count_nonzero(ids > UNKNOWN_ID) / max(np.count_nonzero(ids), 1)
         if known < KNOWN:
             return None
         log(

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from kerasrnn.text.tokenizer import UNKNOWN_ID
 from kerasrnn.training.search_results import spread
 
 LOOKED_AT = 200  # pairs
-UNKNOWN, ITS_COST = 1, 10  # the number of what is unknown, and its cost in tokens
+COST = 10  # of what is unknown, in tokens
 # What is the wrong way round costs less the other way by so much.
 CHEAPER = 0.8
 
@@ -39,7 +40,7 @@ def columns_are_swapped(tokenizer, pairs) -> bool:
     def cost(source_texts, target_texts):
         ids = (tokenizer(source_texts), tokenizer.target_ids(target_texts))
         return sum(
-            np.count_nonzero(part) + ITS_COST * np.count_nonzero(part == UNKNOWN)
+            np.count_nonzero(part) + COST * np.count_nonzero(part == UNKNOWN_ID)
             for part in map(np.asarray, ids)
         )
 

@@ -8,6 +8,7 @@ from keras import ops
 
 from kerasrnn.decoding.checks import check_integer
 from kerasrnn.layers.arguments import Tensor
+from kerasrnn.text.tokenizer import UNKNOWN_ID
 from kerasrnn.vision import (
     ImageEncoder,
     decode_image,
@@ -34,7 +35,6 @@ from kerasrnn.zoo.task import Untracked
 
 ONE_PICTURE = (str, bytes, bytearray, os.PathLike)
 LONGEST = 40
-UNKNOWN = 1  # of a tokenizer's ids
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -222,7 +222,7 @@ class ImageCaptioner(DecoderTask):
         marks = (self.start_id, self.end_id, 0)
         for row, found in zip(words, ids, strict=True):
             found = found[~np.isin(found, marks)][: len(row)]
-            if UNKNOWN not in found:
+            if UNKNOWN_ID not in found:
                 row[: len(found)] = found
         self.copy_mechanism.set_classes(words, kernel, bias)
 
