@@ -28,7 +28,7 @@ def grown_model(model: Any, preprocessor: Any, **kwargs: Any) -> Any:
     padding. Rows of new labels are as in a new model.
 
     Args:
-        model: What to go on from: a `Task` that names its `vocabulary_weights`.
+        model: What to go on from: a `Task` that names its `token_weights`.
         preprocessor: One that knows at least the model's own tokens.
         **kwargs: Arguments of the class that replace those of the model.
 

@@ -1,5 +1,6 @@
 """A model that goes on from another one, with more words than that knew."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -40,6 +41,21 @@ def test_a_classifier_keeps_what_it_knows_and_takes_other_labels():
     new = rows[5:]
     assert new.shape == (2, 4) and not np.array_equal(new[0], new[1])
     assert np.abs(new - known.mean(0)).max() < 0.5 * known.std(0).max()
+
+
+def test_new_rows_lie_round_the_mean_at_a_tenth_of_the_deviation():
+    words = [f"w{number}" for number in range(30)]
+    model = SentimentClassifier(preprocessor=WordTokenizer(words), **SMALL)
+    known = np.random.default_rng(0).normal(3, [1, 2, 4, 8], (32, 4))
+    model.embedding.set_weights([known])
+    keras.utils.set_random_seed(1)
+    grown = model.grow_vocabulary([" ".join(f"n{number}" for number in range(2000))])
+    new = grown.embedding.get_weights()[0][32:]
+    # Padding, the first row, is no token.
+    mean, deviation = known[1:].mean(0), known[1:].std(0)
+    assert new.shape == (2000, 4)
+    np.testing.assert_allclose(new.mean(0), mean, atol=0.01 * deviation.max())
+    np.testing.assert_allclose(new.std(0), 0.1 * deviation, rtol=0.06)
 
 
 def translator(model_class, **options):
