@@ -1,14 +1,12 @@
 """TensorFlow SavedModel, in the layout that TensorFlow Serving reads."""
 
-import contextlib
 import numbers
 import os
 import pathlib
-import shutil
-import uuid
-from collections.abc import Iterator
 
 import keras
+
+from kerasrnn.export.written_beside import check_folder, written_beside
 
 
 def write(
@@ -43,12 +41,9 @@ def write(
     is_integer = isinstance(version, numbers.Integral) and not isinstance(version, bool)
     if version is not None and not (is_integer and version >= 1):
         raise ValueError(f"`version` must be a positive integer; got {version!r}.")
-    folder = pathlib.Path(path)
-    for part in [folder] if version is None else [folder, folder / str(version)]:
-        if part.exists() and not part.is_dir():
-            raise ValueError(f"`path` must be a folder; {part} is a file.")
+    folder = check_folder(path)
     if version is not None:
-        folder = folder / str(version)
+        folder = check_folder(folder / str(version))
 
     import tensorflow as tf
 
@@ -64,37 +59,6 @@ def write(
         signatures[name] = tf.function(
             function, input_signature=specifications, autograph=False
         )
-    with _written_beside(folder) as partial:
+    with written_beside(folder) as partial:
         tf.saved_model.save(served, str(partial), signatures=signatures)
     return folder
-
-
-@contextlib.contextmanager
-def _written_beside(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Where to write what is to be `folder`; it is moved there if nothing fails."""
-    target = folder.resolve()
-    missing = [parent for parent in target.parents if not parent.exists()]
-    # Hidden, so that TensorFlow Serving does not take it for a version.
-    unique = uuid.uuid4().hex[:8]
-    partial = target.with_name(f".{target.name}-{unique}.partial")
-    replaced = target.with_name(f".{target.name}-{unique}.replaced")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield partial
-        if target.exists():
-            shutil.copymode(target, partial)
-            target.rename(replaced)
-        partial.rename(target)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        if replaced.exists():
-            replaced.rename(target)
-        with contextlib.suppress(OSError):  # What somebody else uses by now stays.
-            for parent in missing:
-                parent.rmdir()
-        raise
-    if replaced.exists():
-        for other in replaced.iterdir():
-            if not (target / other.name).exists():
-                other.rename(target / other.name)
-        shutil.rmtree(replaced)

@@ -1,0 +1,70 @@
+"""What became of a model that was exported."""
+
+import dataclasses
+import pathlib
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportReport:
+    """What an export wrote, and how near to the model it is.
+
+    Args:
+        path: The file or the folder that was written.
+        format: "saved_model", "onnx" or "litert".
+        size: Of all that was written, in bytes.
+        operators: How often each kind of operator occurs, by name.
+        layers: What each recurrent layer became, by the layer's name.
+        largest_difference: Largest absolute difference of any output from the model's
+            own, on the sample inputs; None: not computed.
+        notes: What else to know, a sentence each.
+
+    Example:
+
+    >>> report = ExportReport(
+    ...     pathlib.Path("tagger.onnx"), "onnx", 52_000, {"LSTM": 1, "MatMul": 2},
+    ...     {"reader": "LSTM"}, 2.4e-7,
+    ... )
+    >>> print(report)
+    tagger.onnx: onnx, 52.0 kB
+    operators: 2 MatMul, 1 LSTM
+    reader: LSTM
+    largest difference from the model: 2.4e-07
+    """
+
+    path: pathlib.Path
+    format: str
+    size: int
+    operators: dict[str, int]
+    layers: dict[str, str]
+    largest_difference: float | None = None
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        def by_count(item):
+            return -item[1], item[0]
+
+        operators = sorted(self.operators.items(), key=by_count)
+        lines = [
+            f"{self.path}: {self.format}, {in_bytes(self.size)}",
+            "operators: " + ", ".join(f"{n:,} {name}" for name, n in operators),
+            *(f"{layer}: {became}" for layer, became in self.layers.items()),
+        ]
+        if self.largest_difference is not None:
+            difference = f"{self.largest_difference:.2g}"
+            lines.append(f"largest difference from the model: {difference}")
+        return "\n".join([*lines, *self.notes])
+
+
+def in_bytes(size: int) -> str:
+    """A number of bytes, as people write it: "1.2 MB"."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size} bytes"
+
+
+def size_of(path: pathlib.Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
