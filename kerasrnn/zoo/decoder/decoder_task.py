@@ -404,9 +404,10 @@ class DecoderTask(Task):
         outputs = {"log_probabilities": ops.log_softmax(ops.cast(logits, "float32"))}
         for name, new in zip(states.tensors, tree.flatten(new_states), strict=True):
             outputs[f"new_{name}"] = new
-        outputs |= {"alignments": one for one in seen}
+        outputs |= dict(zip(["alignments"], seen, strict=False))
         encoded = {**states.given, **held.given, **known.given}
         inputs = {**states.tensors, **held.tensors, **known.tensors}
+        inputs = {"token_ids": token_ids, **inputs}
         return {
             "encoder": keras.Model(source, encoded, name="encoder"),
             "step": keras.Model(
