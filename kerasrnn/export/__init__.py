@@ -1,3 +1,4 @@
 from kerasrnn.export import saved_model
+from kerasrnn.export.onnx import to_onnx
 
-__all__ = ["saved_model"]
+__all__ = ["saved_model", "to_onnx"]

@@ -1,0 +1,162 @@
+import collections
+import os
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from kerasrnn.export.layer_graph import calls_between
+from kerasrnn.export.onnx.conversion import Conversion, is_graph
+from kerasrnn.export.onnx.writer import GraphWriter, Value, exported_dtype
+from kerasrnn.export.report import ExportReport, size_of
+from kerasrnn.export.written_beside import check_file, written_beside
+
+QUANTIZATIONS = (None, "dynamic", "full")
+
+
+def to_onnx(
+    model: keras.Model,
+    path: str | os.PathLike,
+    *,
+    states: bool = False,
+    sample: Any = None,
+    quantize: str | None = None,
+    calibration: Any = None,
+) -> ExportReport:
+    """Write a Keras model as an ONNX file, with one operator a recurrent layer.
+
+    `SimpleRNN`, `LSTM` and `GRU`, of kerasrnn and of Keras, become RNN, LSTM and GRU
+    operators: no loop is left in the graph, and both directions of a `Bidirectional`
+    are one operator. Batch and steps stay free, where the model leaves them free.
+
+    Args:
+        model: A functional or `Sequential` model, or another one whose `call` is
+            written with layers and `keras.ops`. It has been built.
+        path: The file to write; it ends with ".onnx".
+        states: Whether the states of the recurrent layers are inputs and outputs: of
+            a layer "lstm" the inputs `lstm_h` and `lstm_c`, and the outputs
+            `lstm_h_next` and `lstm_c_next`. Those of a `stateful` layer always are.
+        sample: Inputs by which to compare the file with the model, as the model takes
+            them; by default random ones.
+        quantize: "dynamic" for int8 weights, "full" for int8 weights and activations;
+            None for float32. Of recurrent layers "full" leaves the operators as they
+            are.
+        calibration: Inputs as the model takes them, or a list of such batches, by
+            which the ranges of activations are found; for "full".
+
+    Returns:
+        What was written, and how far its numbers are from the model's.
+
+    Masking:
+        A mask, from `mask_zero`, `Masking` or an argument, becomes the operator's
+        `sequence_lens`, so that it must pad on the right. ONNX Runtime refuses others
+        when it runs, with an error that names the layer.
+
+    Raises:
+        ValueError: A layer cannot go to ONNX, the model is not built, `sample` has a
+            mask that does not pad on the right, or an argument is wrong.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import keras, numpy as np, onnxruntime
+    >>> from kerasrnn.export import to_onnx
+    >>> from kerasrnn.layers import LSTM, Bidirectional
+    >>> model = keras.Sequential([
+    ...     keras.Input((None,), dtype="int32", name="ids"),
+    ...     keras.layers.Embedding(100, 8, mask_zero=True),
+    ...     Bidirectional(LSTM(4)),
+    ...     keras.layers.Dense(2),
+    ... ])
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "classifier.onnx")
+    >>> report = to_onnx(model, path)
+    >>> report.operators["LSTM"], report.largest_difference < 1e-5
+    (1, True)
+    >>> session = onnxruntime.InferenceSession(path)
+    >>> session.run(None, {"ids": np.array([[5, 7, 0, 0]], "int32")})[0].shape
+    (1, 2)
+
+    Reference: https://onnx.ai/onnx/operators, LSTM-14, GRU-14 and RNN-14.
+    """
+    check_model(model)
+    if quantize not in QUANTIZATIONS:
+        raise ValueError(
+            f'`quantize` must be "dynamic", "full" or None; got {quantize!r}.'
+        )
+    if (quantize == "full") != (calibration is not None):
+        raise ValueError(
+            '`calibration` goes with quantize="full", which needs inputs to find the '
+            f"ranges of activations; got quantize={quantize!r} and "
+            f"{'no `calibration`' if calibration is None else '`calibration`'}."
+        )
+    path = check_file(path, ".onnx")
+    onnx = imported_onnx()
+
+    writer = GraphWriter()
+    conversion = Conversion(writer, states=states)
+    specs = list(model.inputs)
+    names = readable_names(specs)
+    values = [
+        Value(
+            writer.input(name, shape_of(spec, name), spec.dtype),
+            tuple(spec.shape),
+            exported_dtype(spec.dtype),
+        )
+        for spec, name in zip(specs, names, strict=True)
+    ]
+    outputs = conversion.graph(calls_between(specs, model.outputs), values)
+    for value, name in zip(outputs, output_names(model), strict=True):
+        writer.output(name, value.name, shape_of(value, name), value.dtype)
+    for name, final, shape in conversion.carried:
+        writer.output(name, final, shape, "float32")
+    proto = writer.model(model.name)
+    onnx.checker.check_model(proto, full_check=True)
+    with written_beside(path) as partial:
+        onnx.save(proto, partial)
+    operators = collections.Counter(node.op_type for node in proto.graph.node)
+    return ExportReport(path, "onnx", size_of(path), dict(operators), conversion.became)
+
+
+def check_model(model: Any) -> None:
+    """Raises where `model` is not a Keras model that has been built."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"`model` must be a Keras model; got {model!r}.")
+    if not is_graph(model):
+        raise ValueError(
+            "`model` must be a functional or Sequential model that has been built; "
+            f"{model.name!r} ({type(model).__name__}) is not. Call it, or wrap it: "
+            "`x = keras.Input(...); keras.Model(x, model(x))`."
+        )
+
+
+def imported_onnx() -> Any:
+    """The package `onnx`, or an error that says how to install it."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError(
+            "ONNX files are written with the package `onnx`: "
+            "pip install 'kerasrnn[onnx]'"
+        ) from error
+    return onnx
+
+
+def readable_names(specs: Sequence) -> list[str]:
+    """The names of a model's inputs, as other programs like them."""
+    return [re.sub(r"\W+", "_", spec.name).strip("_") or "input" for spec in specs]
+
+
+def output_names(model: keras.Model) -> list[str]:
+    """The names of a model's outputs: keys of a dictionary, or of their layers."""
+    return [re.sub(r"\W+", "_", name) for name in model.output_names]
+
+
+def shape_of(tensor: Any, name: str) -> list:
+    """A shape as ONNX writes it, with names for sizes that are not fixed."""
+    free = [f"{name}_{axis}" for axis in range(len(tensor.shape))]
+    free[:2] = ["batch", f"{name}_steps"][: len(free)]
+    return [
+        of if size is None else size
+        for size, of in zip(tensor.shape, free, strict=True)
+    ]
