@@ -156,7 +156,7 @@ def next_words(p, words, token_ids):
         words: (..., 5, length) of their names, zeros after a name's end.
         token_ids: (...) the token before.
     """
-    is_last_said = words == token_ids[..., None, None]
+    is_last_said = ops.equal(words, token_ids[..., None, None])
     is_last_said = ops.logical_and(is_last_said, words != 0)
     pads = [[0, 0]] * (len(words.shape) - 1) + [[0, 1]]
     following = ops.pad(words, pads)[..., 1:]  # 0 after the last word of a name

@@ -491,7 +491,8 @@ class MemberEncoder(keras.layers.Layer):
         self.built = True
 
     def call(self, source):
-        encoding = self.encoder(source)
+        # Not as a layer, which could give no None in the place of a tensor.
+        encoding = self.encoder.call(source)
         prepared = self.decoder.prepare(encoding.memory, encoding.memory_mask)
         prepared.pop("output_vectors", None)  # Weights, which each step has anyway.
         return self.decoder.initial_state(encoding.vectors), prepared
