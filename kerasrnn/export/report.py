@@ -3,6 +3,8 @@
 import dataclasses
 import pathlib
 
+MOST_KINDS = 12  # of operators that are printed
+
 
 @dataclasses.dataclass(frozen=True)
 class ExportReport:
@@ -48,8 +50,10 @@ class ExportReport:
         operators = sorted(self.operators.items(), key=by_count)
         lines = [f"{self.path}: {self.format}, {in_bytes(self.size)}"]
         if operators:
-            counts = ", ".join(f"{n:,} {name}" for name, n in operators)
-            lines.append(f"operators: {counts}")
+            counts = [f"{n:,} {name}" for name, n in operators[:MOST_KINDS]]
+            if len(operators) > MOST_KINDS:
+                counts.append(f"and {len(operators) - MOST_KINDS} more kinds")
+            lines.append(f"operators: {', '.join(counts)}")
         lines += [f"{layer}: {became}" for layer, became in self.layers.items()]
         if self.largest_difference is not None:
             difference = f"{self.largest_difference:.2g}"

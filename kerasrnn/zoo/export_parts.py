@@ -3,15 +3,16 @@
 import dataclasses
 import json
 import os
-import pathlib
 from typing import Any
 
-from kerasrnn.export import to_litert, to_onnx, write_greedy_loop
+from kerasrnn.export import to_onnx, write_greedy_loop
 from kerasrnn.export.report import ExportReport, size_of
 from kerasrnn.export.written_beside import check_folder, written_beside
 from kerasrnn.text import write_portable
 
-WRITERS = {"onnx": (to_onnx, ".onnx"), "litert": (to_litert, ".tflite")}
+# "saved_model" is a task's own, from raw strings on.
+FORMATS = ("saved_model", "onnx", "litert")
+WRITERS = {"onnx": (to_onnx, ".onnx")}
 
 
 def export_parts(
@@ -54,7 +55,7 @@ def export_parts(
             reports.append(report)
             files[name] = signature(report, model)
         if format == "onnx" and "step" in files:
-            limits = task.greedy_limits()
+            limits = {"start_id": task.start_id, "end_id": task.end_id}
             report = write_greedy_loop(partial, **limits)
             reports.append(report)
             files["greedy"] = {"file": "greedy.onnx", **limits}
@@ -73,6 +74,9 @@ def export_parts(
 
 def signature(report: ExportReport, model: Any) -> dict:
     """A part's file, and the names, dtypes and shapes of what goes in and comes out."""
+    found = {"size": report.size, "operators": report.operators}
+    if report.largest_difference is not None:
+        found["largest_difference"] = report.largest_difference
 
     def tensors(names, values):
         return {
@@ -84,4 +88,5 @@ def signature(report: ExportReport, model: Any) -> dict:
         "file": report.path.name,
         "inputs": tensors([x.name for x in model.inputs], model.inputs),
         "outputs": tensors(sorted(model.output), model.outputs),
+        **found,
     }
