@@ -18,7 +18,7 @@ from kerasrnn.export.layer_graph import (
 )
 from kerasrnn.export.onnx.layers import LAYERS
 from kerasrnn.export.onnx.operations import OPERATIONS
-from kerasrnn.export.onnx.recurrent import RECURRENT
+from kerasrnn.export.onnx.recurrent import RECURRENT, Carried
 from kerasrnn.export.onnx.writer import GraphWriter, Value, as_array, exported_dtype
 
 HANDLERS = {**LAYERS, **RECURRENT}
@@ -44,8 +44,9 @@ class Conversion:
         self.writer = writer
         self.states = states
         self.became: dict[str, str] = {}  # what each recurrent layer is, by its name
-        self.carried: list = []  # outputs of final states: wish, name, shape
-        self.masks: dict[str, str] = {}  # the mask that each recurrent layer reads
+        self.carried: list[Carried] = []  # states that are inputs and outputs
+        self.id_counts: dict[str, int] = {}  # of an input of ids: how many there are
+        self.dtypes: set[str] = set()  # in which the layers compute
         self._inside: list[keras.layers.Layer] = []
 
     def graph(self, graph: Graph, values: Sequence[Value]) -> list:
@@ -158,6 +159,7 @@ class Conversion:
     def _layer(self, call):
         layer, arguments = call.operation, bound(call.operation, call)
         add_masks(layer, arguments)
+        self.dtypes.add(layer.compute_dtype)
         if getattr(layer, "quantization_mode", None) is not None:
             raise self.error(
                 f"it is quantized ({layer.quantization_mode}). Export the model as it "

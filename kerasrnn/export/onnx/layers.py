@@ -16,6 +16,7 @@ def same(conversion: Any, layer: Any, outputs: Any, inputs: Value, **_: Any) -> 
 def embedding(conversion: Any, layer: Any, outputs: Any, inputs: Value) -> str:
     """Rows of a table. ONNX Runtime refuses ids that are outside of it."""
     dtype = "int64" if inputs.dtype == "int64" else "int32"
+    conversion.id_counts[inputs.name] = layer.input_dim
     rows = conversion.writer.weight(layer.embeddings, f"{layer.name}_embeddings")
     return conversion.writer.op("Gather", rows, conversion.name(inputs, dtype))
 
