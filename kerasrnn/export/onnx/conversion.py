@@ -127,11 +127,15 @@ class Conversion:
             return value.name
         return self.writer.cast(value.name, dtype)
 
-    def activated(self, activation: Callable, name: str, outputs: Any) -> str:
-        """`name` after an activation function."""
+    def activated(self, activation: Callable, value: Value) -> str:
+        """The name of what an activation function makes of `value`."""
         if activation is keras.activations.linear:
-            return name
-        (value,) = values_of(name, outputs)
+            return value.name
+        # Keras computes these two without symbolic tensors.
+        for name in ("mish", "hard_silu"):
+            if activation is getattr(keras.activations, name):
+                written = OPERATIONS["Mish" if name == "mish" else "HardSilu"]
+                return written(self, None, None, value)
         return self.run(activation, value).name
 
     def _operation(self, call):
@@ -189,7 +193,8 @@ class Conversion:
         except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
             raise self.error(
                 "its `call` does not run on symbolic tensors. Write it in keras.ops, "
-                f"without Python numbers of sizes that are not fixed. ({error})"
+                "without Python numbers of sizes that are not fixed. It raised: "
+                f"{str(error).partition(chr(10))[0]}"
             ) from error
         leaves = [leaf for leaf in tree.flatten(result) if leaf is not None]
         return [v if isinstance(v, Value) else self._constant(v) for v in leaves]
