@@ -1,4 +1,4 @@
 from kerasrnn.export import saved_model
-from kerasrnn.export.onnx import to_onnx
+from kerasrnn.export.onnx import OnnxWriter, to_onnx, write_greedy_loop
 
-__all__ = ["saved_model", "to_onnx"]
+__all__ = ["OnnxWriter", "saved_model", "to_onnx", "write_greedy_loop"]

@@ -417,6 +417,13 @@ class Task(keras.Model):
         """All variables that the functions of `serving_signatures` read."""
         return self.variables
 
+    def parts(self) -> dict[str, keras.Model]:
+        """What of the model runs elsewhere: functional models of tensors, by name.
+
+        They share the weights of this one, and leave texts to their users.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no parts.")
+
     def compile_from_config(self, config: dict) -> None:
         # As in keras.Model, which leaves this out where `compile` has own defaults.
         self.compile(**keras.saving.deserialize_keras_object(config))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras import tree
 
 from kerasrnn.export.layer_graph import calls_between
 from kerasrnn.export.onnx.conversion import Conversion, is_graph
@@ -230,7 +231,10 @@ def readable_names(specs: Sequence) -> list[str]:
 
 def output_names(model: keras.Model) -> list[str]:
     """The names of a model's outputs: keys of a dictionary, or of their layers."""
-    return [re.sub(r"\W+", "_", name) for name in model.output_names]
+    names = model.output_names
+    if isinstance(model.output, dict):  # Of one alone Keras tells the layer's name.
+        names = [path[-1] for path, _ in tree.flatten_with_path(model.output)]
+    return [re.sub(r"\W+", "_", name) for name in names]
 
 
 def shape_of(tensor: Any, name: str) -> list:

@@ -226,6 +226,12 @@ class SentimentClassifier(Task):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], len(self.labels))
 
+    def parts(self) -> dict[str, keras.Model]:
+        """The whole, from token ids (B, T) to the probabilities of classes (B, C)."""
+        token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+        outputs = {"probabilities": self.postprocess(self.call(token_ids))}
+        return {"model": keras.Model(token_ids, outputs, name="model")}
+
     def compile(
         self,
         optimizer: Any = "auto",
