@@ -18,7 +18,7 @@ from kerasrnn.export.layer_graph import (
 )
 from kerasrnn.export.onnx.layers import LAYERS
 from kerasrnn.export.onnx.operations import OPERATIONS
-from kerasrnn.export.onnx.recurrent import RECURRENT
+from kerasrnn.export.onnx.recurrent import RECURRENT, Carried
 from kerasrnn.export.onnx.writer import GraphWriter, Value, as_array, exported_dtype
 
 HANDLERS = {**LAYERS, **RECURRENT}
@@ -44,8 +44,9 @@ class Conversion:
         self.writer = writer
         self.states = states
         self.became: dict[str, str] = {}  # what each recurrent layer is, by its name
-        self.carried: list = []  # outputs of final states: wish, name, shape
-        self.masks: dict[str, str] = {}  # the mask that each recurrent layer reads
+        self.carried: list[Carried] = []  # states that are inputs and outputs
+        self.id_counts: dict[str, int] = {}  # of an input of ids: how many there are
+        self.dtypes: set[str] = set()  # in which the layers compute
         self._inside: list[keras.layers.Layer] = []
 
     def graph(self, graph: Graph, values: Sequence[Value]) -> list:
@@ -126,11 +127,15 @@ class Conversion:
             return value.name
         return self.writer.cast(value.name, dtype)
 
-    def activated(self, activation: Callable, name: str, outputs: Any) -> str:
-        """`name` after an activation function."""
+    def activated(self, activation: Callable, value: Value) -> str:
+        """The name of what an activation function makes of `value`."""
         if activation is keras.activations.linear:
-            return name
-        (value,) = values_of(name, outputs)
+            return value.name
+        # Keras computes these two without symbolic tensors.
+        for name in ("mish", "hard_silu"):
+            if activation is getattr(keras.activations, name):
+                written = OPERATIONS["Mish" if name == "mish" else "HardSilu"]
+                return written(self, None, None, value)
         return self.run(activation, value).name
 
     def _operation(self, call):
@@ -158,6 +163,7 @@ class Conversion:
     def _layer(self, call):
         layer, arguments = call.operation, bound(call.operation, call)
         add_masks(layer, arguments)
+        self.dtypes.add(layer.compute_dtype)
         if getattr(layer, "quantization_mode", None) is not None:
             raise self.error(
                 f"it is quantized ({layer.quantization_mode}). Export the model as it "
@@ -187,7 +193,8 @@ class Conversion:
         except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
             raise self.error(
                 "its `call` does not run on symbolic tensors. Write it in keras.ops, "
-                f"without Python numbers of sizes that are not fixed. ({error})"
+                "without Python numbers of sizes that are not fixed. It raised: "
+                f"{str(error).partition(chr(10))[0]}"
             ) from error
         leaves = [leaf for leaf in tree.flatten(result) if leaf is not None]
         return [v if isinstance(v, Value) else self._constant(v) for v in leaves]

@@ -3,9 +3,11 @@
 from typing import Any
 
 import keras
+import numpy as np
 
-from kerasrnn.export.onnx.operations import as_axes, normalized
-from kerasrnn.export.onnx.writer import Value
+from kerasrnn.export.layer_graph import symbolic_leaves
+from kerasrnn.export.onnx.operations import as_axes, convolved, normalized
+from kerasrnn.export.onnx.writer import Value, as_array
 
 
 def same(conversion: Any, layer: Any, outputs: Any, inputs: Value, **_: Any) -> str:
@@ -16,6 +18,7 @@ def same(conversion: Any, layer: Any, outputs: Any, inputs: Value, **_: Any) -> 
 def embedding(conversion: Any, layer: Any, outputs: Any, inputs: Value) -> str:
     """Rows of a table. ONNX Runtime refuses ids that are outside of it."""
     dtype = "int64" if inputs.dtype == "int64" else "int32"
+    conversion.id_counts[inputs.name] = layer.input_dim
     rows = conversion.writer.weight(layer.embeddings, f"{layer.name}_embeddings")
     return conversion.writer.op("Gather", rows, conversion.name(inputs, dtype))
 
@@ -28,7 +31,53 @@ def dense(conversion: Any, layer: Any, outputs: Any, inputs: Value, **_: Any) ->
     if layer.use_bias:
         bias = writer.weight(layer.bias, f"{layer.name}_bias")
         result = writer.op("Add", result, bias)
-    return conversion.activated(layer.activation, result, outputs)
+    value = Value(result, (*inputs.shape[:-1], layer.units), "float32")
+    return conversion.activated(layer.activation, value)
+
+
+def activation(
+    conversion: Any, layer: Any, outputs: Any, inputs: Value, **_: Any
+) -> str:
+    """An activation function alone."""
+    return conversion.activated(layer.activation, inputs)
+
+
+def convolution(
+    conversion: Any, layer: Any, outputs: Any, inputs: Value, **_: Any
+) -> str:
+    """A convolution, which Keras's own symbols do not know in groups."""
+    writer = conversion.writer
+    result = convolved(conversion, layer, inputs, layer.kernel, layer.padding)
+    if layer.use_bias:
+        shape = [1] * len(inputs.shape)
+        shape[1 if layer.data_format == "channels_first" else -1] = -1
+        bias = as_array(layer.bias).reshape(shape)
+        result = writer.op("Add", result, writer.floats(bias, f"{layer.name}_bias"))
+    (spec,) = symbolic_leaves(outputs)
+    value = Value(result, tuple(spec.shape), "float32")
+    return conversion.activated(layer.activation, value)
+
+
+def normalization(
+    conversion: Any, layer: Any, outputs: Any, inputs: Value, **_: Any
+) -> str:
+    """(x − mean) / √variance, or back."""
+    writer = conversion.writer
+    spread = np.maximum(np.sqrt(as_array(layer.variance)), keras.config.epsilon())
+    mean, spread = writer.floats(as_array(layer.mean)), writer.floats(spread)
+    x = writer.as_float(inputs)
+    if layer.invert:
+        return writer.op("Add", writer.op("Mul", x, spread), mean)
+    return writer.op("Div", writer.op("Sub", x, mean), spread)
+
+
+def rescaling(
+    conversion: Any, layer: Any, outputs: Any, inputs: Value, **_: Any
+) -> str:
+    """x · scale + offset."""
+    writer = conversion.writer
+    scaled = writer.op("Mul", writer.as_float(inputs), writer.floats(layer.scale))
+    return writer.op("Add", scaled, writer.floats(layer.offset))
 
 
 def layer_normalization(
@@ -59,8 +108,11 @@ def time_distributed(
 
 
 LAYERS = {
+    keras.layers.Activation: activation,
     keras.layers.ActivityRegularization: same,
     keras.layers.AlphaDropout: same,
+    keras.layers.Conv1D: convolution,
+    keras.layers.Conv2D: convolution,
     keras.layers.Dense: dense,
     keras.layers.Dropout: same,
     keras.layers.Embedding: embedding,
@@ -68,6 +120,8 @@ LAYERS = {
     keras.layers.GaussianNoise: same,
     keras.layers.Identity: same,
     keras.layers.LayerNormalization: layer_normalization,
+    keras.layers.Normalization: normalization,
+    keras.layers.Rescaling: rescaling,
     keras.layers.SpatialDropout1D: same,
     keras.layers.SpatialDropout2D: same,
     keras.layers.SpatialDropout3D: same,

@@ -144,7 +144,7 @@ def _dot(c: Any, op: Any, outputs: Any, x1: Any, x2: Any) -> str:
     return _matmul(c, op, outputs, x1, x2)
 
 
-def _einsum(c: Any, op: Any, outputs: Any, *operands: Any) -> str:
+def _einsum(c: Any, op: Any, outputs: Any, operands: Sequence) -> str:
     dtype = dtype_of(outputs)
     names = [c.name(o, dtype) for o in operands]
     return c.writer.op("Einsum", *names, equation=op.subscripts.replace(" ", ""))
@@ -487,6 +487,11 @@ def _hard_silu(c: Any, op: Any, outputs: Any, x: Value) -> str:
     return c.writer.op("HardSwish", c.name(x, "float32"))
 
 
+def _log_sigmoid(c: Any, op: Any, outputs: Any, x: Value) -> str:
+    w = c.writer
+    return w.op("Neg", w.op("Softplus", w.op("Neg", c.name(x, "float32"))))
+
+
 def _mish(c: Any, op: Any, outputs: Any, x: Value) -> str:
     w, name = c.writer, c.name(x, "float32")
     return w.op("Mul", name, w.op("Tanh", w.op("Softplus", name)))
@@ -595,21 +600,45 @@ def _pool(op_type: str, c: Any, op: Any, outputs: Any, inputs: Value) -> str:
 
 
 def _convolution(c: Any, op: Any, outputs: Any, inputs: Value, kernel: Any) -> str:
+    return convolved(c, op, inputs, kernel, op.padding)
+
+
+def convolved(c: Any, op: Any, inputs: Value, kernel: Any, padding: Any) -> str:
+    """A convolution.
+
+    Args:
+        c: What is being written.
+        op: A layer or an operation with strides, dilation and data format.
+        inputs: What is convolved.
+        kernel: (..., channels in / groups, channels out).
+        padding: "valid", "same" or "causal".
+    """
     rank = len(inputs.shape) - 2
-    weights = keras.ops.convert_to_numpy(kernel)  # (..., in / groups, out)
-    last = op.data_format == "channels_last"
-    channels = inputs.shape[-1 if last else 1]
+    weights = keras.ops.convert_to_numpy(kernel)
+    channels = inputs.shape[1 if op.data_format == "channels_first" else -1]
     turned = np.transpose(weights, (rank + 1, rank, *range(rank)))
+    strides = as_sizes(op.strides, rank)
+    dilations = as_sizes(op.dilation_rate, rank)
+    around = [d * (k - 1) for d, k in zip(dilations, weights.shape, strict=False)]
+    if padding == "causal":
+        pads = {"pads": [*around, *[0] * rank]}
+    elif padding == "same" and set(strides) == {1}:  # it may be dilated
+        before = [n // 2 for n in around]
+        pads = {
+            "pads": [*before, *[n - b for n, b in zip(around, before, strict=True)]]
+        }
+    else:
+        pads = padding_of(padding)
     return windowed(
         c,
         "Conv",
         inputs,
         [c.writer.floats(turned)],
         op,
-        strides=as_sizes(op.strides, rank),
-        dilations=as_sizes(op.dilation_rate, rank),
+        strides=strides,
+        dilations=dilations,
         group=channels // weights.shape[-2],
-        **padding_of(op.padding),
+        **pads,
     )
 
 
@@ -725,6 +754,7 @@ OPERATIONS: dict[str, Callable] = {
     "LeakyRelu": _leaky_relu,
     "Log1p": _log1p,
     "LogicalNot": _logical_not,
+    "LogSigmoid": _log_sigmoid,
     "Logsumexp": _logsumexp,
     "Matmul": _matmul,
     "Mish": _mish,

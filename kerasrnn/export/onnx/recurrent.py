@@ -1,5 +1,6 @@
 """Recurrent layers as LSTM, GRU and RNN operators, one a layer."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import keras
@@ -73,6 +74,25 @@ class Reading(NamedTuple):
     lengths: str
     mask: str | None
     batch: int | None
+
+
+@dataclasses.dataclass
+class Carried:
+    """A state that is an input, and as it is after the last step an output.
+
+    Args:
+        name: The input's name; the output's is this and "_next".
+        layer: The stateful layer that carries it; None: no layer does.
+        index: Which of the layer's states it is.
+        shape: (B, U), B None where it is free.
+        final: What the state is after the last step.
+    """
+
+    name: str
+    layer: Any
+    index: int
+    shape: tuple
+    final: str = ""
 
 
 class Run(NamedTuple):
@@ -257,7 +277,6 @@ def read(conversion: Any, sequences: Value, mask: Value | None) -> Reading:
     name = mask.name if mask.dtype == "bool" else writer.cast(mask.name, "bool")
     if len(mask.shape) == 3:
         name = writer.op("Squeeze", name, writer.integers([-1]))
-    conversion.masks[name] = conversion.layer_name
     shown = writer.cast(name, "int32")
     count = writer.op("ReduceSum", shown, writer.integers([1]), keepdims=0)
     size = writer.op("Gather", writer.op("Shape", name), writer.integers(1))
@@ -289,15 +308,18 @@ def run_cells(
     for k, cell in enumerate(cells):
         own_name = f"{name}_{k}" if len(cells) > 1 else name
         count = len(STATES[cell.operator])
-        own, given = (given[:count], given[count:]) if given else (None, None)
-        states, carried = own, False
-        if own is None:
-            states = carried_inputs(conversion, layer, cell, own_name, reading.batch)
-            carried = states is not None
+        carried = []
+        if given is None:
+            carried = carried_states(
+                conversion, layer, cell, own_name, reading, len(finals)
+            )
+            states = [state.name for state in carried] or None
+        else:
+            states, given = given[:count], given[count:]
         ways = [(cell, layer.go_backwards, states)]
         (run,) = run_node(conversion, reading, ways, own_name)
         if carried:
-            carry(conversion, run.states, cell, own_name, reading.batch)
+            leave(carried, run.states)
         finals += run.states
         reading = reading._replace(steps=run.steps)
     return run._replace(states=finals)
@@ -316,16 +338,16 @@ def run_both(
     pair = (layer.forward_layer, layer.backward_layer)
     for one, (cell,), states, name in zip(pair, cells, given, names, strict=True):
         if states is None:
-            states = carried_inputs(conversion, one, cell, name, reading.batch)
-            carried.append(states is not None)
+            own = carried_states(conversion, one, cell, name, reading, 0)
+            states = [state.name for state in own] or None
+            carried += own
         ways.append((cell, one.go_backwards, states))
     swapped = layer.forward_layer.go_backwards
     ways = ways[::-1] if swapped else ways
     runs = run_node(conversion, reading, ways, conversion.layer_name)
     runs = runs[::-1] if swapped else runs
-    if any(carried):
-        for run, (cell,), name in zip(runs, cells, names, strict=True):
-            carry(conversion, run.states, cell, name, reading.batch)
+    if carried:
+        leave(carried, [*runs[0].states, *runs[1].states])
     return runs
 
 
@@ -467,25 +489,34 @@ def name_operators(cells: list[Cell]) -> str:
     return " and ".join(cell.operator for cell in cells)
 
 
-def carried_inputs(
-    conversion: Any, layer: Any, cell: Cell, name: str, batch: int | None
-) -> list[str] | None:
-    """Inputs for the states of a cell that carries them, else None."""
+def carried_states(
+    conversion: Any, layer: Any, cell: Cell, name: str, reading: Reading, first: int
+) -> list[Carried]:
+    """The states of a cell that are inputs and outputs, if they are.
+
+    Args:
+        conversion: What is being written.
+        layer: The recurrent layer.
+        cell: One of its cells.
+        name: What inputs and outputs are named after.
+        reading: What the layer reads.
+        first: How many states the layer's cells before this one have.
+    """
     if not (conversion.states or layer.stateful):
-        return None
-    writer, shape = conversion.writer, [batch or "batch", cell.units]
-    return [
-        writer.input(f"{name}_{letter}", shape, "float32")
-        for letter in STATES[cell.operator]
-    ]
+        return []
+    writer, batch = conversion.writer, reading.batch
+    found = []
+    for k, letter in enumerate(STATES[cell.operator], first):
+        name_in = writer.input(
+            f"{name}_{letter}", [batch or "batch", cell.units], "float32"
+        )
+        carrier = layer if layer.stateful else None
+        found.append(Carried(name_in, carrier, k, (batch, cell.units)))
+    conversion.carried += found
+    return found
 
 
-def carry(
-    conversion: Any, finals: list[str], cell: Cell, name: str, batch: int | None
-) -> None:
-    """Make the final states outputs."""
-    shape = [batch or "batch", cell.units]
-    conversion.carried += [
-        (f"{name}_{letter}_next", final, shape)
-        for letter, final in zip(STATES[cell.operator], finals, strict=True)
-    ]
+def leave(carried: list[Carried], finals: list[str]) -> None:
+    """Note what the carried states are after the last step."""
+    for state, final in zip(carried, finals, strict=True):
+        state.final = final

@@ -9,6 +9,17 @@ from keras import tree
 
 from kerasrnn.export.layer_graph import calls_between
 from kerasrnn.export.onnx.conversion import Conversion, is_graph
+from kerasrnn.export.onnx.sample_inputs import (
+    drawn_inputs,
+    given_batches,
+    given_inputs,
+)
+from kerasrnn.export.onnx.session import (
+    first_states,
+    installed,
+    largest_difference,
+    write_int8,
+)
 from kerasrnn.export.onnx.writer import GraphWriter, Value, exported_dtype
 from kerasrnn.export.report import ExportReport, size_of
 from kerasrnn.export.written_beside import check_file, written_beside
@@ -93,30 +104,101 @@ def to_onnx(
         )
     path = check_file(path, ".onnx")
     onnx = imported_onnx()
+    if quantize is not None and not installed():
+        raise ImportError(
+            "int8 is made by the package `onnxruntime`: pip install 'kerasrnn[onnx]'"
+        )
 
+    specs = list(model.inputs)
+    batches = None
+    if sample is not None:
+        sample = given_inputs("sample", sample, specs)
+    if calibration is not None:
+        batches = given_batches("calibration", calibration, specs)
     writer = GraphWriter()
     conversion = Conversion(writer, states=states)
-    specs = list(model.inputs)
-    names = readable_names(specs)
-    values = [
-        Value(
-            writer.input(name, shape_of(spec, name), spec.dtype),
-            tuple(spec.shape),
-            exported_dtype(spec.dtype),
-        )
-        for spec, name in zip(specs, names, strict=True)
-    ]
-    outputs = conversion.graph(calls_between(specs, model.outputs), values)
+    names = write_model(writer, conversion, model)
+    proto = writer.model(re.sub(r"\W+", "_", model.name))
+    onnx.checker.check_model(proto, full_check=True)
+
+    notes = notes_on(conversion)
+    difference = None
+    with written_beside(path) as partial:
+        if quantize is None:
+            onnx.save(proto, partial)
+        else:
+            write_int8(proto, partial, fed(conversion, writer, batches))
+            proto = onnx.load(partial)
+            notes += notes_on_int8(proto, quantize)
+        if installed():
+            if sample is None:
+                sample = drawn_inputs(specs, names, conversion.id_counts)
+            difference = largest_difference(model, partial, sample, conversion.carried)
+    operators = collections.Counter(node.op_type for node in proto.graph.node)
+    return ExportReport(
+        path=path,
+        format="onnx",
+        size=size_of(path),
+        operators=dict(operators),
+        layers=conversion.became,
+        largest_difference=difference,
+        notes=tuple(notes),
+    )
+
+
+def write_model(
+    writer: GraphWriter, conversion: Conversion, model: keras.Model
+) -> list[str]:
+    """Write the whole model, and give the names of its inputs."""
+    names, values = [], []
+    for spec, wish in zip(model.inputs, readable_names(model.inputs), strict=True):
+        dtype = exported_dtype(spec.dtype)
+        names.append(writer.input(wish, shape_of(spec, wish), dtype))
+        values.append(Value(names[-1], tuple(spec.shape), dtype))
+    graph = calls_between(model.inputs, model.outputs)
+    outputs = conversion.graph(graph, values)
     for value, name in zip(outputs, output_names(model), strict=True):
         writer.output(name, value.name, shape_of(value, name), value.dtype)
-    for name, final, shape in conversion.carried:
-        writer.output(name, final, shape, "float32")
-    proto = writer.model(model.name)
-    onnx.checker.check_model(proto, full_check=True)
-    with written_beside(path) as partial:
-        onnx.save(proto, partial)
-    operators = collections.Counter(node.op_type for node in proto.graph.node)
-    return ExportReport(path, "onnx", size_of(path), dict(operators), conversion.became)
+    for state in conversion.carried:
+        shape = [state.shape[0] or "batch", state.shape[1]]
+        writer.output(f"{state.name}_next", state.final, shape, "float32")
+    return names
+
+
+def fed(
+    conversion: Conversion, writer: GraphWriter, batches: list | None
+) -> list[dict] | None:
+    """Batches as ONNX Runtime takes them, with the states that go in."""
+    if batches is None:
+        return None
+    names = [name for name, _, _ in writer.inputs]
+    return [
+        dict(zip(names, [*b, *first_states(conversion.carried, b)], strict=True))
+        for b in batches
+    ]
+
+
+def notes_on(conversion: Conversion) -> list[str]:
+    """What to know of a file, a sentence each."""
+    others = sorted(d for d in conversion.dtypes if "float" in d and d != "float32")
+    notes = [f"The model computes in {d}, the file in float32." for d in others]
+    if conversion.carried:
+        states = ", ".join(state.name for state in conversion.carried)
+        notes.append(
+            f"States go in as {states}, and come out under these names and _next."
+        )
+    return notes
+
+
+def notes_on_int8(proto: Any, quantize: str) -> list[str]:
+    """Which recurrent operators stay in float32."""
+    kinds = {node.op_type for node in proto.graph.node}
+    left = [kind for kind in ("LSTM", "GRU", "RNN") if kind in kinds]
+    return [
+        f'{kind} operators stay in float32: ONNX Runtime makes none for quantize="'
+        f'{quantize}".'
+        for kind in left
+    ]
 
 
 def check_model(model: Any) -> None:
@@ -137,8 +219,7 @@ def imported_onnx() -> Any:
         import onnx
     except ImportError as error:
         raise ImportError(
-            "ONNX files are written with the package `onnx`: "
-            "pip install 'kerasrnn[onnx]'"
+            "ONNX files are written by the package `onnx`: pip install 'kerasrnn[onnx]'"
         ) from error
     return onnx
 
