@@ -5,6 +5,9 @@ import json
 import os
 from typing import Any
 
+import numpy as np
+from keras import ops
+
 from kerasrnn.export import to_onnx, write_greedy_loop
 from kerasrnn.export.report import ExportReport, size_of
 from kerasrnn.export.written_beside import check_folder, written_beside
@@ -21,6 +24,7 @@ def export_parts(
     *,
     format: str,
     version: int | None = None,
+    calibration: Any = None,
     **options: Any,
 ) -> ExportReport:
     """Write the parts of a task to a folder, with all that is needed to use them.
@@ -36,6 +40,8 @@ def export_parts(
         path: The folder to write; it is there when it is whole.
         format: "onnx" or "litert".
         version: Writes to `path/version`.
+        calibration: With `quantize="full"`: what the model reads, strings where it has
+            a preprocessor, from which the ranges of activations are learned.
         **options: Those of `to_onnx` or `to_litert`.
 
     Returns:
@@ -50,8 +56,19 @@ def export_parts(
     described["parts"] = files = {}
     with written_beside(folder) as partial:
         partial.mkdir()
-        for name, model in task.parts().items():
-            report = write(model, partial / f"{name}{suffix}", **options)
+        parts = task.parts()
+        samples = inputs_of(parts, task.random_source())
+        calibrations = dict.fromkeys(parts)
+        if calibration is not None:
+            calibrations = inputs_of(parts, task.source_of(calibration))
+        for name, model in parts.items():
+            report = write(
+                model,
+                partial / f"{name}{suffix}",
+                sample=samples[name],
+                calibration=calibrations[name],
+                **options,
+            )
             reports.append(report)
             files[name] = signature(report, model)
         if format == "onnx" and "step" in files:
@@ -70,6 +87,35 @@ def export_parts(
         for report in reports
     )
     return ExportReport(folder, format, size_of(folder), parts=parts)
+
+
+def inputs_of(parts: dict, source: np.ndarray) -> dict:
+    """What each part reads of a source (B, ...): the whole, or an encoder and a step.
+
+    States begin at zeros, and tokens with number 1.
+    """
+    first, *others = parts
+    rows = len(source)
+
+    def inputs(model, given):
+        # As many rows as the source has, where none is given.
+        return {
+            x.name: given[x.name] if x.name in given else start(rows, x)
+            for x in model.inputs
+        }
+
+    found = {first: inputs(parts[first], {parts[first].inputs[0].name: source})}
+    if others:
+        told = parts[first](ops.convert_to_tensor(source))
+        told = {name: ops.convert_to_numpy(x) for name, x in told.items()}
+        found["step"] = inputs(parts["step"], told)
+    return found
+
+
+def start(rows, tensor):
+    """Token 1, or a state of zeros, for so many rows."""
+    value = 1 if "int" in tensor.dtype else 0
+    return np.full((rows, *tensor.shape[1:]), value, tensor.dtype)
 
 
 def signature(report: ExportReport, model: Any) -> dict:

@@ -2,6 +2,7 @@ import os
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasrnn import catalogue
 from kerasrnn.export import saved_model
@@ -461,6 +462,23 @@ class Task(keras.Model):
         They share the weights of this one, and leave texts to their users.
         """
         raise NotImplementedError(f"{type(self).__name__} has no parts.")
+
+    def random_source(self) -> np.ndarray:
+        """What the model may read, drawn at random: token ids (4, 8), or what it has.
+
+        The last row has padding at its end.
+        """
+        most, _ = self.vocabulary_sizes()
+        ids = np.random.default_rng(0).integers(1, most, (4, 8), "int32")
+        ids[-1, 5:] = 0
+        return ids
+
+    def source_of(self, x: Any) -> np.ndarray:
+        """Token ids of strings, a list or an array; what are ids already stays."""
+        x = as_array(x, "calibration")
+        if x.dtype.kind in "OSU":
+            x = self.preprocess(x)
+        return keras.ops.convert_to_numpy(x).astype("int32")
 
     def compile_from_config(self, config: dict) -> None:
         # As in keras.Model, which leaves this out where `compile` has own defaults.
