@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from kerasrnn.export import to_onnx, write_greedy_loop
 from kerasrnn.export.report import ExportReport, size_of
 from kerasrnn.export.written_beside import check_folder, written_beside
 from kerasrnn.text import write_portable
+from kerasrnn.text.portable import READERS
 
+TEXT_WRITER = "text_writer.mjs"  # beam search for browsers
 # "saved_model" is a task's own, from raw strings on.
 FORMATS = ("saved_model", "onnx", "litert")
 WRITERS = {"onnx": (to_onnx, ".onnx")}
@@ -33,7 +36,8 @@ def export_parts(
       `greedy.onnx`, the whole greedy search in one graph;
     - `model.json`: the files with their inputs and outputs, and the labels of a
       classifier;
-    - the files of `kerasrnn.text.write_portable`, where there is a tokenizer.
+    - the files of `kerasrnn.text.write_portable`, where there is a tokenizer;
+    - `text_writer.mjs`, beam search in JavaScript, for what writes texts in ONNX.
 
     Args:
         task: A `Task`.
@@ -80,6 +84,8 @@ def export_parts(
             described["labels"] = list(task.class_names())
         if task.preprocessor is not None:
             write_portable(task.preprocessor, partial)
+        if "greedy" in files:
+            shutil.copyfile(READERS / TEXT_WRITER, partial / TEXT_WRITER)
         text = json.dumps(described, indent=2, ensure_ascii=False)
         (partial / "model.json").write_text(text + "\n", encoding="utf-8")
     parts = tuple(
