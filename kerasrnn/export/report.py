@@ -3,6 +3,8 @@
 import dataclasses
 import pathlib
 
+from kerasrnn.printable import in_bytes
+
 MOST_KINDS = 12  # of operators that are printed
 
 
@@ -59,14 +61,6 @@ class ExportReport:
             difference = f"{self.largest_difference:.2g}"
             lines.append(f"largest difference from the model: {difference}")
         return "\n".join([*lines, *self.notes, *map(str, self.parts)])
-
-
-def in_bytes(size: int) -> str:
-    """A number of bytes, as people write it: "1.2 MB"."""
-    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if size >= unit:
-            return f"{size / unit:.1f} {name}"
-    return f"{size} bytes"
 
 
 def size_of(path: pathlib.Path) -> int:
