@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import re
+import warnings
 from typing import Any
 
 import keras
@@ -87,15 +88,24 @@ def to_litert(
             f"{'none' if calibration is None else 'some'}."
         )
     inputs = ModelInputs(model, batch_size, steps, sample)
-    made, concrete, module = trace(model, inputs)
+    if calibration is not None:
+        calibration = inputs.arrays("calibration", calibration)
+    made, concrete, module = trace(with_own_layers(model), inputs)
+    check_graph(concrete.graph)
+    if quantize == "full":
+        check_full(concrete, made)
     content = convert(concrete, module, quantize, inputs, calibration)
-    operators = count_operators(content)
-    difference = None
+    difference = largest_difference(model, content, inputs)
     with written_beside(path) as partial:
         partial.write_bytes(content)
-        difference = largest_difference(model, partial, inputs)
     return ExportReport(
-        path, "litert", size_of(path), operators, made.layers, difference, notes(made)
+        path,
+        "litert",
+        size_of(path),
+        count_operators(content),
+        made.layers,
+        difference,
+        notes(made, quantize),
     )
 
 
@@ -105,7 +115,6 @@ def trace(model, inputs):
 
     from kerasrnn.kernels.litert import conversion
 
-    own = with_own_layers(model)
     specifications = [
         tf.TensorSpec(shape, dtype, name)
         for shape, dtype, name in zip(
@@ -114,14 +123,13 @@ def trace(model, inputs):
     ]
 
     def serve(*tensors):
-        outputs = own(inputs.packed(list(tensors)), training=False)
+        outputs = model(inputs.packed(list(tensors)), training=False)
         return dict(named_outputs(outputs))
 
     module = tf.Module()
-    module.model_variables = [v.value for v in own.variables]
-    module.serve = tf.function(
-        serve, input_signature=specifications, autograph=False
-    )
+    module.model_variables = [v.value for v in model.variables]
+    # Without AutoGraph: models are made of Keras's operations.
+    module.serve = tf.function(serve, input_signature=specifications, autograph=False)
     with use_kernel("litert"), conversion() as made:
         concrete = module.serve.get_concrete_function()
     return made, concrete, module
@@ -133,8 +141,67 @@ def named_outputs(outputs):
         yield name_of("_".join(map(str, path))) or "output", tensor
 
 
+def check_graph(graph):
+    """Raise a ValueError for what LiteRT's operators have not, or not well.
+
+    They compute in 32 bits, and nothing resets variables of an interpreter.
+    """
+    for operation in graph.get_operations():
+        if operation.type.startswith("Assign"):
+            raise ValueError(
+                "`model` must not carry states over from one call to the next; got "
+                f"{operation.name!r}, which writes to a variable. Make its layer with "
+                "stateful=False, or a model of one step by kerasrnn.export.streaming, "
+                "whose states are inputs and outputs."
+            )
+        for tensor in operation.outputs:
+            if tensor.dtype.is_floating and tensor.dtype.size != 4:
+                raise ValueError(
+                    "`model` must compute in float32, as LiteRT's operators do; "
+                    f"{operation.name!r} gives {tensor.dtype.name}. Make the model "
+                    'with dtype="float32" and give it these weights.'
+                )
+
+
+def check_full(concrete, made):
+    """Raise a ValueError for what the converter cannot quantize in full.
+
+    It would end the process at a WHILE, and take wrong ranges for an LSTM's states.
+    """
+    from kerasrnn.kernels.litert import FINAL_C
+
+    operations = concrete.graph.get_operations()
+    for operation in operations:
+        if operation.type in ("While", "StatelessWhile"):
+            raise ValueError(
+                '`quantize` must not be "full" where a layer becomes a WHILE; got it '
+                f"for {operation.name!r}. Fix few `steps`, or unroll the layer."
+            )
+    if made.started:
+        raise ValueError(
+            '`quantize` must not be "full" where an LSTM begins with given states; got '
+            f"it for {sorted(made.started)}. Export a model of one step."
+        )
+    needed, waiting = set(), [tensor.op for tensor in concrete.outputs]
+    while waiting:
+        operation = waiting.pop()
+        if operation.name in needed:
+            continue
+        needed.add(operation.name)
+        waiting += [tensor.op for tensor in operation.inputs]
+        if f"/{FINAL_C}/" in operation.name:
+            raise ValueError(
+                '`quantize` must not be "full" where an LSTM returns its state c; got '
+                f"it for {operation.name!r}. Export a model of one step."
+            )
+
+
 def convert(concrete, module, quantize, inputs, calibration):
-    """The bytes of the file."""
+    """The bytes of the file.
+
+    Raises:
+        ValueError: The model has an operation that LiteRT has not.
+    """
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
@@ -142,14 +209,32 @@ def convert(concrete, module, quantize, inputs, calibration):
     if quantize is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantize == "full":
-        arrays = inputs.arrays("calibration", calibration)
 
         def examples():
-            for batch in inputs.batches(arrays):
+            for batch in inputs.batches(calibration):
                 yield dict(zip(inputs.names, batch, strict=True))
 
         converter.representative_dataset = examples
-    return converter.convert()
+    with warnings.catch_warnings():
+        # The converter's own use of the interpreter that TensorFlow deprecates.
+        warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated")
+        try:
+            return converter.convert()
+        except tf.errors.OpError:
+            raise
+        except Exception as error:
+            unknown = set(re.findall(r"\btf\.(\w+)", str(error)))
+            places = [
+                operation.name
+                for operation in concrete.graph.get_operations()
+                if operation.type in unknown
+            ]
+            if not places:
+                raise
+            raise ValueError(
+                "`model` must be made of operations that LiteRT has; it has none for "
+                f"{', '.join(places)}. Replace the layer of this name."
+            ) from error
 
 
 def count_operators(content):
@@ -163,14 +248,13 @@ def count_operators(content):
     return dict(collections.Counter(names))
 
 
-def largest_difference(model, file, inputs):
+def largest_difference(model, content, inputs):
     """Of any output of the file from the model's, or None without the runtime."""
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
         return None
-    interpreter = Interpreter(model_path=str(file))
-    run = interpreter.get_signature_runner()
+    run = Interpreter(model_content=content).get_signature_runner()
     arrays = inputs.random() if inputs.sample is None else inputs.sample
     largest = 0.0
     for batch in inputs.batches(arrays):
@@ -182,5 +266,17 @@ def largest_difference(model, file, inputs):
     return largest
 
 
-def notes(made):
-    return ()
+def notes(made, quantize):
+    """What to know of what the layers became, a sentence each."""
+    from kerasrnn.kernels.litert import FUSED
+
+    sentences = []
+    slow = [name for name, became in made.layers.items() if "since" in became]
+    if slow:
+        sentences.append(
+            f"LiteRT has no fused operator for {', '.join(slow)}; for input that comes "
+            "step by step, kerasrnn.export.streaming makes a model of one step."
+        )
+    if quantize == "full" and FUSED in made.layers.values():
+        sentences.append(f"{FUSED} has states of 8 and 16 bits.")
+    return tuple(sentences)

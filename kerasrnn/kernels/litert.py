@@ -27,6 +27,8 @@ from kerasrnn.kernels.packing import run_packed
 from kerasrnn.kernels.recurrence import Recurrence
 
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+# In the names of all that is computed for an LSTM's c at the end.
+FINAL_C = "final_c"
 # So many steps are laid out one by one rather than run in a WHILE.
 FEW_STEPS = 32
 
@@ -37,10 +39,12 @@ class Conversion:
 
     Args:
         layers: What each recurrent layer became, by its name.
+        started: Names of the layers of fused operators that begin with given states.
         states: How many states of fused operators were made.
     """
 
     layers: dict[str, str] = dataclasses.field(default_factory=dict)
+    started: set[str] = dataclasses.field(default_factory=set)
     states: int = 0
 
 
@@ -127,6 +131,8 @@ def with_counts(recurrence, x, counts):
 def run_fused(recurrence, x, initial_state):
     """All outputs, in order, and the final states."""
     x, counts = x if isinstance(x, tuple) else (x, None)
+    if not all(map(is_zero, initial_state)):
+        _conversion.get().started.add(recurrence.layer)
     states = [state_of_its_own(x, state) for state in initial_state]
     weights = [recurrence.kernel, recurrence.recurrent_kernel, recurrence.bias]
     if recurrence.bias is None:
@@ -145,7 +151,8 @@ def run_fused(recurrence, x, initial_state):
     )
     # The converter gives these two results and no other.
     h, outputs, *_ = to_fuse(x, *states, *weights)
-    c = final_c(x, outputs, counts, initial_state, weights)
+    with tf.name_scope(FINAL_C):
+        c = final_c(x, outputs, counts, initial_state, weights)
     return outputs, [h, c]
 
 
@@ -170,13 +177,21 @@ def all_steps(x, h, c, kernel, recurrent_kernel, bias):
 def state_of_its_own(x, state):
     """`state` (B, U) as a tensor that nothing else in the graph uses or is like.
 
-    relu(-n - |x|) is zero, and no converter knows.
+    It is zero or one that is greater than n: no converter knows that it never is. Its
+    operators have no form of 8 bits, of which a quantized one would take c for its own.
     """
     made = _conversion.get()
     made.states += 1
-    zeros = tf.nn.relu(tf.fill(state.shape[1:], -float(made.states)) - abs(x[:, 0, :1]))
+    zero_or_one = tf.cast(x[:, 0, :1] > 0, tf.int32)
+    never = zero_or_one > tf.fill(state.shape[1:], 1 + made.states)
+    zeros = tf.cast(never, state.dtype)
+    return zeros if is_zero(state) else tf.add_n([state, zeros])
+
+
+def is_zero(state):
+    """Whether `state` is known to be zero in every run."""
     known = tf.get_static_value(state)
-    return zeros if known is not None and not known.any() else state + zeros
+    return known is not None and not known.any()
 
 
 def final_c(x, outputs, counts, initial_state, weights):
