@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "metrics": set(),
     "catalogue": set(),
     "registered_classes": set(),
-    "export": set(),
+    "export": {"layers", "kernels"},
     "fetching": set(),
     "vision": {"fetching"},
     "data": {"text", "fetching"},

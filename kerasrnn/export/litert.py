@@ -13,8 +13,8 @@ import numpy as np
 from keras import tree
 
 from kerasrnn.export.arguments import check_count, require_tensorflow
-from kerasrnn.export.model_inputs import ModelInputs, name_of
-from kerasrnn.export.own_layers import with_own_layers
+from kerasrnn.export.model_inputs import ModelInputs, name_of, output_names
+from kerasrnn.export.own_layers import is_graph, with_own_layers
 from kerasrnn.export.report import ExportReport, size_of
 from kerasrnn.export.written_beside import check_file, written_beside
 from kerasrnn.kernels import use_kernel
@@ -80,7 +80,9 @@ def to_litert(
     if steps is not None:
         check_count("steps", steps)
     if quantize not in QUANTIZATIONS:
-        raise ValueError(f"`quantize` must be one of {QUANTIZATIONS}; got {quantize!r}.")
+        raise ValueError(
+            f"`quantize` must be one of {QUANTIZATIONS}; got {quantize!r}."
+        )
     if (quantize == "full") != (calibration is not None):
         raise ValueError(
             '`calibration` must be inputs of the model where `quantize` is "full", and '
@@ -124,7 +126,7 @@ def trace(model, inputs):
 
     def serve(*tensors):
         outputs = model(inputs.packed(list(tensors)), training=False)
-        return dict(named_outputs(outputs))
+        return dict(named_outputs(model, outputs))
 
     module = tf.Module()
     module.model_variables = [v.value for v in model.variables]
@@ -135,10 +137,18 @@ def trace(model, inputs):
     return made, concrete, module
 
 
-def named_outputs(outputs):
-    """(name, tensor) of each output, by its place in the structure."""
-    for path, tensor in tree.flatten_with_path(outputs):
-        yield name_of("_".join(map(str, path))) or "output", tensor
+def named_outputs(model, outputs):
+    """(name, tensor) of each output of a model.
+
+    By the keys of a dictionary, or the names of their layers where `model` is a graph
+    of layers, or else by their places in the structure.
+    """
+    paths = [path for path, _ in tree.flatten_with_path(outputs)]
+    names = ["_".join(map(str, path)) or "output" for path in paths]
+    if is_graph(model) and not isinstance(outputs, dict):
+        of_layers = output_names(model)
+        names = of_layers if len(set(of_layers)) == len(names) else names
+    return list(zip(map(name_of, names), tree.flatten(outputs), strict=True))
 
 
 def check_graph(graph):
@@ -260,7 +270,7 @@ def largest_difference(model, content, inputs):
     for batch in inputs.batches(arrays):
         expected = model(inputs.packed(batch), training=False)
         found = run(**dict(zip(inputs.names, batch, strict=True)))
-        for name, tensor in named_outputs(expected):
+        for name, tensor in named_outputs(model, expected):
             difference = np.abs(found[name] - keras.ops.convert_to_numpy(tensor))
             largest = max(largest, float(difference.max(initial=0.0)))
     return largest

@@ -151,9 +151,16 @@ def structure_of(model):
     return model.input, tree.flatten(model.input)
 
 
+def output_names(model: keras.Model) -> list[str]:
+    """The names of the layers that the outputs of a graph of layers come from."""
+    if isinstance(model, keras.Sequential):
+        return [model.layers[-1].name]
+    return list(model.output_names)
+
+
 def name_of(name: str) -> str:
     """`name` as an identifier that every runtime takes."""
-    return re.sub(r"\W", "_", name)
+    return re.sub(r"\W+", "_", name).strip("_") or "input"
 
 
 def rows_of_embeddings(layer) -> Iterator[int]:
