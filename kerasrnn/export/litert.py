@@ -1,8 +1,5 @@
 """LiteRT, once TensorFlow Lite: phones, and interpreters of microcontrollers."""
 
-import collections
-import contextlib
-import io
 import os
 import re
 import warnings
@@ -13,6 +10,7 @@ import numpy as np
 from keras import tree
 
 from kerasrnn.export.arguments import check_count, require_tensorflow
+from kerasrnn.export.litert_file import count_operators, without_clipping
 from kerasrnn.export.model_inputs import ModelInputs, name_of, output_names
 from kerasrnn.export.own_layers import is_graph, with_own_layers
 from kerasrnn.export.report import ExportReport, size_of
@@ -229,9 +227,7 @@ def convert(concrete, module, quantize, inputs, calibration):
         # The converter's own use of the interpreter that TensorFlow deprecates.
         warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated")
         try:
-            return converter.convert()
-        except tf.errors.OpError:
-            raise
+            return without_clipping(converter.convert())
         except Exception as error:
             unknown = set(re.findall(r"\btf\.(\w+)", str(error)))
             places = [
@@ -245,17 +241,6 @@ def convert(concrete, module, quantize, inputs, calibration):
                 "`model` must be made of operations that LiteRT has; it has none for "
                 f"{', '.join(places)}. Replace the layer of this name."
             ) from error
-
-
-def count_operators(content):
-    """How often each operator of a file occurs, by its name."""
-    import tensorflow as tf
-
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        tf.lite.experimental.Analyzer.analyze(model_content=content)
-    names = re.findall(r"^\s*Op#\d+ (\w+)\(", printed.getvalue(), re.MULTILINE)
-    return dict(collections.Counter(names))
 
 
 def largest_difference(model, content, inputs):

@@ -54,7 +54,10 @@ class ModelInputs:
             raise ValueError(
                 f"`model` must be built; call {model.name!r} on some inputs first."
             )
-        self.shapes = [self._fixed(*pair, steps) for pair in zip(self.names, shapes)]
+        self.shapes = [
+            self._fixed(name, shape, steps)
+            for name, shape in zip(self.names, shapes, strict=True)
+        ]
         self.sample = None if sample is None else self.arrays("sample", sample)
 
     def _fixed(self, name, shape, steps):

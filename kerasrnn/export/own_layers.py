@@ -11,6 +11,7 @@ OWN = {
     getattr(keras.layers, name): getattr(layers, name)
     for name in ("SimpleRNN", "LSTM", "GRU")
 }
+FOREIGN = (*OWN, keras.layers.RNN, keras.layers.Bidirectional)
 OWN_CELLS = {
     getattr(keras.layers, name): getattr(layers, name)
     for name in ("SimpleRNNCell", "LSTMCell", "GRUCell")
@@ -38,9 +39,46 @@ def with_own_layers(model: keras.Model) -> keras.Model:
     """
     if not is_graph(model) or not has_foreign(model):
         return model
-    own = keras.models.clone_model(model, clone_function=own_layer)
-    own.set_weights(model.get_weights())
+    own = own_model(model)
+    give_weights(model, own)
     return own
+
+
+def give_weights(model, own):
+    """Give `own` the weights of `model`, layer by layer, in whatever order they are."""
+    for layer in model.layers:
+        if is_graph(layer):
+            give_weights(layer, own.get_layer(layer.name))
+        else:
+            own.get_layer(layer.name).set_weights(layer.get_weights())
+
+
+def own_model(model):
+    """A new model that computes what `model` does, with other weights."""
+    of_keras = set()
+
+    def own_layer_or_model(layer):
+        own = own_layer(layer)
+        if type(layer) in FOREIGN:
+            of_keras.add(id(own))
+        return own
+
+    def call(layer, sequences, *args, **kwargs):
+        given = keras.tree.flatten((args, kwargs))
+        if (
+            id(layer) in of_keras
+            and kwargs.get("mask") is None
+            and any(isinstance(argument, keras.KerasTensor) for argument in given)
+        ):
+            # Keras's layers do not see the mask of sequences beside given states.
+            sequences = keras.ops.copy(sequences)
+        return layer(sequences, *args, **kwargs)
+
+    if isinstance(model, keras.Sequential):
+        return keras.models.clone_model(model, clone_function=own_layer_or_model)
+    return keras.models.clone_model(
+        model, clone_function=own_layer_or_model, call_function=call
+    )
 
 
 def is_graph(model) -> bool:
@@ -69,13 +107,13 @@ def inner_layers(layer) -> list:
 
 def has_foreign(layer) -> bool:
     """Whether a recurrent layer of Keras's is `layer` or inside it."""
-    if type(layer) in (*OWN, keras.layers.RNN, keras.layers.Bidirectional):
+    if type(layer) in FOREIGN:
         return True
     return any(has_foreign(inner) for inner in inner_layers(layer))
 
 
 def own_layer(layer):
-    """A new layer that computes what `layer` does, of our classes where there is one."""
+    """A new layer that computes what `layer` does, of our class if there is one."""
     config = layer.get_config()
     if type(layer) in OWN:
         return OWN[type(layer)].from_config(config)
@@ -95,7 +133,7 @@ def own_layer(layer):
         del config["cell"]
         return layers.RNN(own_cell(layer.cell), **config)
     if isinstance(layer, keras.Model) and is_graph(layer):
-        return keras.models.clone_model(layer, clone_function=own_layer)
+        return own_model(layer)
     return type(layer).from_config(config)
 
 

@@ -104,8 +104,8 @@ def streaming(model: keras.Model) -> keras.Model:
     results = writer.run(model, values)
     if not writer.states:
         raise ValueError(
-            f"`model` must have a recurrent layer, whose states to carry; {model.name!r} "
-            "has none."
+            "`model` must have a recurrent layer, whose states to carry; "
+            f"{model.name!r} has none."
         )
     outputs = {}
     for name, value in zip(output_names(model), results, strict=True):
@@ -154,6 +154,7 @@ def sequences_among(model) -> set[int]:
 
 
 def is_timed(outputs, timed) -> bool:
+    """Whether an output of a call is among the tensors whose ids are in `timed`."""
     return any(id(tensor) in timed for tensor in symbolic_leaves(outputs))
 
 
@@ -170,6 +171,10 @@ class StepModel:
         """The outputs of `model` for `values` in place of its inputs."""
         graph = calls_between(model.inputs, model.outputs)
         known = dict(zip(map(id, graph.inputs), values, strict=True))
+
+        def tensor_of(leaf):
+            return known[id(leaf)].tensor if is_symbolic(leaf) else leaf
+
         for call in graph.calls:
             given = [known[id(t)] for t in symbolic_leaves((call.args, call.kwargs))]
             if isinstance(call.operation, RECURRENT):
@@ -180,10 +185,7 @@ class StepModel:
                 timed = any(value.timed for value in given)
                 if timed:
                     check_looks_at_one_step(call, given)
-                args, kwargs = tree.map_structure(
-                    lambda leaf: known[id(leaf)].tensor if is_symbolic(leaf) else leaf,
-                    (call.args, call.kwargs),
-                )
+                args, kwargs = tree.map_structure(tensor_of, (call.args, call.kwargs))
                 outputs = call.operation(*args, **kwargs)
                 self.called.add(call.operation.name)
                 results = [Value(y, timed) for y in symbolic_leaves(outputs)]
@@ -211,8 +213,10 @@ class StepModel:
         name = free_name(layer.name, self.called)
         self.called.add(name)
         sizes = tree.flatten(layer.cell.state_size)
-        ends = "hc" if isinstance(layer.cell, CELLS) else range(1, len(sizes) + 1)
-        names = [f"{name}_{end}" for end, _ in zip(ends, sizes)]
+        ends = range(1, len(sizes) + 1)
+        if isinstance(layer.cell, CELLS):
+            ends = "hc"[: len(sizes)]
+        names = [f"{name}_{end}" for end in ends]
         states = {
             state: keras.Input((size,), dtype=layer.compute_dtype, name=state)
             for state, size in zip(names, sizes, strict=True)
@@ -271,28 +275,30 @@ def refusal(operation, reason) -> ValueError:
     )
 
 
-# Whether a layer or an operation computes each step of itself, of (B, T, …) of a rank.
-
-
 def always(layer, rank) -> bool:
+    """Whatever the layer's arguments are, it computes each step of itself."""
     return True
 
 
 def has_features(layer, rank) -> bool:
+    """A step of (B, T, …) has an axis of its own, which the layer goes along."""
     return rank > 2
 
 
 def on_features(layer, rank) -> bool:
+    """The layer goes along the last axis, which is not that of the steps."""
     axes = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
     last = all(axis is None or axis % rank == rank - 1 for axis in axes)
     return rank > 2 and last
 
 
 def adds_features(layer, rank) -> bool:
+    """The operation adds an axis after all others."""
     return layer.axis in (-1, rank)
 
 
 def shares_over_steps(layer, rank) -> bool:
+    """All steps have the same slopes."""
     return 1 in (layer.shared_axes or ())
 
 
@@ -339,7 +345,7 @@ OF_ONE_STEP: dict[type, Callable] = {
     ),
     keras.layers.PReLU: shares_over_steps,
 }
-# The same for operations of `keras.ops`, by their classes' names. Masks are made of them.
+# The same for operations of `keras.ops`, of which masks are made, by their classes.
 OPERATIONS: dict[str, Callable] = {
     **dict.fromkeys(
         (

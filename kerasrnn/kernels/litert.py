@@ -151,6 +151,7 @@ def run_fused(recurrence, x, initial_state):
     )
     # The converter gives these two results and no other.
     h, outputs, *_ = to_fuse(x, *states, *weights)
+    outputs = tf.ensure_shape(outputs, (*x.shape[:2], h.shape[1]))
     with tf.name_scope(FINAL_C):
         c = final_c(x, outputs, counts, initial_state, weights)
     return outputs, [h, c]
