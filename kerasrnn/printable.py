@@ -1,4 +1,4 @@
-"""What is printed: texts from anywhere, which a terminal obeys in nothing, and sizes."""
+"""What is printed: texts from anywhere, so that a terminal obeys none, and sizes."""
 
 import unicodedata
 

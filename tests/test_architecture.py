@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "metrics": set(),
     "catalogue": set(),
     "registered_classes": set(),
-    "export": {"layers"},
+    "export": {"layers", "kernels"},
     "fetching": set(),
     "vision": {"fetching"},
     "data": {"text", "fetching"},

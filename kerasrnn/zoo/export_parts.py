@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from kerasrnn.export import to_onnx, write_greedy_loop
+from kerasrnn.export import to_litert, to_onnx, write_greedy_loop
 from kerasrnn.export.report import ExportReport, size_of
 from kerasrnn.export.written_beside import check_folder, written_beside
 from kerasrnn.text import write_portable
@@ -18,7 +18,7 @@ from kerasrnn.text.portable import READERS
 TEXT_WRITER = "text_writer.mjs"  # beam search for browsers
 # "saved_model" is a task's own, from raw strings on.
 FORMATS = ("saved_model", "onnx", "litert")
-WRITERS = {"onnx": (to_onnx, ".onnx")}
+WRITERS = {"onnx": (to_onnx, ".onnx"), "litert": (to_litert, ".tflite")}
 
 
 def export_parts(
