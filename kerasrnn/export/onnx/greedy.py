@@ -60,7 +60,9 @@ def write_greedy_loop(
         make("Transpose", [scanned[0]], ["token_ids"], perm=[1, 0]),
     ]
     numbers = onnx.numpy_helper.from_array
-    constants = [numbers(value, name) for name, value in loop_constants(start_id).items()]
+    constants = [
+        numbers(value, name) for name, value in loop_constants(start_id).items()
+    ]
     value_info = onnx.helper.make_tensor_value_info
     types = onnx.TensorProto
     outputs = [
@@ -86,9 +88,7 @@ def write_greedy_loop(
     onnx.checker.check_model(model)
     with written_beside(path) as partial:
         onnx.save(model, partial)
-    operators = collections.Counter(
-        node.op_type for node in [*graph.node, *body.node]
-    )
+    operators = collections.Counter(node.op_type for node in [*graph.node, *body.node])
     return ExportReport(path, "onnx", size_of(path), dict(operators))
 
 
@@ -166,9 +166,7 @@ def loop_body(onnx, step, states, end_id, attends):
         constants["no_look"] = np.array(0, "float32")
         nodes += [
             make("Unsqueeze", ["ended", "last_axis"], ["ended_column"]),
-            make(
-                "Where", ["ended_column", "no_look", f"{STEP}alignments"], ["looked"]
-            ),
+            make("Where", ["ended_column", "no_look", f"{STEP}alignments"], ["looked"]),
         ]
         outputs.append(value_info("looked", types.FLOAT, ["batch", "places"]))
     from_array = onnx.numpy_helper.from_array

@@ -59,7 +59,9 @@ class OnnxWriter:
         source = np.asarray(source)
         names = [x.name for x in self.encoder.get_outputs()]
         [given] = self.encoder.get_inputs()
-        told = dict(zip(names, self.encoder.run(None, {given.name: source}), strict=True))
+        told = dict(
+            zip(names, self.encoder.run(None, {given.name: source}), strict=True)
+        )
         state = {name: told.pop(name) for name in names if name.startswith("state_")}
         wanted = {x.name for x in self.step.get_inputs()}
         held = {name: value for name, value in told.items() if name in wanted}
