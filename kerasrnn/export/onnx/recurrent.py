@@ -22,6 +22,7 @@ STACKS = (ours.StackedRNNCells, keras.layers.StackedRNNCells)
 # For each gate of Keras's, in the order of the operator's, its place: LSTM i f c o to
 # i o f c, GRU z r h as it is.
 GATES = {"RNN": [0], "LSTM": [0, 3, 1, 2], "GRU": [0, 1, 2]}
+FLOAT = "float32"
 STATES = {"RNN": "h", "LSTM": "hc", "GRU": "h"}
 
 # ONNX's name, alpha and beta.
@@ -116,6 +117,8 @@ def write_recurrent(
     sequences: Value,
     initial_state: Any = None,
     mask: Value | None = None,
+    memory: Any = None,
+    memory_mask: Value | None = None,
     **_: Any,
 ) -> list[str]:
     """A `SimpleRNN`, `LSTM` or `GRU`, or an `RNN` of such cells, of both libraries."""
@@ -123,11 +126,21 @@ def write_recurrent(
     if isinstance(layer, ours.RNN):  # Ours reads it beside an initial state too.
         mask = mask or sequences.mask
     reading = read(conversion, sequences, mask)
-    cells = cells_of(conversion, layer.cell)
+    attends = isinstance(layer.cell, ours.AttentionCell)
+    if attends:
+        check_attention(conversion, layer, mask)
+    cells = cells_of(conversion, layer.cell.cell if attends else layer.cell)
     states = given_states(conversion, initial_state)
     run = run_cells(conversion, layer, cells, reading, states, conversion.layer_name)
     conversion.became[layer.name] = name_operators(cells)
     results = run.states if layer.return_state else []
+    if attends:
+        steps = flipped(writer, run.steps) if layer.go_backwards else run.steps
+        queries = Value(
+            writer.batch_first(steps), (*sequences.shape[:2], cells[-1].units), FLOAT
+        )
+        looked = attend(conversion, layer, queries, memory, memory_mask)
+        return [*looked, *results]
     if not layer.return_sequences:
         return [last_output(writer, run, reading, layer), *results]
     steps = shown_steps(writer, run, reading, layer)
@@ -246,6 +259,36 @@ def cells_of(conversion: Any, cell: Any) -> list[Cell]:
             reset_after=bool(cell.reset_after) if operator == "GRU" else None,
         )
     ]
+
+
+def check_attention(conversion: Any, layer: Any, mask: Value | None) -> None:
+    """Raises where an operator cannot run all steps before the first look."""
+    if not layer.cell.looks_at_once:
+        raise conversion.error(
+            "what its AttentionCell saw goes into its next step, which no operator of "
+            "ONNX does. Export one step, `layer.step`, and loop over it."
+        )
+    if mask is not None:
+        raise conversion.error(
+            "its AttentionCell goes to ONNX without a `mask` of the sequences only."
+        )
+
+
+def attend(
+    conversion: Any, layer: Any, queries: Value, memory: Any, memory_mask: Value | None
+) -> list[str]:
+    """What an `AttentionCell` makes of its inner cell's outputs, all at once."""
+
+    def look(arguments):
+        memory = arguments["memory"]
+        if not isinstance(memory, dict):
+            memory = layer.cell.prepare_memory(memory, arguments["memory_mask"])
+        found = layer.cell.attend_to(arguments["queries"], memory)
+        found = found if layer.returns_alignments else [found]
+        return found if layer.return_sequences else [one[:, -1] for one in found]
+
+    given = {"queries": queries, "memory": memory, "memory_mask": memory_mask}
+    return [value.name for value in conversion.run(look, given)]
 
 
 def activation_name(conversion: Any, activation: Any) -> str:

@@ -14,7 +14,7 @@ ROWS, STEPS = 3, 7  # where a model leaves them free
 def drawn_inputs(specs: Sequence, names: Sequence[str], id_counts: dict) -> list:
     """An array for each input, the same ones every time.
 
-    Ids and masks of several steps pad on the right, with zeros and False.
+    Integers and booleans of several steps pad on the right, with zeros and False.
 
     Args:
         specs: The model's inputs.
@@ -27,18 +27,17 @@ def drawn_inputs(specs: Sequence, names: Sequence[str], id_counts: dict) -> list
     arrays = []
     for spec, name in zip(specs, names, strict=True):
         free = [ROWS, *[STEPS] * len(spec.shape)]
-        shape = [n if n is not None else f for n, f in zip(spec.shape, free)]  # noqa: B905
-        is_id = name in id_counts
-        if is_id:
+        shape = [free[k] if n is None else n for k, n in enumerate(spec.shape)]
+        if name in id_counts:
             low = min(1, id_counts[name] - 1)
             array = rng.integers(low, id_counts[name], shape)
         elif spec.dtype == "bool":
             array = np.ones(shape, bool)
         elif "int" in spec.dtype:
-            array = rng.integers(0, 2, shape)
+            array = np.ones(shape)
         else:
             array = rng.standard_normal(shape)
-        if (is_id or spec.dtype == "bool") and len(shape) == 2:
+        if ("float" not in spec.dtype or name in id_counts) and len(shape) == 2:
             ends = np.resize(lengths, shape[0])
             ends[0] = shape[1]
             array = np.where(np.arange(shape[1]) < ends[:, None], array, 0)
@@ -89,15 +88,13 @@ def fits(found: tuple, expected: tuple) -> bool:
 
 def given_batches(argument: str, value: Any, specs: Sequence) -> list[list]:
     """What a caller gives as one batch or as a list of batches."""
-    is_list = isinstance(value, list) and bool(value)
-    several = is_list and (
-        len(specs) == 1 or all(isinstance(v, (Mapping, list, tuple)) for v in value)
+
+    def is_batch(one):
+        if isinstance(one, (list, tuple)):
+            return bool(one) and all(hasattr(v, "shape") for v in one)
+        return isinstance(one, Mapping) or (len(specs) == 1 and hasattr(one, "shape"))
+
+    batches = (
+        value if isinstance(value, list) and all(map(is_batch, value)) else [value]
     )
-    if several and (len(specs) > 1 or all(map(is_array_or_mapping, value))):
-        return [given_inputs(argument, batch, specs) for batch in value]
-    return [given_inputs(argument, value, specs)]
-
-
-def is_array_or_mapping(value: Any) -> bool:
-    """Whether `value` can be a batch by itself."""
-    return hasattr(value, "shape") or isinstance(value, Mapping)
+    return [given_inputs(argument, batch, specs) for batch in batches]

@@ -13,7 +13,10 @@ from keras import tree
 from kerasrnn.export.onnx.recurrent import Carried
 
 NOT_ON_THE_RIGHT = "Invalid value/s in sequence_lens"
-FLOAT_ONLY = ("GRU", "RNN")  # ONNX Runtime has no int8 of them
+
+
+class PaddingError(ValueError):
+    """Inputs that have a mask which does not pad on the right."""
 
 
 def installed() -> bool:
@@ -40,7 +43,7 @@ def largest_difference(
         carried: The states that are inputs of the file.
 
     Raises:
-        ValueError: The inputs have a mask that does not pad on the right.
+        PaddingError: The inputs have a mask that does not pad on the right.
     """
     import onnxruntime
 
@@ -57,7 +60,7 @@ def largest_difference(
         if NOT_ON_THE_RIGHT not in str(error):
             raise
         layer = str(error).partition("Name:'")[2].partition(" (masks")[0]
-        raise ValueError(
+        raise PaddingError(
             f"`sample` has a mask that does not pad on the right, at layer {layer!r}: "
             "ONNX's recurrent operators know only the number of steps of each row. "
             "Pad on the right, also where the model is used."
@@ -140,6 +143,13 @@ def write_int8(
                 activation_type=quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
                 per_channel=True,
+            )
+            # Of an LSTM there is only the one that finds its ranges at each call.
+            quantization.quantize_dynamic(
+                os.fspath(path),
+                os.fspath(path),
+                op_types_to_quantize=["LSTM"],
+                weight_type=quantization.QuantType.QInt8,
             )
     finally:
         logging.disable(disabled)
