@@ -15,6 +15,7 @@ from kerasrnn.export.written_beside import check_folder, written_beside
 from kerasrnn.text import write_portable
 from kerasrnn.text.portable import READERS
 
+STEPS = 8  # of random sources, where the files leave them free
 TEXT_WRITER = "text_writer.mjs"  # beam search for browsers
 # "saved_model" is a task's own, from raw strings on.
 FORMATS = ("saved_model", "onnx", "litert")
@@ -61,10 +62,12 @@ def export_parts(
     with written_beside(folder) as partial:
         partial.mkdir()
         parts = task.parts()
-        samples = inputs_of(parts, task.random_source())
+        steps = options.get("steps")
+        samples = inputs_of(parts, task.random_source(steps or STEPS))
         calibrations = dict.fromkeys(parts)
         if calibration is not None:
-            calibrations = inputs_of(parts, task.source_of(calibration))
+            source = with_steps(task.source_of(calibration), steps)
+            calibrations = inputs_of(parts, source)
         for name, model in parts.items():
             report = write(
                 model,
@@ -93,6 +96,19 @@ def export_parts(
         for report in reports
     )
     return ExportReport(folder, format, size_of(folder), parts=parts)
+
+
+def with_steps(source: np.ndarray, steps: int | None) -> np.ndarray:
+    """A source (B, T, ...) of so many steps, with zeros at the ends of rows."""
+    if steps is None:
+        return source
+    if source.shape[1] > steps:
+        raise ValueError(
+            f"`calibration` must have {steps} steps at most, as many as the file is to "
+            f"have; got {source.shape[1]}."
+        )
+    lacking = [(0, 0), (0, steps - source.shape[1])]
+    return np.pad(source, lacking + [(0, 0)] * (source.ndim - 2))
 
 
 def inputs_of(parts: dict, source: np.ndarray) -> dict:

@@ -463,14 +463,14 @@ class Task(keras.Model):
         """
         raise NotImplementedError(f"{type(self).__name__} has no parts.")
 
-    def random_source(self) -> np.ndarray:
-        """What the model may read, drawn at random: token ids (4, 8), or what it has.
+    def random_source(self, steps: int) -> np.ndarray:
+        """What the model may read, drawn at random: token ids (4, steps).
 
         The last row has padding at its end.
         """
         most, _ = self.vocabulary_sizes()
-        ids = np.random.default_rng(0).integers(1, most, (4, 8), "int32")
-        ids[-1, 5:] = 0
+        ids = np.random.default_rng(0).integers(1, most, (4, steps), "int32")
+        ids[-1, (steps + 1) // 2 :] = 0
         return ids
 
     def source_of(self, x: Any) -> np.ndarray:

@@ -369,9 +369,9 @@ class ImageCaptioner(DecoderTask):
 
         return tf.TensorSpec(self.source_shape(), tf.float32)
 
-    def random_source(self) -> np.ndarray:
-        """Features (4, 5, D), drawn at random."""
-        shape = (4, 5, self.feature_dim)
+    def random_source(self, steps: int) -> np.ndarray:
+        """Features (4, steps, D), drawn at random."""
+        shape = (4, steps, self.feature_dim)
         return np.random.default_rng(0).normal(size=shape).astype("float32")
 
     def source_of(self, x: Any) -> np.ndarray:
