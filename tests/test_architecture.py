@@ -67,6 +67,7 @@ PUBLIC_UNDERSCORES = {"_asdict", "_fields", "_make", "_replace"}
 # Modules that only the function that uses them may import.
 HEAVY = (
     "IPython",
+    "ai_edge_litert",
     "matplotlib",
     "onnx",
     "onnxruntime",

@@ -10,7 +10,7 @@ import numpy as np
 from keras import tree
 
 from kerasrnn.export.arguments import check_count, require_tensorflow
-from kerasrnn.export.litert_file import count_operators, without_clipping
+from kerasrnn.export.litert_file import corrected, count_operators
 from kerasrnn.export.model_inputs import ModelInputs, name_of, output_names
 from kerasrnn.export.own_layers import is_graph, with_own_layers
 from kerasrnn.export.report import ExportReport, size_of
@@ -32,7 +32,8 @@ def to_litert(
 ) -> ExportReport:
     """Write `model` for LiteRT, of its built-in operators alone.
 
-    Every `LSTM` with the default activations becomes one fused operator,
+    The file has the model's inputs and outputs in their order, and a signature with
+    their names. Every `LSTM` with the default activations becomes one fused operator,
     UNIDIRECTIONAL_SEQUENCE_LSTM, and every `Bidirectional` two; masks of any kind,
     states as inputs and states as outputs are kept. There is no fused operator for
     `GRU`, `SimpleRNN` and other activations: up to 32 steps are laid out one by one,
@@ -90,11 +91,12 @@ def to_litert(
     inputs = ModelInputs(model, batch_size, steps, sample)
     if calibration is not None:
         calibration = inputs.arrays("calibration", calibration)
-    made, concrete, module = trace(with_own_layers(model), inputs)
+    made, concrete, module, names = trace(with_own_layers(model), inputs)
     check_graph(concrete.graph)
     if quantize == "full":
         check_full(concrete, made)
     content = convert(concrete, module, quantize, inputs, calibration)
+    content = corrected(content, inputs.names, names)
     difference = largest_difference(model, content, inputs)
     with written_beside(path) as partial:
         partial.write_bytes(content)
@@ -110,7 +112,7 @@ def to_litert(
 
 
 def trace(model, inputs):
-    """What became of the layers, the traced function, and what holds its variables."""
+    """What became of the layers, the traced function, its variables, its outputs."""
     import tensorflow as tf
 
     from kerasrnn.kernels.litert import conversion
@@ -122,17 +124,22 @@ def trace(model, inputs):
         )
     ]
 
+    names = []
+
     def serve(*tensors):
         outputs = model(inputs.packed(list(tensors)), training=False)
-        return dict(named_outputs(model, outputs))
+        outputs = named_outputs(model, outputs)
+        names.extend(name for name, _ in outputs)
+        return dict(outputs)
 
+    # Without AutoGraph: models are made of Keras's operations.
+    function = tf.function(serve, input_signature=specifications, autograph=False)
+    with use_kernel("litert"), conversion() as made:
+        concrete = function.get_concrete_function()
+    # It holds the variables only: of the function, TensorFlow would trace one more.
     module = tf.Module()
     module.model_variables = [v.value for v in model.variables]
-    # Without AutoGraph: models are made of Keras's operations.
-    module.serve = tf.function(serve, input_signature=specifications, autograph=False)
-    with use_kernel("litert"), conversion() as made:
-        concrete = module.serve.get_concrete_function()
-    return made, concrete, module
+    return made, concrete, module, names
 
 
 def named_outputs(model, outputs):
@@ -227,7 +234,7 @@ def convert(concrete, module, quantize, inputs, calibration):
         # The converter's own use of the interpreter that TensorFlow deprecates.
         warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated")
         try:
-            return without_clipping(converter.convert())
+            return converter.convert()
         except Exception as error:
             unknown = set(re.findall(r"\btf\.(\w+)", str(error)))
             places = [
