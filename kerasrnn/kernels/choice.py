@@ -27,10 +27,10 @@ if keras.backend.backend() == "tensorflow":
         **KERNELS,
     }
 elif keras.backend.backend() == "jax":
-    from kerasrnn.kernels import jax
+    from kerasrnn.kernels import jax, native
     from kerasrnn.kernels import keras as keras_layers
 
-    KERNELS = {"keras": keras_layers, "jax": jax, **KERNELS}
+    KERNELS = {"keras": keras_layers, "native": native, "jax": jax, **KERNELS}
 elif keras.backend.backend() == "torch":
     from kerasrnn.kernels import torch
 

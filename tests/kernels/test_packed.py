@@ -133,7 +133,10 @@ def test_on_a_gpu_use_cudnn_is_refused_where_cudnn_has_no_such_layer():
 
 
 def test_the_kernels_are_listed_from_the_fastest():
-    expected = {"jax": ["keras", "jax", "reference"], "torch": ["torch", "reference"]}
+    expected = {
+        "jax": ["keras", "native", "jax", "reference"],
+        "torch": ["torch", "reference"],
+    }
     if BACKEND in expected:
         assert list(KERNELS) == expected[BACKEND]
 
