@@ -32,9 +32,9 @@ elif keras.backend.backend() == "jax":
 
     KERNELS = {"keras": keras_layers, "native": native, "jax": jax, **KERNELS}
 elif keras.backend.backend() == "torch":
-    from kerasrnn.kernels import torch
+    from kerasrnn.kernels import native, torch
 
-    KERNELS = {"torch": torch, **KERNELS}
+    KERNELS = {"native": native, "torch": torch, **KERNELS}
 
 _forced = contextvars.ContextVar("kerasrnn_kernel", default="auto")
 

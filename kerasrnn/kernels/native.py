@@ -1,9 +1,9 @@
 """The compiled kernel: SimpleRNN, LSTM and GRU on a CPU, computed in float32.
 
 The arithmetic is C++ (`native/*.cc`, built when the package is installed) and enters
-TensorFlow as operations (`native_tensorflow.py`) and JAX as foreign functions of XLA
-(`native_jax.py`). Every core takes its share of the batch through the whole sequence;
-masked steps are never computed.
+TensorFlow and PyTorch as operations (`native_tensorflow.py`, `native_torch.py`) and JAX
+as foreign functions of XLA (`native_jax.py`). Every core takes its share of the batch
+through the whole sequence; masked steps are never computed.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ from kerasrnn.kernels.recurrence import Recurrence
 _LIBRARY = pathlib.Path(__file__).with_name("native") / "operations.so"
 
 # What each of them has: `Library`, `place_declines`, `threads`, `run`.
-_FRAMEWORKS = ("tensorflow", "jax")
+_FRAMEWORKS = ("tensorflow", "jax", "torch")
 
 # What is compiled; the gates' recurrent_activation is sigmoid.
 _ACTIVATIONS = {"simple_rnn": ("tanh", "relu"), "lstm": ("tanh",), "gru": ("tanh",)}

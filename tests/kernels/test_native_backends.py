@@ -1,9 +1,10 @@
-"""The compiled kernel on JAX: against the definition, and in JAX's transformations.
+"""The compiled kernel on JAX and torch: against the definition, and transformed.
 
 On TensorFlow: test_native.py.
 """
 
 import dataclasses
+import re
 
 import keras
 import numpy as np
@@ -33,6 +34,7 @@ pytestmark = pytest.mark.skipif(
 )
 TOLERANCE = 2e-5
 needs_jax = pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
+needs_torch = pytest.mark.skipif(BACKEND != "torch", reason="of torch")
 
 # By number of the case: a class and its options. 67 units are no whole vectors.
 FAMILIES = [
@@ -117,27 +119,40 @@ def call_of(layer, kernel):
     return call
 
 
-@needs_jax
-@pytest.mark.parametrize("number", [7, 13])
-def test_second_order_gradients_equal_the_definition(number):
+def penalty_gradients_on_jax(layer, kernel):
     import jax
     import jax.numpy as jnp
 
+    call, weights = call_of(layer, kernel), [v.value for v in layer.trainable_variables]
+
+    def penalty(x, weights):
+        gradients = jax.grad(
+            lambda x, weights: jnp.sin(call(x, weights)).sum(), argnums=(0, 1)
+        )(x, weights)
+        return sum(jnp.square(g).sum() for g in jax.tree.leaves(gradients))
+
+    return jax.tree.leaves(jax.jit(jax.grad(penalty, argnums=(0, 1)))(X, weights))
+
+
+def penalty_gradients_on_torch(layer, kernel):
+    import torch
+
+    arrays = [torch.as_tensor(X), *(v.value for v in layer.trainable_variables)]
+    arrays = [a.detach().clone().requires_grad_(True) for a in arrays]
+    loss = call_of(layer, kernel)(arrays[0], arrays[1:]).sin().sum()
+    gradients = torch.autograd.grad(loss, arrays, create_graph=True)
+    penalty = sum(g.square().sum() for g in gradients)
+    return [g.numpy() for g in torch.autograd.grad(penalty, arrays)]
+
+
+# One of each family.
+@pytest.mark.parametrize("number", [1, 7, 9, 13, 15])
+def test_second_order_gradients_equal_the_definition(number):
+    if BACKEND == "jax" and number in (1, 9, 15):
+        pytest.skip("JAX compiles for a long time: there are two")
     layer, _ = case_of(number)
-    weights = [v.value for v in layer.trainable_variables]
-
-    def second(kernel):
-        call = call_of(layer, kernel)
-
-        def penalty(x, weights):
-            gradients = jax.grad(
-                lambda x, weights: jnp.sin(call(x, weights)).sum(), argnums=(0, 1)
-            )(x, weights)
-            return sum(jnp.square(g).sum() for g in jax.tree.leaves(gradients))
-
-        return jax.tree.leaves(jax.jit(jax.grad(penalty, argnums=(0, 1)))(X, weights))
-
-    assert largest(second("native"), second("reference")) <= 1e-4
+    on = {"jax": penalty_gradients_on_jax, "torch": penalty_gradients_on_torch}[BACKEND]
+    assert largest(on(layer, "native"), on(layer, "reference")) <= 1e-4
 
 
 @needs_jax
@@ -212,7 +227,105 @@ def test_a_batch_of_no_rows():
     assert tuple(found.shape) == (0, 3, 4)
 
 
+@needs_torch
+def test_no_exported_program_contains_it():
+    import torch
+
+    layer = layer_of("LSTM", FLAGS[4])
+    weights = [v.value for v in layer.trainable_variables]
+
+    class Module(torch.nn.Module):
+        def forward(self, x):
+            return call_of(layer, "auto")(x, weights)
+
+    x = torch.as_tensor(X)
+    program = torch.export.export(Module(), (x,), strict=False)
+    assert "kerasrnn" not in str(program.graph)
+    expected = Module()(x).detach()
+    np.testing.assert_allclose(program.module()(x).detach(), expected, atol=1e-6)
+
+
+def trained_by(call, layer):
+    """The gradients of the weights, of a function of x and a mask."""
+    import torch
+
+    layer.zero_grad()
+    call(torch.as_tensor(X), torch.as_tensor(MASK)).sin().sum().backward()
+    return [v.value.grad.clone() for v in layer.trainable_variables]
+
+
+@needs_torch
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of what is not compiled
+@pytest.mark.parametrize("compiler", ["aot_eager", "inductor"])
+def test_torch_compile_trains_a_layer_the_same(compiler):
+    import torch
+
+    layer, _ = case_of(7)
+
+    def call(x, mask):
+        with use_kernel("native"):
+            return layer(x, mask=mask, training=True)[0]
+
+    expected = trained_by(call, layer)
+    found = trained_by(torch.compile(call, backend=compiler), layer)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@needs_torch
+def test_torch_compile_takes_the_operations_into_its_graph():
+    import torch
+
+    library, (layer, _) = native._load()[0], case_of(7)
+    weights = [v.value for v in layer.trainable_variables]
+    weights += [torch.empty(0)] * (3 - len(weights))
+    states = [torch.zeros(B, layer.units)] * 2
+    attributes = "lstm", "best", False, False, 2
+
+    def call(x, mask):
+        return library.forward(x, *states, *weights, mask, *attributes, True, True)[1]
+
+    expected = trained_by(call, layer)
+    compiled = torch.compile(call, backend="aot_eager", fullgraph=True)
+    for a, b in zip(trained_by(compiled, layer), expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@needs_torch
+def test_the_operations_are_as_pytorch_wants_them():
+    import torch
+
+    library = native._load()[0]
+    arrays = [torch.as_tensor(a) for a in right_inputs(library.count(*ANY, U)).values()]
+    attributes = "lstm", "best", False, False, 2
+    checks = "test_schema", "test_faketensor"
+    for operation, arguments in (
+        (library.forward, (*arrays[:7], *attributes, True, True)),
+        (library.backward, (*arrays, *attributes)),
+        (library.input_gradient, (*arrays[:7], arrays[8], *attributes)),
+    ):
+        torch.library.opcheck(operation, arguments, test_utils=checks)
+
+
+@needs_torch
+def test_a_graph_that_is_kept_gives_the_same_gradients_again():
+    import torch
+
+    layer, _ = case_of(7)
+    x = torch.as_tensor(X).requires_grad_(True)
+    weights = [v.value for v in layer.trainable_variables]
+    loss = call_of(layer, "native")(x, weights).sin().sum()
+    first = torch.autograd.grad(loss, [x, *weights], retain_graph=True)
+    second = torch.autograd.grad(loss, [x, *weights])
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 # ------------------------------------------------------------- wrong inputs
+
+# For `count`: the family and the instructions.
+ANY = b"lstm", b"best"
 
 
 SHAPES = {
@@ -248,8 +361,8 @@ def wrong_shapes(shape):
             yield (*shape[:i], other, *shape[i + 1 :])
 
 
-@needs_jax
-def test_every_wrong_array_is_refused_by_name():
+def backward_on_jax():
+    """The backward pass of an LSTM: `(arrays, shapes) -> outputs`; and arrays."""
     from kerasrnn.kernels import native_jax
 
     library = native._load()[0]
@@ -265,28 +378,58 @@ def test_every_wrong_array_is_refused_by_name():
         instructions="best",
         record_floats=floats,
     )
-    outputs = [(B, U), (B, U), (3, 4 * U), (U, 4 * U), (4 * U,), (B * T * floats,)]
 
-    def backward(arrays, shapes=outputs, options=options):
-        found = native_jax.call(
-            "backward", shapes, [*arrays.values()], **options.attributes
-        )
+    def backward(arrays, shapes=None, family="lstm"):
+        attributes = dataclasses.replace(options, family=family).attributes
+        shapes = shapes or outputs_of(floats)
+        found = native_jax.call("backward", shapes, [*arrays.values()], **attributes)
         return [np.asarray(a) for a in found]
 
+    return backward, right, floats
+
+
+def backward_on_torch():
+    """The backward pass of an LSTM: `(arrays, shapes) -> outputs`; and arrays."""
+    import torch
+
+    library = native._load()[0]
+    floats = library.count(*ANY, U)
+
+    def backward(arrays, shapes=None, family="lstm"):
+        outputs = [torch.empty(shape) for shape in shapes or outputs_of(floats)]
+        inputs = [torch.as_tensor(a) for a in arrays.values()]
+        attributes = family, "best", False, False, 2
+        library.call("backward", inputs, outputs, attributes)
+        return [output.numpy() for output in outputs]
+
+    return backward, right_inputs(floats), floats
+
+
+def outputs_of(floats):
+    return [(B, U), (B, U), (3, 4 * U), (U, 4 * U), (4 * U,), (B * T * floats,)]
+
+
+def test_every_wrong_array_is_refused_by_name():
+    on = {"jax": backward_on_jax, "torch": backward_on_torch}[BACKEND]
+    backward, right, floats = on()
     assert all(np.isfinite(a).all() for a in backward(right))
     for name, array in right.items():
-        for shape in [*wrong_shapes(array.shape)][:: 1 if name == "kernel" else 3]:
+        # JAX compiles each: a third of them.
+        for shape in [*wrong_shapes(array.shape)][:: 3 if BACKEND == "jax" else 1]:
             if shape == (0,) and name in ("bias", "mask", "d_outputs"):
                 continue
             wrong = {**right, name: np.ones(shape, array.dtype)}
             with pytest.raises(Exception, match=r"kerasrnn: `.*` must have"):
                 backward(wrong)
         other = "int32" if array.dtype == bool else "float16"
-        with pytest.raises(Exception, match=f"`{name}` must be ".replace("[", r"\[")):
+        with pytest.raises(Exception, match=f"`{re.escape(name)}` must be "):
             backward({**right, name: array.astype(other)})
     with pytest.raises(Exception, match="an input is missing"):
         backward({"sequences": right["sequences"]})
+    shapes = outputs_of(floats)
     with pytest.raises(Exception, match="output 2 must be float32 of the shape"):
-        backward(right, [*outputs[:2], (3, 4), *outputs[3:]])
-    with pytest.raises(Exception, match="no such `family`"):
-        backward(right, options=dataclasses.replace(options, family="other"))
+        backward(right, [*shapes[:2], (3, 4), *shapes[3:]])
+    with pytest.raises(Exception, match="an output is missing"):
+        backward(right, shapes[:3])
+    with pytest.raises(Exception, match=r"no such `.*family`"):
+        backward(right, family="other")

@@ -12,9 +12,10 @@
 
 extern "C" {
 
-// As kernels/native.py declares them.
+// As kernels/native_torch.py declares them.
 struct KerasrnnArray {
-  int64_t is_bool, rank;
+  int64_t type;  // 0 float32, 1 boolean, 2 another
+  int64_t rank;
   const int64_t* shape;
   void* data;
 };
@@ -39,7 +40,9 @@ namespace {
 std::vector<Array> arrays(const KerasrnnArray* given, int64_t count) {
   std::vector<Array> all;
   for (int64_t i = 0; i < count; ++i)
-    all.push_back({given[i].is_bool ? Type::kBool : Type::kFloat,
+    all.push_back({given[i].type == 0   ? Type::kFloat
+                   : given[i].type == 1 ? Type::kBool
+                                        : Type::kOther,
                    {given[i].shape, given[i].shape + given[i].rank},
                    given[i].data});
   return all;
