@@ -53,7 +53,7 @@ ANYTHING = {"cli", "__init__", "__main__"}
 
 # Functions that hold a private name because there is no public one: file, function.
 PRIVATE_HOLDERS = {
-    ("kerasrnn/kernels/native.py", "_saving"): (
+    ("kerasrnn/kernels/native_tensorflow.py", "_saving"): (
         "only a context without a public name says that a SavedModel is being traced"
     ),
     ("kerasrnn/layers/any_cell.py", "keras_dropout_protocol"): (

@@ -3,6 +3,10 @@
 import dataclasses
 import pathlib
 
+from kerasrnn.printable import in_bytes
+
+MOST_KINDS = 12  # of operators that are printed
+
 
 @dataclasses.dataclass(frozen=True)
 class ExportReport:
@@ -17,6 +21,7 @@ class ExportReport:
         largest_difference: Largest absolute difference of any output from the model's
             own, on the sample inputs; None: not computed.
         notes: What else to know, a sentence each.
+        parts: The reports of several files, where `path` is their folder.
 
     Example:
 
@@ -34,33 +39,28 @@ class ExportReport:
     path: pathlib.Path
     format: str
     size: int
-    operators: dict[str, int]
-    layers: dict[str, str]
+    operators: dict[str, int] = dataclasses.field(default_factory=dict)
+    layers: dict[str, str] = dataclasses.field(default_factory=dict)
     largest_difference: float | None = None
     notes: tuple[str, ...] = ()
+    parts: tuple["ExportReport", ...] = ()
 
     def __str__(self) -> str:
         def by_count(item):
             return -item[1], item[0]
 
         operators = sorted(self.operators.items(), key=by_count)
-        lines = [
-            f"{self.path}: {self.format}, {in_bytes(self.size)}",
-            "operators: " + ", ".join(f"{n:,} {name}" for name, n in operators),
-            *(f"{layer}: {became}" for layer, became in self.layers.items()),
-        ]
+        lines = [f"{self.path}: {self.format}, {in_bytes(self.size)}"]
+        if operators:
+            counts = [f"{n:,} {name}" for name, n in operators[:MOST_KINDS]]
+            if len(operators) > MOST_KINDS:
+                counts.append(f"and {len(operators) - MOST_KINDS} more kinds")
+            lines.append(f"operators: {', '.join(counts)}")
+        lines += [f"{layer}: {became}" for layer, became in self.layers.items()]
         if self.largest_difference is not None:
             difference = f"{self.largest_difference:.2g}"
             lines.append(f"largest difference from the model: {difference}")
-        return "\n".join([*lines, *self.notes])
-
-
-def in_bytes(size: int) -> str:
-    """A number of bytes, as people write it: "1.2 MB"."""
-    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if size >= unit:
-            return f"{size / unit:.1f} {name}"
-    return f"{size} bytes"
+        return "\n".join([*lines, *self.notes, *map(str, self.parts)])
 
 
 def size_of(path: pathlib.Path) -> int:

@@ -30,14 +30,14 @@ if keras.backend.backend() == "tensorflow":
     }
     EXPORTING = {"litert": litert}
 elif keras.backend.backend() == "jax":
-    from kerasrnn.kernels import jax
+    from kerasrnn.kernels import jax, native
     from kerasrnn.kernels import keras as keras_layers
 
-    KERNELS = {"keras": keras_layers, "jax": jax, **KERNELS}
+    KERNELS = {"keras": keras_layers, "native": native, "jax": jax, **KERNELS}
 elif keras.backend.backend() == "torch":
-    from kerasrnn.kernels import torch
+    from kerasrnn.kernels import native, torch
 
-    KERNELS = {"torch": torch, **KERNELS}
+    KERNELS = {"native": native, "torch": torch, **KERNELS}
 
 _forced = contextvars.ContextVar("kerasrnn_kernel", default="auto")
 

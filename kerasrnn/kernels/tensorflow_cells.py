@@ -215,7 +215,8 @@ class GRU(Cell):
         return (*weights, b_z + a_z, b_r + a_r, b_g, a_g)
 
     def scale(self, w, u, *b):
-        biases = [k * bias for k, bias in zip((*self.scales, 1.0), b, strict=False)]
+        scales = (*self.scales, self.scales[2])  # b_a is in the candidate's sum
+        biases = [k * bias for k, bias in zip(scales, b, strict=False)]
         return (*super().scale(w, u), *biases)
 
     def forward(self, x, states, w, u, b_z=None, b_r=None, b_g=None, b_a=None):
@@ -234,7 +235,8 @@ class GRU(Cell):
         (h,), (dh,) = old, grads
         dz = self.d_sigma(z, dh * (h - g))
         dg = self.d_phi(g, dh * (1 - z))
-        dr = self.d_sigma(r, dg * a)
+        # As all that a sigmoid takes, a is halved for it.
+        dr = self.d_sigma(r, dg * (a if self.scales[2] == 1.0 else a / self.scales[2]))
         dx = tf.concat([dz, dr, dg], axis=-1)
         da = tf.concat([dz, dr, dg * r], axis=-1)
         return (dx, da), (dh * z + self.of_h.backward(da, u),)

@@ -282,6 +282,32 @@ class AttentionCell(keras.layers.Layer, KerasDropoutProtocol):
             states = [*states, output]
         return ([output, alignments] if self.return_alignments else output), states
 
+    def compute_output_spec(
+        self,
+        inputs: Tensor,
+        states: States,
+        memory: Tensor | dict | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor | list, States]:
+        """Shapes of the output and the new states, which JAX cannot trace."""
+        memory = memory["memory"] if isinstance(memory, dict) else memory
+        shapes = (inputs.shape, memory.shape)
+        if not self.built:
+            self.build(*shapes)
+        rows, places = (shape[:-1] for shape in shapes)
+        size = as_list(self.output_size)[0]
+
+        def tensor(*shape):
+            return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+        output = tensor(*rows, size)
+        new_states = tree.map_structure(
+            lambda state: tensor(*state.shape), list(states)
+        )
+        if self.return_alignments:
+            return [output, tensor(*rows, places[1])], new_states
+        return output, new_states
+
     def check_rows(self, inputs: Tensor, memory: dict) -> None:
         """Raises where `inputs` have not K rows for each of the memory."""
         rows, batch = inputs.shape[0], memory["memory"].shape[0]
@@ -340,6 +366,16 @@ class AttentionCell(keras.layers.Layer, KerasDropoutProtocol):
         """Context (B, ..., M) and alignments (B, ..., S) of `query` (B, ..., U)."""
         rows, size = ops.shape(query)[:-1], query.shape[-1]
         batch, places, features = ops.shape(memory["memory"])
+        # TensorFlow may know the sizes of a trace only when it runs.
+        if not ops.is_tensor(batch) and rows[0] == batch:
+            found = self.attention(
+                query,
+                memory["memory"],
+                memory_mask=memory.get("mask"),
+                keys=memory["keys"],
+                masked_is_finite=True,
+            )
+            return tuple(ops.cast(x, self.compute_dtype) for x in found)
         # Steps, and beams of one sentence, are queries of one row of the memory.
         queries = math.prod(rows)
         queries = queries // (max if isinstance(batch, int) else ops.maximum)(batch, 1)

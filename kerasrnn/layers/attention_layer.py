@@ -10,6 +10,7 @@ from kerasrnn.layers.arguments import (
     Tensor,
 )
 from kerasrnn.layers.call_checks import (
+    as_tensor,
     attached_mask,
     check_real,
     shapes_agree,
@@ -153,10 +154,10 @@ def standardize_memory(layer, memory, memory_mask, features):
             f"{found if hasattr(memory, 'shape') else memory}."
         )
     mask = attached_mask(memory) if memory_mask is None else memory_mask
-    memory = ops.convert_to_tensor(memory)
+    memory = as_tensor(memory)
     if mask is None:
         return memory, None
-    mask = ops.cast(ops.convert_to_tensor(mask), "bool")
+    mask = ops.cast(as_tensor(mask), "bool")
     expected, found = tuple(memory.shape[:2]), tuple(mask.shape)
     if not shapes_agree(found, expected):
         raise ValueError(

@@ -133,9 +133,16 @@ def check_initial_state(layer, initial_state, sequences):
         # Lists that Keras tracks are no lists to JAX.
         if tree.is_nested(state):
             return [plain(s) for s in state]
-        return ops.convert_to_tensor(state, dtype=layer.state_dtype)
+        return as_tensor(state, dtype=layer.state_dtype)
 
     return plain(initial_state)
+
+
+def as_tensor(x, dtype=None):
+    """`x` as a tensor; a symbolic one stays symbolic."""
+    if isinstance(x, keras.KerasTensor):
+        return x if dtype is None else ops.cast(x, dtype)
+    return ops.convert_to_tensor(x, dtype=dtype)
 
 
 def attached_mask(sequences):
@@ -153,7 +160,7 @@ def standardize_mask(mask, sequences):
     mask = attached_mask(sequences) if mask is None else mask
     if mask is None:
         return None
-    mask = ops.cast(ops.convert_to_tensor(mask), "bool")
+    mask = ops.cast(as_tensor(mask), "bool")
     if len(mask.shape) == 3 and mask.shape[-1] == 1:
         mask = ops.squeeze(mask, -1)
     expected, found = tuple(sequences.shape[:2]), tuple(mask.shape)

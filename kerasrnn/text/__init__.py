@@ -4,6 +4,7 @@ from kerasrnn.text.character_streams import CharacterStreams, CharacterText
 from kerasrnn.text.character_tokenizer import CharacterTokenizer
 from kerasrnn.text.normalize_nfc import normalize_nfc
 from kerasrnn.text.pair_tokenizer import PairTokenizer
+from kerasrnn.text.portable import write_portable
 from kerasrnn.text.subword_tokenizer import SubwordTokenizer
 from kerasrnn.text.target_tokenizer import TargetTokenizer
 from kerasrnn.text.word_tokenizer import WordTokenizer
@@ -17,4 +18,5 @@ __all__ = [
     "TargetTokenizer",
     "WordTokenizer",
     "normalize_nfc",
+    "write_portable",
 ]

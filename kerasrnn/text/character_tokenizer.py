@@ -277,6 +277,17 @@ class CharacterTokenizer(Tokenizer):
         characters = tf.gather(shown, ids)  # (B, T)
         return tf.strings.reduce_join(characters, axis=-1)
 
+    def portable(self) -> dict[str, dict]:
+        """What the characters are, as `write_portable` writes it."""
+        settings = {
+            "kind": "characters",
+            "vocabulary": self.get_vocabulary(),
+            "room": None,
+            "before": [],
+            "after": [],
+        }
+        return {"source": settings}
+
     def get_config(self) -> dict:
         return {
             **super().get_config(),

@@ -163,6 +163,13 @@ class PairTokenizer(StringLayer):
         """The token of each number of targets (B, T), "" for padding."""
         return self._writer.target_tokens(ids)
 
+    def portable(self) -> dict[str, dict]:
+        """How sources and targets are cut, as `write_portable` writes it."""
+        source = self.source.portable()["source"]
+        source["vocabulary"] = tokens_with_marks(self.source)
+        source["after"] = [*source["after"], marks(self.source)[1]]
+        return {"source": source, **self._writer.portable()}
+
     def get_config(self) -> dict:
         serialize = keras.saving.serialize_keras_object
         same = self.target is self.source

@@ -37,6 +37,14 @@ _WORD = rf"( ?(?:[{_LETTER}]+(?:['’][{_LETTER}]+)*|\p{{N}}|[^{_LETTER}\p{{N}} 
 # No word is longer, so that scripts without spaces cost no long loops.
 _LONGEST = 32
 
+# Applied in this order; then words are what stands between line feeds, of which no text
+# has one left.
+_SPLIT = (
+    ("^([^ ])", r" \1"),
+    (_WORD, "\\1\n"),
+    (rf"([^\n]{{{_LONGEST}}})", "\\1\n"),
+)
+
 # No pair, or none that makes a piece.
 _NONE = np.iinfo("int32").max
 
@@ -217,10 +225,9 @@ class SubwordTokenizer(Tokenizer):
 
     def split(self, strings: Any) -> tf.RaggedTensor:
         """The words of each text, spaces before them, as a ragged tensor (B, words)."""
-        text = tf.strings.regex_replace(self.normalize(strings), "^([^ ])", r" \1")
-        # No text has a line feed left.
-        text = tf.strings.regex_replace(text, _WORD, "\\1\n")
-        text = tf.strings.regex_replace(text, rf"([^\n]{{{_LONGEST}}})", "\\1\n")
+        text = self.normalize(strings)
+        for pattern, replacement in _SPLIT:
+            text = tf.strings.regex_replace(text, pattern, replacement)
         return tf.strings.split(text, "\n")[:, :-1]
 
     def count_cut(self, strings: Any) -> tf.Tensor:
@@ -256,6 +263,21 @@ class SubwordTokenizer(Tokenizer):
         text = tf.strings.reduce_join(tf.where(ended, b"", pieces), axis=-1)
         # A model may give bytes that are no text.
         return tf.strings.strip(tf.strings.unicode_transcode(text, "UTF-8", "UTF-8"))
+
+    def portable(self) -> dict[str, dict]:
+        """How words are cut into pieces, as `write_portable` writes it."""
+        settings = {
+            "kind": "pieces",
+            "vocabulary": self.get_vocabulary(),
+            "space": _SPACE,
+            "lowercase": self.lowercase,
+            "split": _SPLIT,
+            "room": None if self.max_length is None else self._room,
+            "before": [self.start_id] if self.add_start else [],
+            "after": [self.end_id] if self.add_end else [],
+            "end_id": self.end_id,
+        }
+        return {"source": settings}
 
     def get_config(self) -> dict:
         return {

@@ -115,6 +115,20 @@ class TargetTokenizer(StringLayer):
         ids = check_ids(ids, self.target_vocabulary_size)
         return tf.gather(tf.constant(tokens_with_marks(self.target)), ids)
 
+    def portable(self) -> dict[str, dict]:
+        """How targets are written, as `write_portable` writes it."""
+        target = self.target.portable()["source"]
+        return {
+            "target": {
+                **target,
+                "vocabulary": tokens_with_marks(self.target),
+                "before": [self.start_id, *target["before"]],
+                "after": [*target["after"], self.end_id],
+                "start_id": self.start_id,
+                "end_id": self.end_id,
+            }
+        }
+
     def get_config(self) -> dict:
         target = keras.saving.serialize_keras_object(self.target)
         return {**super().get_config(), "target": target}

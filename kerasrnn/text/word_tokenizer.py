@@ -241,6 +241,21 @@ class WordTokenizer(Tokenizer):
             text = tf.strings.regex_replace(text, pattern, replacement)
         return tf.strings.strip(text)
 
+    def portable(self) -> dict[str, dict]:
+        """What the words of a text are, as `write_portable` writes it."""
+        settings = {
+            "kind": "words",
+            "vocabulary": self.get_vocabulary(),
+            "space": _SPACE,
+            "lowercase": self.lowercase,
+            "split": _SPLIT,
+            "join": _JOIN,
+            "room": self.max_length,
+            "before": [],
+            "after": [],
+        }
+        return {"source": settings}
+
     def get_config(self) -> dict:
         return {
             **super().get_config(),

@@ -19,10 +19,12 @@ MASK[0] = False
 CONFIGURATIONS = [
     (SimpleRNN, {}),
     (SimpleRNN, {"activation": "relu"}),
+    (SimpleRNN, {"activation": "sigmoid"}),
     (LSTM, {}),
     (LSTM, {"activation": "sigmoid", "recurrent_activation": "relu"}),
     (LSTM, {"use_bias": False, "activation": "linear"}),
     (GRU, {}),
+    (GRU, {"activation": "sigmoid"}),
     (GRU, {"reset_after": False}),
     (GRU, {"reset_after": False, "activation": "sigmoid"}),
     (GRU, {"use_bias": False, "recurrent_activation": "tanh"}),

@@ -116,10 +116,11 @@ class CopyMechanism(keras.layers.Layer):
         if len(logits.shape) == 3:
             p, words = p[:, None], words[:, None]
         share, word = next_words(p, words, token_ids)  # (B, T, 5)
-        q = scatter(share, word, ops.shape(logits))
+        q = spread(share, word, logits)
         sure = p[..., :2]
         sure = ops.pad(sure, [[0, 0]] * (len(p.shape) - 1) + [[0, 2 - sure.shape[-1]]])
-        sure = ops.broadcast_to(sure, (*ops.shape(outputs)[:-1], 2))
+        if len(logits.shape) == 3:
+            sure = ops.broadcast_to(sure, (*ops.shape(outputs)[:-1], 2))
         u = ops.cast(self.gate_kernel, "float32")[:, gate : gate + 1]
         a = ops.cast(self.gate_bias, "float32")[gate]
         g = ops.concatenate([outputs, sure], axis=-1)
@@ -155,7 +156,7 @@ def next_words(p, words, token_ids):
         words: (..., 5, length) of their names, zeros after a name's end.
         token_ids: (...) the token before.
     """
-    is_last_said = words == token_ids[..., None, None]
+    is_last_said = ops.equal(words, token_ids[..., None, None])
     is_last_said = ops.logical_and(is_last_said, words != 0)
     pads = [[0, 0]] * (len(words.shape) - 1) + [[0, 1]]
     following = ops.pad(words, pads)[..., 1:]  # 0 after the last word of a name
@@ -164,9 +165,11 @@ def next_words(p, words, token_ids):
     return p * ops.cast(word != 0, "float32"), word
 
 
-def scatter(share, word, shape):
-    """Each share (..., 5) at its word, in zeros (..., V) of this shape."""
-    classes = share.shape[-1]
+def spread(share, word, logits):
+    """Each share (..., 5) at its word, in zeros of the shape (..., V) of `logits`."""
+    shape, classes = ops.shape(logits), share.shape[-1]
+    if shape[0] is None:  # A symbolic tensor's, which nothing can be scattered to.
+        return ops.sum(ops.one_hot(word, shape[-1]) * share[..., None], axis=-2)
     share, word = ops.reshape(share, (-1,)), ops.reshape(word, (-1,))
     row = ops.arange(ops.shape(word)[0], dtype="int32") // classes
     places = ops.stack([row, word], axis=-1)

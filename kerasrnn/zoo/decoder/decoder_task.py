@@ -3,7 +3,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from kerasrnn.decoding.checks import check_integer
 from kerasrnn.metrics import MaskedAccuracy, Perplexity
@@ -20,6 +20,7 @@ from kerasrnn.zoo.decoder.generation import check_search
 from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.decoder.scheduled_sampling import mix_in_predictions
 from kerasrnn.zoo.decoder.text_decoder import CELLS, TextDecoder
+from kerasrnn.zoo.parts import InputsFor
 from kerasrnn.zoo.task import Task, Untracked
 
 LOSSES = {"sparse_categorical_crossentropy": MaskedCrossentropy}
@@ -323,32 +324,96 @@ class DecoderTask(Task):
 
     def decoding(self, source):
         """`(step, state)` for the searches of `kerasrnn.decoding`."""
-        return self._decoding(source)[:2]
+        state, held, _ = self.encode(source)
+        return partial(self.step, held=held), state
 
-    def _decoding(self, source):
-        """`(step, state, mask)`: with the places of the source that count, or None."""
+    def encode(self, source):
+        """What is known of sources before the first token is written.
+
+        Returns:
+            `(state, held, mask)`: the state that goes from step to step; what every
+            step needs and none changes; and the places of the source that count, or
+            None.
+        """
         source = self.prepare(source)
         evidence = self.evidence(source)
-        decodings = []
-        for member, (encoder, decoder) in enumerate(self.encoders_and_decoders()):
+        states, held = [], []
+        for encoder, decoder in self.encoders_and_decoders():
             encoding = encoder(source)
-            decodings.append(self._decoding_of(member, decoder, encoding, evidence))
+            states.append([decoder.initial_state(encoding.vectors), evidence])
+            held.append(decoder.prepare(encoding.memory, encoding.memory_mask))
+        return states, held, encoding.memory_mask
+
+    def step(self, token_ids, state, held):
+        """What is said after one more token, and the state after it.
+
+        Args:
+            token_ids: (B,), the token before.
+            state: The state before it.
+            held: What `encode` gave.
+
+        Returns:
+            Logits (B, V) and the new state; of a model that attends also where it
+            looked, (B, S).
+        """
+        of_members = enumerate(zip(state, held, strict=True))
+        found = [self.step_of(n, token_ids, *given) for n, given in of_members]
+        return self.together(found)
+
+    def step_of(self, member, token_ids, state, prepared):
+        """What one member says: logits, its new state, and where it looked."""
+        states, evidence = state
+        _, decoder = self.encoders_and_decoders()[member]
+        decoded, states = decoder.step(token_ids, states, prepared)
+        logits = self._mixed(decoded, token_ids, evidence, member)
+        seen = [] if decoded.alignments is None else [decoded.alignments]
+        return logits, [states, evidence], *seen
+
+    def together(self, found):
+        """The same of all members, of what each of them says."""
+        logits, state, *alignments = zip(*found, strict=True)
+        seen = [sum(of_members) / len(of_members) for of_members in alignments]
         if self.ensemble is None:
-            return *decodings[0], encoding.memory_mask
-        return *self.ensemble.decoding(decodings), encoding.memory_mask
+            return logits[0], list(state), *seen
+        return self.ensemble.log_mean(logits), list(state), *seen
 
-    def _decoding_of(self, member, decoder, encoding, evidence):
-        """`(step, state)` of one member."""
-        prepared = decoder.prepare(encoding.memory, encoding.memory_mask)
+    def parts(self) -> dict[str, keras.Model]:
+        """The encoder and one step of the decoder, as functional models.
 
-        def step(token_ids, state):
-            states, evidence = state
-            decoded, states = decoder.step(token_ids, states, prepared)
-            logits = self._mixed(decoded, token_ids, evidence, member)
-            seen = [] if decoded.alignments is None else [decoded.alignments]
-            return logits, [states, evidence], *seen
-
-        return step, [decoder.initial_state(encoding.vectors), evidence]
+        The encoder reads the source, and gives the states before the first token and
+        what every step needs. The step takes both and the token before, (B,), and gives
+        the logarithm of the probability of each token that may come next, (B, V), the
+        new states, and of a model that attends the alignments (B, S).
+        """
+        dtype = "float32" if len(self.source_shape()) == 3 else "int32"
+        source = keras.Input(self.source_shape()[1:], dtype=dtype, name="source")
+        members = range(self.members)
+        members = range(self.members)
+        told = [MemberEncoder(self, member)(source) for member in members]
+        states = InputsFor([of_member for of_member, _ in told], "state")
+        held = InputsFor([of_member for _, of_member in told])
+        known = InputsFor(self.evidence(source), "evidence")
+        token_ids = keras.Input((), dtype="int32", name="token_ids")
+        given = zip(states.structure, held.structure, strict=True)
+        logits, new_states, *seen = self.together(
+            [
+                MemberStep(self, member)(token_ids, *of_member, known.structure)
+                for member, of_member in enumerate(given)
+            ]
+        )
+        outputs = {"log_probabilities": ops.log_softmax(ops.cast(logits, "float32"))}
+        for name, new in zip(states.tensors, tree.flatten(new_states), strict=True):
+            outputs[f"new_{name}"] = new
+        outputs |= dict(zip(["alignments"], seen, strict=False))
+        encoded = {**states.given, **held.given, **known.given}
+        inputs = {**states.tensors, **held.tensors, **known.tensors}
+        inputs = {"token_ids": token_ids, **inputs}
+        return {
+            "encoder": keras.Model(source, encoded, name="encoder"),
+            "step": keras.Model(
+                {"token_ids": token_ids, **inputs}, outputs, name="step"
+            ),
+        }
 
     def generate_ids(self, source, *, max_length=None, search="greedy", **options):
         """Token ids of what the model writes about its sources.
@@ -367,7 +432,8 @@ class DecoderTask(Task):
         source = self.check_source(source)
         if max_length is None:
             max_length = self.default_max_length(source)
-        step, state, mask = self._decoding(source)
+        state, held, mask = self.encode(source)
+        step = partial(self.step, held=held)
         start_ids = ops.full((ops.shape(source)[0],), self.start_id, "int32")
         if options.get("coverage_penalty") and mask is not None:
             options.setdefault("source_mask", mask)
@@ -409,6 +475,47 @@ class DecoderTask(Task):
             *("scheduled_sampling", "members"),
         )
         return {**super().get_config(), **{n: getattr(self, n) for n in names}}
+
+
+class MemberEncoder(keras.layers.Layer):
+    """One member's encoder as a layer: the decoder's first states, and what it holds.
+
+    Args:
+        task: The `DecoderTask`.
+        member: Which of its members.
+    """
+
+    def __init__(self, task, member):
+        super().__init__(name=f"encoder_{member}", dtype=task.dtype_policy)
+        self.encoder, self.decoder = task.encoders_and_decoders()[member]
+        self.built = True
+
+    def call(self, source):
+        # Not as a layer, which could give no None in the place of a tensor.
+        encoding = self.encoder.call(source)
+        prepared = self.decoder.prepare(encoding.memory, encoding.memory_mask)
+        prepared.pop("output_vectors", None)  # Weights, which each step has anyway.
+        return self.decoder.initial_state(encoding.vectors), prepared
+
+
+class MemberStep(keras.layers.Layer):
+    """One step of one member's decoder as a layer: logits, state, alignments.
+
+    Args:
+        task: The `DecoderTask`.
+        member: Which of its members.
+    """
+
+    def __init__(self, task, member):
+        super().__init__(name=f"decoder_{member}", dtype=task.dtype_policy)
+        _, self.decoder = task.encoders_and_decoders()[member]
+        self.copy_mechanism = task.copy_mechanism
+        self._step = partial(task.step_of, member)
+        self.built = True
+
+    def call(self, token_ids, states, prepared, evidence=None):
+        logits, [states, _], *seen = self._step(token_ids, [states, evidence], prepared)
+        return logits, states, *seen
 
 
 def check_ids(name, ids, vocabulary_size):

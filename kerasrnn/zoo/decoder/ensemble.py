@@ -37,23 +37,3 @@ class Ensemble(keras.layers.Layer):
         """The logarithm of the mean of the distributions of N logits (..., V)."""
         of_each = [ops.log_softmax(ops.cast(one, "float32")) for one in logits]
         return ops.logsumexp(ops.stack(of_each), axis=0) - ops.log(float(len(of_each)))
-
-    @classmethod
-    def decoding(cls, decodings):
-        """`(step, state)` of all members together, of those of each.
-
-        Args:
-            decodings: N tuples `(step, state)`, for the searches of
-                `kerasrnn.decoding`.
-        """
-        steps, states = zip(*decodings, strict=True)
-
-        def step(token_ids, states):
-            found = [
-                one(token_ids, state) for one, state in zip(steps, states, strict=True)
-            ]
-            logits, states, *alignments = zip(*found, strict=True)
-            seen = [sum(of_members) / len(of_members) for of_members in alignments]
-            return cls.log_mean(logits), list(states), *seen
-
-        return step, list(states)

@@ -263,11 +263,11 @@ class TextDecoder(keras.Model):
         """
         bridge = iter(self.bridge)
         states = [[next(bridge)(v) for v in of_layer] for of_layer in vectors]
-        batch = ops.shape(states[0][0])[0]
+        first = states[0][0]
         states = states if self.num_layers > 1 else states[0]
         if self.input_feeding:
-            zeros = ops.zeros((batch, self.embedding_dim), self.compute_dtype)
-            states = [*states, zeros]
+            fed = ops.zeros_like(first[:, :1], dtype=self.compute_dtype)
+            states = [*states, ops.repeat(fed, self.embedding_dim, axis=1)]
         return states
 
     def call(

@@ -541,6 +541,29 @@ class CharLanguageModel(Task):
         options["seed"] = seed
         return character_texts.stream(self, prompt, length, **options)
 
+    def parts(self) -> dict[str, keras.Model]:
+        """What reads characters on from given states, one or many, without a cache.
+
+        From ids (B, T) and the states of the recurrent layers, zeros before the first
+        character, to the logarithm of the probability of what comes after each,
+        (B, T, V), and the new states.
+        """
+        ids = keras.Input((None,), dtype="int32", name="ids")
+        states = [
+            [
+                keras.Input((self.units,), name=f"state_{i}_{j}")
+                for j in range(len(layer.state_size))
+            ]
+            for i, layer in enumerate(self.recurrent_layers)
+        ]
+        logits, after = self.run(ids, states)
+        outputs = {"log_probabilities": ops.log_softmax(ops.cast(logits, "float32"))}
+        before = tree.flatten(states)
+        for state, new in zip(before, tree.flatten(after), strict=True):
+            outputs[f"new_{state.name}"] = new
+        inputs = {"ids": ids} | {state.name: state for state in before}
+        return {"model": keras.Model(inputs, outputs, name="model")}
+
     def serving_signatures(self) -> dict[str, tuple]:
         """What an exported model offers: name to (function, input specifications).
 

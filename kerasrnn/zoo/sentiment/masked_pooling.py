@@ -107,8 +107,8 @@ class MaskedPooling(keras.layers.Layer):
         return ops.cast(mean, sequences.dtype)
 
     def _last(self, sequences, mask):
-        index = ops.cast(ops.arange(ops.shape(sequences)[1]), "int32")  # (T,)
-        index = ops.where(mask, index[None, :], -1)  # (B, T)
+        index = ops.cumsum(ops.ones_like(mask, dtype="int32"), axis=1) - 1  # (B, T)
+        index = ops.where(mask, index, -1)
         last = ops.max(index, axis=1, keepdims=True)  # (B, 1), -1: no valid step
         forward = _one_step(sequences, last)  # (B, D)
         if not self.bidirectional:
