@@ -51,6 +51,16 @@ class _Recorded(keras.Operation):
         return self.operation.compute_output_spec(*args, **kwargs)
 
 
+class _Anchor(keras.Operation):
+    """Leads somewhere: an output for an input that may have no other."""
+
+    def call(self, x):
+        raise NotImplementedError("It is only called with symbolic tensors.")
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, dtype=x.dtype)
+
+
 def calls_between(inputs: Sequence, outputs: Sequence) -> Graph:
     """The calls by which symbolic `outputs` come from symbolic `inputs`.
 
@@ -69,16 +79,19 @@ def calls_between(inputs: Sequence, outputs: Sequence) -> Graph:
     calls = []
 
     def record(operation, *args, **kwargs):
+        if isinstance(operation, _Anchor):
+            return operation(*args, **kwargs)
         outputs = _Recorded(operation)(*args, **kwargs)
         calls.append(Call(operation, args, kwargs, outputs))
         return outputs
 
     copy = keras.models.clone_model(
-        keras.Model(inputs, outputs),
+        # Keras 3.12 takes no input that leads to nothing.
+        keras.Model(inputs, [*outputs, *map(_Anchor(), inputs)]),
         clone_function=lambda operation: operation,
         call_function=record,
     )
-    return Graph(list(copy.inputs), calls, list(copy.outputs))
+    return Graph(list(copy.inputs), calls, list(copy.outputs[: len(outputs)]))
 
 
 def traced(function: Callable, inputs: Sequence) -> tuple[list, Any]:

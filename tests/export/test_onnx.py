@@ -69,9 +69,15 @@ def classifier(namespace=ours, **options):
     return with_weights(keras.Model(ids, keras.layers.Dense(2)(x)))
 
 
+def skip_keras_on_jax(namespace):
+    if namespace is keras.layers and keras.backend.backend() == "jax":
+        pytest.skip("Keras's loop on JAX puts states out where no step counts yet")
+
+
 @BOTH
 @pytest.mark.parametrize("tens", range(3))
 def test_random_models(namespace, tens, tmp_path, monkeypatch):
+    skip_keras_on_jax(namespace)
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from random_models import random_model
 
@@ -119,6 +125,7 @@ def test_other_sizes_than_at_export(namespace, tmp_path):
 
 @BOTH
 def test_fully_masked_rows_keep_their_states(namespace, tmp_path):
+    skip_keras_on_jax(namespace)
     ids = keras.Input((None,), dtype="int32")
     states = [keras.Input((3,)), keras.Input((3,))]
     mask = ops.not_equal(ids, 0)
@@ -191,7 +198,7 @@ def test_stacked_cells_are_a_node_each(namespace, tmp_path):
     cells = [namespace.LSTMCell(4), namespace.GRUCell(5), namespace.SimpleRNNCell(2)]
     options = {"return_sequences": True, "return_state": True}
     layer = namespace.RNN(cells, name="stack", **options)
-    backwards = namespace.RNN([namespace.GRUCell(3)] * 1, go_backwards=True)
+    backwards = namespace.RNN(namespace.GRUCell(3), go_backwards=True)
     flat = keras.tree.flatten(layer(x))
     model = with_weights(keras.Model(x, [*flat, backwards(x)]))
     report = check(model, tmp_path / "model.onnx", X, recurrent=4)
@@ -222,7 +229,7 @@ def test_models_within_models_and_layers_used_twice(namespace, tmp_path):
     embedding = keras.layers.Embedding(10, 4, mask_zero=True)
     reader = namespace.GRU(4, return_sequences=True, name="reader")
     outputs = [inner(reader(embedding(one))) for one in (ids, other)]
-    model = keras.Model({"a": ids, "b": other}, outputs)
+    model = keras.Model({"ids": ids, "other ids:0": other}, outputs)
     report = check(
         with_weights(model), tmp_path / "model.onnx", IDS, IDS[::-1], recurrent=4
     )
@@ -248,7 +255,9 @@ def test_layers_of_ones_own_are_opened(tmp_path):
     ids = keras.Input((None,), dtype="int32")
     model = with_weights(keras.Model(ids, Reader()(ids)))
     report = check(model, tmp_path / "model.onnx", IDS, recurrent=1)
-    assert [o.name for o in session(report.path).get_outputs()] == ["last", "logits"]
+    names = [o.name for o in session(report.path).get_outputs()]
+    shapes = {name: y.shape for name, y in zip(names, model.outputs, strict=True)}
+    assert shapes == {"logits": (None, 2), "last": (None, 8)}
 
 
 @pytest.mark.parametrize("alignments", [False, True])
@@ -313,11 +322,14 @@ def test_a_stateful_model_carries_its_states_in_the_file(namespace, tmp_path):
     carried = [np.zeros((4, n), "float32") for n in (3, 3, 2, 2)]
     for part in parts:
         found, *carried = run(path, part, *carried)
-        np.testing.assert_allclose(found, model(part), atol=1e-6)
+        expected = ops.convert_to_numpy(model(part))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "float64", "mixed_bfloat16"])
 def test_another_precision_is_written_in_float32(policy, tmp_path):
+    if policy == "float64" and keras.backend.backend() == "jax":
+        pytest.skip("JAX has float64 on request only")
     x = keras.Input((None, 3), dtype="float32")
     y = ours.LSTM(4, dtype=policy)(x)
     model = keras.Model(x, keras.layers.Dense(2, dtype=policy)(y))
@@ -346,6 +358,7 @@ def test_the_file_is_read_by_older_runtimes(tmp_path):
 @pytest.mark.parametrize("family", ["LSTM", "GRU"])
 @pytest.mark.parametrize("quantize", ["dynamic", "full"])
 def test_int8(family, quantize, tmp_path):
+    keras.utils.set_random_seed(1)
     ids = keras.Input((None,), dtype="int32")
     x = keras.layers.Embedding(500, 64, mask_zero=True)(ids)
     x = ours.Bidirectional(getattr(ours, family)(32))(x)
@@ -363,7 +376,7 @@ def test_int8(family, quantize, tmp_path):
     assert ("DynamicQuantizeLSTM" in report.operators) == (family == "LSTM")
     batch = np.array([[5, 7, 9, 400], [3, 2, 0, 0]], "int32")
     (found,), (expected,) = run(path, batch), called(model, batch)
-    assert 0 < np.abs(found - expected).max() < 0.05 * np.abs(expected).max() + 5e-3
+    assert 0 < np.abs(found - expected).max() < 0.02
 
 
 def test_inputs_to_calibrate_with_may_come_in_several_ways(tmp_path):

@@ -171,7 +171,7 @@ class Conversion:
             )
         handler = handler_of(layer)
         if handler is None:
-            results = self._opened(layer, arguments)
+            results = self._opened(layer, arguments, call.outputs)
         else:
             names = handler(self, layer, call.outputs, **arguments)
             results = values_of(names, call.outputs)
@@ -182,8 +182,8 @@ class Conversion:
             for value, mask in zip(results, masks, strict=True)
         ]
 
-    def _opened(self, layer, arguments):
-        """What a layer's `call` does, written in its place."""
+    def _opened(self, layer, arguments, outputs):
+        """What a layer's `call` does, written in its place, in the order of outputs."""
         if "training" in inspect.signature(layer.call).parameters:
             arguments = {**arguments, "training": False}
         try:
@@ -196,7 +196,10 @@ class Conversion:
                 "without Python numbers of sizes that are not fixed. It raised: "
                 f"{str(error).partition(chr(10))[0]}"
             ) from error
-        leaves = [leaf for leaf in tree.flatten(result) if leaf is not None]
+        # By their places: the order of a dictionary may be another.
+        found = dict(tree.flatten_with_path(result))
+        places = {id(leaf): place for place, leaf in tree.flatten_with_path(outputs)}
+        leaves = [found[places[id(leaf)]] for leaf in symbolic_leaves(outputs)]
         return [v if isinstance(v, Value) else self._constant(v) for v in leaves]
 
     def _constant(self, tensor):

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from kerasrnn.export.layer_graph import symbolic_leaves
 from kerasrnn.export.onnx.operations import as_axes, convolved, normalized
@@ -56,6 +57,16 @@ def convolution(
     (spec,) = symbolic_leaves(outputs)
     value = Value(result, tuple(spec.shape), "float32")
     return conversion.activated(layer.activation, value)
+
+
+def masking(conversion: Any, layer: Any, outputs: Any, inputs: Value, **_: Any) -> str:
+    """Zeros where a step is the value to mask, which Keras makes without symbols."""
+
+    def hidden(x):
+        shown = ops.any(ops.not_equal(x, layer.mask_value), axis=-1, keepdims=True)
+        return x * ops.cast(shown, x.dtype)
+
+    return conversion.run(hidden, inputs).name
 
 
 def normalization(
@@ -120,6 +131,7 @@ LAYERS = {
     keras.layers.GaussianNoise: same,
     keras.layers.Identity: same,
     keras.layers.LayerNormalization: layer_normalization,
+    keras.layers.Masking: masking,
     keras.layers.Normalization: normalization,
     keras.layers.Rescaling: rescaling,
     keras.layers.SpatialDropout1D: same,

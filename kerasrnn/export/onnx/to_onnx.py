@@ -244,7 +244,8 @@ def output_names(model: keras.Model) -> list[str]:
     """The names of a model's outputs: keys of a dictionary, or of their layers."""
     names = model.output_names
     if isinstance(model.output, dict):  # Of one alone Keras tells the layer's name.
-        names = [path[-1] for path, _ in tree.flatten_with_path(model.output)]
+        paths = {id(y): path for path, y in tree.flatten_with_path(model.output)}
+        names = [paths[id(output)][-1] for output in model.outputs]
     return [re.sub(r"\W+", "_", name) for name in names]
 
 
