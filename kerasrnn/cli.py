@@ -312,10 +312,15 @@ def _parser():
         every character (score), and of the next one, state in and out (step). It needs
         TensorFlow and neither Keras nor kerasrnn, and lies as TensorFlow Serving
         expects it: OUTPUT/VERSION.
+
+        With --format onnx or litert, files for ONNX Runtime, on servers and in
+        browsers, or for LiteRT, on phones: from token ids on, with the tokenizer for
+        Python and JavaScript beside them.
         """,
         """
         kerasrnn export sentiment-movies
         kerasrnn export runs/sentiment-movies --output /models/sentiment --version 2
+        kerasrnn export translate-en-es --format onnx --quantize dynamic
         """,
     )
     _add_model(export)
@@ -328,6 +333,23 @@ def _parser():
         default=1,
         metavar="N",
         help="version number, the folder's name (1)",
+    )
+    export.add_argument(
+        "--format",
+        choices=("saved_model", "onnx", "litert"),
+        default="saved_model",
+        help="for which runtime (saved_model)",
+    )
+    export.add_argument(
+        "--quantize",
+        choices=("dynamic",),
+        help="weights of 8 bits; of onnx and litert",
+    )
+    export.add_argument(
+        "--steps",
+        type=_positive,
+        metavar="N",
+        help="tokens of a text, which are fixed in the files; of litert",
     )
     return parser
 
@@ -557,9 +579,38 @@ def _export(options):
             f"{output / str(options.version)} exists already. Give the next --version, "
             "or another --output."
         )
-    folder = model.export(output, version=options.version)
-    print(f"Written to {folder}. To use it, with nothing but TensorFlow:\n")
-    print(textwrap.indent(_served_example(model, folder), "    "))
+    given = {"quantize": options.quantize, "steps": options.steps}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, formats in {"quantize": ("onnx", "litert"), "steps": ("litert",)}.items():
+        if name in given and options.format not in formats:
+            raise UsageError(
+                f"--{name} is an option of --format {' and '.join(formats)}; got "
+                f"--format {options.format}."
+            )
+    folder = model.export(
+        output,
+        version=options.version,
+        format=options.format,
+        verbose=True,
+        **given,
+    )
+    if options.format == "saved_model":
+        print("\nTo use it, with nothing but TensorFlow:\n")
+        print(textwrap.indent(_served_example(model, folder), "    "))
+    else:
+        _print_files(folder)
+
+
+def _print_files(folder):
+    """What lies beside the exported parts, and how to use it."""
+    print("\nbeside them: model.json, what goes in and comes out of each")
+    if (folder / "tokenizer.json").exists():
+        print(
+            "tokenizer.json, read by text_reader.py and text_reader.mjs:\n\n"
+            "    from text_reader import TextReader\n"
+            f'    reader = TextReader("{folder}")\n'
+            "    reader.encode, reader.decode  # from text to token ids, and back"
+        )
 
 
 def _served_example(model, folder):

@@ -1,4 +1,4 @@
-"""Texts from anywhere, so that a terminal shows them and obeys nothing in them."""
+"""What is printed: texts from anywhere, so that a terminal obeys none, and sizes."""
 
 import unicodedata
 
@@ -32,3 +32,11 @@ def _shown(character):
     if steers or ord(character) in INVISIBLE:
         return character.encode("unicode_escape").decode("ascii")
     return character
+
+
+def in_bytes(size: int) -> str:
+    """A number of bytes, as people write it: "1.2 MB"."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size} bytes"

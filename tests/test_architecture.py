@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "metrics": set(),
     "catalogue": set(),
     "registered_classes": set(),
-    "export": {"layers"},
+    "export": {"layers", "kernels"},
     "fetching": set(),
     "vision": {"fetching"},
     "data": {"text", "fetching"},
@@ -53,7 +53,7 @@ ANYTHING = {"cli", "__init__", "__main__"}
 
 # Functions that hold a private name because there is no public one: file, function.
 PRIVATE_HOLDERS = {
-    ("kerasrnn/kernels/native.py", "_saving"): (
+    ("kerasrnn/kernels/native_tensorflow.py", "_saving"): (
         "only a context without a public name says that a SavedModel is being traced"
     ),
     ("kerasrnn/layers/any_cell.py", "keras_dropout_protocol"): (
@@ -67,6 +67,7 @@ PUBLIC_UNDERSCORES = {"_asdict", "_fields", "_make", "_replace"}
 # Modules that only the function that uses them may import.
 HEAVY = (
     "IPython",
+    "ai_edge_litert",
     "matplotlib",
     "onnx",
     "onnxruntime",

@@ -31,6 +31,7 @@ LAST_WORDS = {
     "04_character_language_model": "The model is kept, and reads and writes",
     "05_inside_the_cells": "The random weights know",
     "06_gradient_flow": "Chunks of 100 characters point",
+    "07_serving": "The same answers in five forms",
 }
 EACH = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 

@@ -1,4 +1,15 @@
 from kerasrnn.export import saved_model
+from kerasrnn.export.litert import to_litert
 from kerasrnn.export.onnx import OnnxWriter, to_onnx, write_greedy_loop
+from kerasrnn.export.report import ExportReport
+from kerasrnn.export.streaming import streaming
 
-__all__ = ["OnnxWriter", "saved_model", "to_onnx", "write_greedy_loop"]
+__all__ = [
+    "ExportReport",
+    "OnnxWriter",
+    "saved_model",
+    "streaming",
+    "to_litert",
+    "to_onnx",
+    "write_greedy_loop",
+]

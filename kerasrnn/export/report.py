@@ -3,6 +3,10 @@
 import dataclasses
 import pathlib
 
+from kerasrnn.printable import in_bytes
+
+MOST_KINDS = 12  # of operators that are printed
+
 
 @dataclasses.dataclass(frozen=True)
 class ExportReport:
@@ -48,21 +52,15 @@ class ExportReport:
         operators = sorted(self.operators.items(), key=by_count)
         lines = [f"{self.path}: {self.format}, {in_bytes(self.size)}"]
         if operators:
-            counts = ", ".join(f"{n:,} {name}" for name, n in operators)
-            lines.append(f"operators: {counts}")
+            counts = [f"{n:,} {name}" for name, n in operators[:MOST_KINDS]]
+            if len(operators) > MOST_KINDS:
+                counts.append(f"and {len(operators) - MOST_KINDS} more kinds")
+            lines.append(f"operators: {', '.join(counts)}")
         lines += [f"{layer}: {became}" for layer, became in self.layers.items()]
         if self.largest_difference is not None:
             difference = f"{self.largest_difference:.2g}"
             lines.append(f"largest difference from the model: {difference}")
         return "\n".join([*lines, *self.notes, *map(str, self.parts)])
-
-
-def in_bytes(size: int) -> str:
-    """A number of bytes, as people write it: "1.2 MB"."""
-    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if size >= unit:
-            return f"{size / unit:.1f} {name}"
-    return f"{size} bytes"
 
 
 def size_of(path: pathlib.Path) -> int:

@@ -1,11 +1,13 @@
 """TensorFlow SavedModel, in the layout that TensorFlow Serving reads."""
 
+import collections
 import numbers
 import os
 import pathlib
 
 import keras
 
+from kerasrnn.export.report import ExportReport, size_of
 from kerasrnn.export.written_beside import check_folder, written_beside
 
 
@@ -62,3 +64,16 @@ def write(
     with written_beside(folder) as partial:
         tf.saved_model.save(served, str(partial), signatures=signatures)
     return folder
+
+
+def report(folder: pathlib.Path) -> ExportReport:
+    """What a SavedModel holds: its size, and the operations of all its signatures."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    content = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    graph = content.meta_graphs[0].graph_def
+    functions = [function.node_def for function in graph.library.function]
+    operators = collections.Counter(
+        node.op for nodes in [graph.node, *functions] for node in nodes
+    )
+    return ExportReport(folder, "saved_model", size_of(folder), dict(operators))

@@ -15,8 +15,10 @@ from kerasrnn.kernels.recurrence import Recurrence
 # `describe` and `run`; `avoids`, where it can run what another kernel does better; and
 # `no_cudnn`, where it is the way to cuDNN.
 KERNELS = {"reference": reference}
+# Those that run where they are asked for and nowhere else: in what is exported.
+EXPORTING = {}
 if keras.backend.backend() == "tensorflow":
-    from kerasrnn.kernels import fed_decoder, native, tensorflow
+    from kerasrnn.kernels import fed_decoder, litert, native, tensorflow
     from kerasrnn.kernels import keras as keras_layers
 
     KERNELS = {
@@ -26,15 +28,16 @@ if keras.backend.backend() == "tensorflow":
         "tensorflow": tensorflow,
         **KERNELS,
     }
+    EXPORTING = {"litert": litert}
 elif keras.backend.backend() == "jax":
-    from kerasrnn.kernels import jax
+    from kerasrnn.kernels import jax, native
     from kerasrnn.kernels import keras as keras_layers
 
-    KERNELS = {"keras": keras_layers, "jax": jax, **KERNELS}
+    KERNELS = {"keras": keras_layers, "native": native, "jax": jax, **KERNELS}
 elif keras.backend.backend() == "torch":
-    from kerasrnn.kernels import torch
+    from kerasrnn.kernels import native, torch
 
-    KERNELS = {"torch": torch, **KERNELS}
+    KERNELS = {"native": native, "torch": torch, **KERNELS}
 
 _forced = contextvars.ContextVar("kerasrnn_kernel", default="auto")
 
@@ -46,7 +49,8 @@ def use_kernel(name: str) -> Iterator[None]:
     For debugging and for comparisons; what has been traced before keeps its kernel.
 
     Args:
-        name: "auto", or one of `KERNELS`.
+        name: "auto", one of `KERNELS`, or on TensorFlow "litert", whose graphs are
+            made for LiteRT's converter.
 
     Raises:
         ValueError: `name` is not a kernel, or, when a layer is called, that kernel
@@ -60,8 +64,9 @@ def use_kernel(name: str) -> Iterator[None]:
     ...     print(LSTM(4).explain().splitlines()[0])
     kernel: reference
     """
-    if name not in ("auto", *KERNELS):
-        raise ValueError(f"`name` must be one of {['auto', *KERNELS]}; got {name!r}.")
+    names = ["auto", *KERNELS, *EXPORTING]
+    if name not in names:
+        raise ValueError(f"`name` must be one of {names}; got {name!r}.")
     token = _forced.set(name)
     try:
         yield
@@ -88,10 +93,11 @@ def choose_kernel(
             )
     forced = _forced.get()
     if forced != "auto":
-        reason = KERNELS[forced].declines(recurrence, sequences, mask)
+        kernel = {**KERNELS, **EXPORTING}[forced]
+        reason = kernel.declines(recurrence, sequences, mask)
         if reason:
             raise ValueError(f"kernel {forced!r} cannot run this layer: {reason}.")
-        return KERNELS[forced], {}
+        return kernel, {}
     declined = {}
     for name, kernel in KERNELS.items():
         reason = kernel.declines(recurrence, sequences, mask)

@@ -54,18 +54,8 @@ def describe(recurrence: Recurrence) -> str:
 
 def run(recurrence: Recurrence, sequences, initial_state, mask):
     """Runs `recurrence`: the last output, all outputs or None, the final states."""
-    options = Options(
-        family=recurrence.family,
-        activation=recurrence.activation,
-        recurrent_activation=recurrence.recurrent_activation,
-        reset_after=recurrence.reset_after,
-        go_backwards=recurrence.go_backwards,
-        return_sequences=recurrence.return_sequences,
-        zero_output_for_mask=recurrence.zero_output_for_mask,
-        on_gpu=on_gpu(sequences),
-    )
     y, outputs, states = run_compiled(
-        options,
+        options_of(recurrence, sequences),
         sequences,
         initial_state,
         mask,
@@ -97,6 +87,20 @@ class Options:
         if self.family == "gru" and not self.reset_after:
             return GRUResetBefore
         return {"simple_rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}[self.family]
+
+
+def options_of(recurrence: Recurrence, sequences) -> Options:
+    """What of `recurrence` is compiled in."""
+    return Options(
+        family=recurrence.family,
+        activation=recurrence.activation,
+        recurrent_activation=recurrence.recurrent_activation,
+        reset_after=recurrence.reset_after,
+        go_backwards=recurrence.go_backwards,
+        return_sequences=recurrence.return_sequences,
+        zero_output_for_mask=recurrence.zero_output_for_mask,
+        on_gpu=on_gpu(sequences),
+    )
 
 
 @functools.partial(jax.jit, static_argnums=0)

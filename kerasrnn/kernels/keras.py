@@ -6,14 +6,13 @@ which Keras leaves cuDNN on JAX, and stops on TensorFlow where padding is on the
 the steps that count are moved to the front before, and the outputs back after.
 """
 
-import dataclasses
 import functools
 import threading
 
 import keras
-from keras import ops
 
 from kerasrnn.kernels.device import on_gpu
+from kerasrnn.kernels.half_precision import HALVES, in_float32
 from kerasrnn.kernels.packing import run_packed
 from kerasrnn.kernels.recurrence import Recurrence
 
@@ -64,7 +63,7 @@ def out_of_reach(recurrence: Recurrence, sequences) -> str | None:
     if keras.backend.backend() == "jax" and keras_version() < ON_JAX_SINCE:
         return f"Keras {keras.version()} has no cuDNN on JAX; 3.14 has"
     if keras.backend.backend() == "tensorflow":
-        from kerasrnn.kernels.native import elsewhere_because
+        from kerasrnn.kernels.native_tensorflow import elsewhere_because
 
         return elsewhere_because()
     return None
@@ -92,20 +91,6 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
             recurrence, sequences, initial_state
         )
     return run_packed(run_all, recurrence, sequences, initial_state, mask)
-
-
-HALVES = ("float16", "bfloat16")
-
-
-def in_float32(recurrence, sequences, initial_state):
-    """The same in float32."""
-    names = ("kernel", "recurrent_kernel", "bias")
-    weights = {name: ops.cast(getattr(recurrence, name), "float32") for name in names}
-    return (
-        dataclasses.replace(recurrence, dtype="float32", **weights),
-        ops.cast(sequences, "float32"),
-        [ops.cast(state, "float32") for state in initial_state],
-    )
 
 
 def run_all(recurrence, x, initial_state):

@@ -27,42 +27,6 @@ IN_PADDING = {
 }
 
 
-def run_packed(run_all, recurrence: Recurrence, sequences, initial_state, mask):
-    """Runs `recurrence`: the last output, all outputs or None, the final states.
-
-    Args:
-        run_all: `(recurrence, sequences, initial_state) -> (outputs, states)`, all
-            steps of all rows from the first to the last.
-        recurrence: Of a cell whose output is its first state.
-        sequences: (B, T, D).
-        initial_state: A list of (B, U).
-        mask: (B, T) or None.
-    """
-    x = ops.flip(sequences, axis=1) if recurrence.go_backwards else sequences
-    if mask is None:
-        outputs, states = run_all(recurrence, x, initial_state)
-        return outputs[:, -1], outputs if recurrence.return_sequences else None, states
-    m = ops.flip(mask, axis=1) if recurrence.go_backwards else mask
-    steps = ops.shape(x)[1]
-    place = ops.arange(steps, dtype="int32")
-    done = ops.cumsum(ops.cast(m, "int32"), axis=1)  # (B, T)
-    count = done[:, -1:]  # (B, 1)
-    order = ops.sort(ops.where(m, place, place + steps), axis=1) % steps  # (B, T)
-    counts = place < count  # (B, T)
-    x = hide(counts, take_steps(x, order))
-    packed, x = with_padding_feature(recurrence, x, counts)
-    outputs, states = run_all(packed, x, initial_state)
-    last = take_steps(outputs, ops.maximum(count - 1, 0))[:, 0]  # (B, U)
-    any_step = count[:, 0] > 0
-    states = [select(any_step, last, initial_state[0]), *states[1:]]
-    shown = m if recurrence.zero_output_for_mask else done > 0
-    y = select(shown[:, -1], last, ops.zeros_like(last))
-    if not recurrence.return_sequences:
-        return y, None, states
-    outputs = take_steps(outputs, ops.maximum(done - 1, 0))
-    return y, hide(shown, outputs), states
-
-
 def with_padding_feature(recurrence, x, counts):
     """`recurrence` and x with the feature that tells it of padding, if it needs one."""
     added = IN_PADDING.get((recurrence.family, recurrence.activation))
@@ -77,6 +41,52 @@ def with_padding_feature(recurrence, x, counts):
     rows = ops.pad(row[None], ((0, features - 1), (0, 0)))
     kernel = ops.concatenate([recurrence.kernel, rows], axis=0)
     return dataclasses.replace(recurrence, kernel=kernel), x
+
+
+def run_packed(
+    run_all,
+    recurrence: Recurrence,
+    sequences,
+    initial_state,
+    mask,
+    *,
+    tell_of_padding=with_padding_feature,
+):
+    """Runs `recurrence`: the last output, all outputs or None, the final states.
+
+    Args:
+        run_all: `(recurrence, sequences, initial_state) -> (outputs, states)`, all
+            steps of all rows from the first to the last.
+        recurrence: Of a cell whose output is its first state.
+        sequences: (B, T, D).
+        initial_state: A list of (B, U).
+        mask: (B, T) or None.
+        tell_of_padding: `(recurrence, sequences, counts) -> (recurrence, sequences)`
+            as `run_all` takes them where only the steps of `counts` (B, T) count.
+    """
+    x = ops.flip(sequences, axis=1) if recurrence.go_backwards else sequences
+    if mask is None:
+        outputs, states = run_all(recurrence, x, initial_state)
+        return outputs[:, -1], outputs if recurrence.return_sequences else None, states
+    m = ops.flip(mask, axis=1) if recurrence.go_backwards else mask
+    steps = ops.shape(x)[1]
+    place = ops.arange(steps, dtype="int32")
+    done = ops.cumsum(ops.cast(m, "int32"), axis=1)  # (B, T)
+    count = done[:, -1:]  # (B, 1)
+    order = ops.sort(ops.where(m, place, place + steps), axis=1) % steps  # (B, T)
+    counts = place < count  # (B, T)
+    x = hide(counts, take_steps(x, order))
+    packed, x = tell_of_padding(recurrence, x, counts)
+    outputs, states = run_all(packed, x, initial_state)
+    last = take_steps(outputs, ops.maximum(count - 1, 0))[:, 0]  # (B, U)
+    any_step = count[:, 0] > 0
+    states = [select(any_step, last, initial_state[0]), *states[1:]]
+    shown = m if recurrence.zero_output_for_mask else done > 0
+    y = select(shown[:, -1], last, ops.zeros_like(last))
+    if not recurrence.return_sequences:
+        return y, None, states
+    outputs = take_steps(outputs, ops.maximum(done - 1, 0))
+    return y, hide(shown, outputs), states
 
 
 def take_steps(a, steps):

@@ -3,10 +3,13 @@
     python -m kerasrnn.training.report --update README.md
     python -m kerasrnn.training.report --publish runs/sentiment-movies
     python -m kerasrnn.training.report --draw sentiment-movies
+    python -m kerasrnn.training.report --exports
 
 The first writes the table of results between the two marks in a file, and all cards.
 The second takes a run of `kerasrnn train` into the catalogue, where it is better than
-what is there. The third draws the figures of a preset of the catalogue anew.
+what is there. The third draws the figures of a preset of the catalogue anew. The fourth
+exports all presets to ONNX and LiteRT, and writes into their results how near these
+come to the models.
 """
 
 import argparse
@@ -24,12 +27,14 @@ from kerasrnn.catalogue import (
     metric_text,
     training_seconds,
 )
+from kerasrnn.printable import in_bytes
 from kerasrnn.training.kinds import kind_of
 from kerasrnn.training.peers import peers_line
 from kerasrnn.training.resumable_fit import lower_is_better
 from kerasrnn.training.run_folder import FORMAT
 from kerasrnn.training.task_kind import paragraph, table, with_spread
 
+FORMAT_NAMES = {"onnx": "ONNX", "litert": "LiteRT"}
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
@@ -86,6 +91,8 @@ def model_card(recipe: Recipe) -> str:
     parts += ["## Model", _settings(config["task"], config["model"])]
     parts += ["## Training", _settings("", config["training"])]
     parts += ["## Results", _results(recipe)]
+    if recipe.results is not None and "exports" in recipe.results:
+        parts += ["## Exported", _exports(recipe.results["exports"])]
     limits = card.get("limits") or ["None have been written down."]
     parts += ["## Limits", "\n".join(f"- {paragraph(item)}" for item in limits)]
     parts += ["## Licence", paragraph(card.get("licence"))]
@@ -175,6 +182,38 @@ def draw(recipe: Recipe) -> None:
         shutil.copytree(figures, recipe.folder / "figures", dirs_exist_ok=True)
 
 
+def measure_exports(recipe: Recipe) -> None:
+    """Export a recipe's preset, and write into its results what became of it.
+
+    Of each format and part: its size in bytes, and the largest difference from the
+    model, of outputs on random inputs. A format that the model cannot go to is left
+    out.
+
+    Args:
+        recipe: A recipe of the catalogue, with a preset.
+    """
+    from kerasrnn.zoo import Task
+
+    model, exports = Task.from_preset(recipe.preset), {}
+    for format in ("onnx", "litert"):
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                path = model.export(pathlib.Path(folder, "model"), format=format)
+            except ValueError as error:
+                print(f"{recipe.name}, {format}: {error}", file=sys.stderr)
+                continue
+            described = json.loads((path / "model.json").read_text(encoding="utf-8"))
+        exports[format] = {
+            name: {key: part[key] for key in ("size", "largest_difference")}
+            for name, part in described["parts"].items()
+            if "largest_difference" in part
+        }
+    path = recipe.folder / "results.json"
+    results = json.loads(path.read_text(encoding="utf-8"))
+    text = json.dumps({**results, "exports": exports}, indent=2)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
 def main(arguments=None) -> int:
     """Run this module as a command; returns its exit code."""
     parser = argparse.ArgumentParser(
@@ -188,8 +227,15 @@ def main(arguments=None) -> int:
     )
     parser.add_argument("--force", action="store_true", help="even if it is no better")
     parser.add_argument("--draw", metavar="NAME", help="draw a preset's figures anew")
+    parser.add_argument(
+        "--exports", action="store_true", help="measure all presets in ONNX and LiteRT"
+    )
     options = parser.parse_args(arguments)
     try:
+        if options.exports:
+            for recipe in map(load_recipe, list_recipes()):
+                if recipe.preset is not None:
+                    measure_exports(recipe)
         if options.publish:
             publish(options.publish, force=options.force)
         if options.draw:
@@ -263,6 +309,21 @@ def _results(recipe):
         f"{_training_time(results)} for one seed."
     )
     return "\n\n".join(parts)
+
+
+def _exports(exports):
+    """How large a model is in other formats, and how near to itself."""
+    rows = [
+        (FORMAT_NAMES[format], f"`{part}`", in_bytes(found["size"]), difference)
+        for format, parts in exports.items()
+        for part, found in parts.items()
+        for difference in [f"{found['largest_difference']:.1e}"]
+    ]
+    return (
+        "By `model.export(folder, format=...)`; the largest difference of any output "
+        "from the model's own, on random inputs:\n\n"
+        + table(("format", "part", "size", "largest difference"), rows)
+    )
 
 
 def _metrics_table(recipe, kept, names):

@@ -2,11 +2,13 @@ import os
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasrnn import catalogue
 from kerasrnn.export import saved_model
 from kerasrnn.layers.arguments import Tensor
 from kerasrnn.zoo import preset
+from kerasrnn.zoo.export_parts import FORMATS, export_parts
 from kerasrnn.zoo.grown_model import grown_model
 from kerasrnn.zoo.model_inputs import (
     as_array,
@@ -401,17 +403,54 @@ class Task(keras.Model):
         """Write architecture, vocabularies and half-precision weights to a folder."""
         preset.save_preset(self, folder)
 
-    def export(self, filepath: str | os.PathLike, *, version: int | None = None) -> Any:
-        """Write a SavedModel that takes raw strings and needs only TensorFlow.
+    def export(
+        self,
+        filepath: str | os.PathLike,
+        *,
+        format: str = "saved_model",
+        version: int | None = None,
+        verbose: bool = False,
+        **options: Any,
+    ) -> Any:
+        """Write the model for production.
 
         Args:
             filepath: The folder to write; made where it is missing.
+            format: "saved_model": a SavedModel that takes raw strings and needs only
+                TensorFlow. "onnx" or "litert": the model's `parts` from token ids on,
+                with files to make these of texts in Python and JavaScript.
             version: Writes to `filepath/version`, the layout of TensorFlow Serving.
+            verbose: Whether to print what became of the model: size, operators, and
+                of ONNX and LiteRT the largest difference from the model. Of these two
+                it stands in the folder's `model.json` too.
+            **options: Of ONNX and LiteRT: more of `kerasrnn.export.to_onnx` or
+                `to_litert`, such as `quantize="dynamic"`.
 
         Returns:
             The folder that was written.
+
+        Raises:
+            ValueError: `format` is another one, or `options` are not its.
         """
-        return saved_model.write(self, filepath, version=version)
+        if format not in FORMATS:
+            raise ValueError(
+                f"`format` must be one of {', '.join(FORMATS)}; got {format!r}."
+            )
+        if format != "saved_model":
+            report = export_parts(
+                self, filepath, format=format, version=version, **options
+            )
+        elif options:
+            raise ValueError(
+                "`options` are those of the formats onnx and litert; a SavedModel has "
+                f"none; got {', '.join(sorted(options))}."
+            )
+        else:
+            folder = saved_model.write(self, filepath, version=version)
+            report = saved_model.report(folder)
+        if verbose:
+            print(report)
+        return report.path
 
     def serving_variables(self) -> list:
         """All variables that the functions of `serving_signatures` read."""
@@ -423,6 +462,23 @@ class Task(keras.Model):
         They share the weights of this one, and leave texts to their users.
         """
         raise NotImplementedError(f"{type(self).__name__} has no parts.")
+
+    def random_source(self, steps: int) -> np.ndarray:
+        """What the model may read, drawn at random: token ids (4, steps).
+
+        The last row has padding at its end.
+        """
+        most, _ = self.vocabulary_sizes()
+        ids = np.random.default_rng(0).integers(1, most, (4, steps), "int32")
+        ids[-1, (steps + 1) // 2 :] = 0
+        return ids
+
+    def source_of(self, x: Any) -> np.ndarray:
+        """Token ids of strings, a list or an array; what are ids already stays."""
+        x = as_array(x, "calibration")
+        if x.dtype.kind in "OSU":
+            x = self.preprocess(x)
+        return keras.ops.convert_to_numpy(x).astype("int32")
 
     def compile_from_config(self, config: dict) -> None:
         # As in keras.Model, which leaves this out where `compile` has own defaults.

@@ -7,10 +7,10 @@ native=$here/../../kerasrnn/kernels/native
 folder=$2
 flags=(-std=c++17 -O1 -g -ffp-contract=fast -fsanitize="$1" -fno-sanitize-recover=all)
 flags+=(-Wall -Wextra -Werror)
-kernel=(threads isa_baseline)
+kernel=(threads operations isa_baseline)
 [[ $(uname -m) == x86_64 ]] && kernel+=(isa_avx2 isa_avx512)
 running=()
-for name in "${kernel[@]}" ops native_driver inputs_driver fake_tensorflow; do
+for name in "${kernel[@]}" tensorflow native_driver inputs_driver fake_tensorflow; do
     source=$native/$name.cc
     [[ -e $source ]] || source=$here/$name.cc
     machine=()
@@ -27,4 +27,4 @@ link() {
 }
 cases=${3:-}
 link native_driver "${kernel[@]}"
-link inputs_driver fake_tensorflow ops "${kernel[@]}"
+link inputs_driver fake_tensorflow tensorflow "${kernel[@]}"

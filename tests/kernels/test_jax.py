@@ -67,7 +67,8 @@ def built(layer_class, options):
 def test_it_equals_the_definition(case):
     layer_class, options, masked = CASES[case]
     layer, mask = built(layer_class, options), MASK if masked else None
-    assert layer.explain().startswith("kernel: jax\n")
+    with use_kernel("jax"):
+        assert layer.explain().startswith("kernel: jax\n")
     found, expected = (results(layer, k, mask) for k in ("jax", "reference"))
     for a, b in zip(found, expected, strict=True):
         assert np.abs(a - b).max() <= 1e-5 * max(np.abs(b).max(), 1.0)
@@ -77,7 +78,7 @@ def test_it_equals_the_definition(case):
     "name, policy", [("LSTM", "mixed_bfloat16"), ("GRU", "mixed_float16")]
 )
 def test_half_precision_is_as_near_float32_as_the_definition(name, policy):
-    ours, definition = half_differences(name, policy)
+    ours, definition = half_differences(name, policy, "jax")
     assert ours <= definition
     half = half_of(layer_of(name, FLAGS[6]), policy)
     for a in half(X):
@@ -146,10 +147,11 @@ def test_calls_outside_of_jit_compile_once(monkeypatch):
 
     monkeypatch.setattr(jax_kernel, "forward", counted)
     layer = RNN(LSTMCell(11))  # a size that no other test has
-    for _ in range(3):
-        layer(X)
-    assert len(traced) == 1
-    RNN(LSTMCell(11))(X)
+    with use_kernel("jax"):
+        for _ in range(3):
+            layer(X)
+        assert len(traced) == 1
+        RNN(LSTMCell(11))(X)
     assert len(traced) == 1
 
 

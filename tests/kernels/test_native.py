@@ -13,6 +13,8 @@ import pytest
 from kerasrnn import layers
 from kerasrnn.kernels import KERNELS, native, use_kernel
 
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("other backends: test_native_backends.py", allow_module_level=True)
 pytestmark = pytest.mark.skipif(
     not native.available(), reason=f"no compiled kernel: {native.unavailable_because()}"
 )
@@ -344,7 +346,6 @@ def test_static_shapes():
         (layers.LSTM(4, recurrent_dropout=0.5), "dropout masks"),
         (layers.LSTM(4, unroll=True), "unroll=True"),
         (layers.LSTM(4, dtype="float64"), "not float64"),
-        (layers.LSTM(4, dtype="mixed_float16"), "not float16"),
         (layers.RNN(keras.layers.LSTMCell(4)), "SimpleRNNCell"),
     ],
 )

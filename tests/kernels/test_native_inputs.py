@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
 from kerasrnn.kernels import native
 
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("other backends: test_native_backends.py", allow_module_level=True)
 pytestmark = pytest.mark.skipif(
     not native.available(), reason=f"no compiled kernel: {native.unavailable_because()}"
 )

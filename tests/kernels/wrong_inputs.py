@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasrnn.kernels import native, use_kernel
+from kerasrnn.kernels.native_tensorflow import guard_of
 from kerasrnn.layers import GRU, LSTM, RNN, GRUCell
 
 B, T, D, U = 3, 4, 5, 6
@@ -52,7 +53,7 @@ def inputs_of(operation, family, library):
         "recurrent_kernel": floats(U, width),
         "bias": floats(*((2, width) if family == "gru_reset_after" else (width,))),
         "mask": tf.constant(rng.integers(0, 2, (B, T)), "bool"),
-        "guard": native._guard("layer"),
+        "guard": guard_of("layer"),
     }
     if operation == "forward":
         return inputs
@@ -281,7 +282,7 @@ def huge():
             def call(arrays=arrays):
                 library.forward(
                     *arrays,
-                    native._guard("layer"),
+                    guard_of("layer"),
                     family="simple_rnn_tanh",
                     go_backwards=False,
                     zero_output_for_mask=False,

@@ -3,6 +3,8 @@
 import collections
 import pathlib
 
+import numpy as np
+
 from kerasrnn.export.onnx.to_onnx import imported_onnx
 from kerasrnn.export.report import ExportReport, size_of
 from kerasrnn.export.written_beside import check_file, written_beside
@@ -35,18 +37,18 @@ def write_greedy_loop(
     own = [*states, f"{STEP}token_ids"]
     held = [x.name for x in step.graph.input if x.name not in own]
     attends = any(x.name == f"{STEP}alignments" for x in step.graph.output)
+    told = {name: name.replace(STEP, ENCODER, 1) for name in held}
+    for node in step.graph.node:  # What the loop reads and does not change.
+        node.input[:] = [told.get(name, name) for name in node.input]
     body = loop_body(onnx, step, states, end_id, attends)
 
     make = onnx.helper.make_node
-    told = [name.replace(STEP, ENCODER, 1) for name in held]
     before = [name.replace(STEP, ENCODER, 1) for name in states]
     scanned = ["token_ids_by_step", *(["alignments_by_step"] if attends else [])]
     after = [f"last_{number}" for number in range(2 + len(states))]
     nodes = [
         make("Identity", ["source"], [f"{ENCODER}source"]),
         *encoder.graph.node,
-        # What the loop reads and does not change.
-        *(make("Identity", [a], [b]) for a, b in zip(told, held, strict=True)),
         make("Shape", ["source"], ["rows"], start=0, end=1),
         make("Expand", ["start_id", "rows"], ["start_ids"]),
         make("Expand", ["false", "rows"], ["none_ended"]),
@@ -59,10 +61,12 @@ def write_greedy_loop(
         ),
         make("Transpose", [scanned[0]], ["token_ids"], perm=[1, 0]),
     ]
-    numbers = onnx.numpy_helper.from_array
-    constants = [
-        numbers(value, name) for name, value in loop_constants(start_id).items()
-    ]
+    constants = {
+        "start_id": np.array(start_id, "int32"),
+        "false": np.array(False),
+        "true": np.array(True),
+        "zero": np.array(0, "float32"),
+    }
     value_info = onnx.helper.make_tensor_value_info
     types = onnx.TensorProto
     outputs = [
@@ -80,7 +84,11 @@ def write_greedy_loop(
         "greedy",
         [source, value_info("max_length", types.INT64, [])],
         outputs,
-        [*constants, *encoder.graph.initializer, *step.graph.initializer],
+        [
+            *initializers(onnx, constants),
+            *encoder.graph.initializer,
+            *step.graph.initializer,
+        ],
     )
     model = onnx.helper.make_model(
         graph, opset_imports=step.opset_import, ir_version=step.ir_version
@@ -98,15 +106,10 @@ def prefixed(path, prefix):
     return onnx.compose.add_prefix(onnx.load(path), prefix)
 
 
-def loop_constants(start_id):
-    import numpy as np
-
-    return {
-        "start_id": np.array(start_id, "int32"),
-        "false": np.array(False),
-        "true": np.array(True),
-        "zero": np.array(0, "float32"),
-    }
+def initializers(onnx, constants):
+    """Constants of a graph, by name."""
+    from_array = onnx.numpy_helper.from_array
+    return [from_array(value, name) for name, value in constants.items()]
 
 
 def loop_body(onnx, step, states, end_id, attends):
@@ -114,8 +117,6 @@ def loop_body(onnx, step, states, end_id, attends):
 
     It carries the token before, which rows have ended, their scores, and the states.
     """
-    import numpy as np
-
     make, types = onnx.helper.make_node, onnx.TensorProto
     value_info = onnx.helper.make_tensor_value_info
     new_states = [name.replace(STEP, f"{STEP}new_", 1) for name in states]
@@ -169,6 +170,6 @@ def loop_body(onnx, step, states, end_id, attends):
             make("Where", ["ended_column", "no_look", f"{STEP}alignments"], ["looked"]),
         ]
         outputs.append(value_info("looked", types.FLOAT, ["batch", "places"]))
-    from_array = onnx.numpy_helper.from_array
-    initializers = [from_array(value, name) for name, value in constants.items()]
-    return onnx.helper.make_graph(nodes, "step", inputs, outputs, initializers)
+    return onnx.helper.make_graph(
+        nodes, "step", inputs, outputs, initializers(onnx, constants)
+    )

@@ -27,8 +27,7 @@ class OnnxWriter:
     >>> from kerasrnn.export import OnnxWriter
     >>> from kerasrnn.zoo import Seq2SeqAttention
     >>> model = Seq2SeqAttention(9, 8, start_id=1, end_id=2, units=4, embedding_dim=4)
-    >>> report = model.export(tempfile.mkdtemp(), format="onnx")
-    >>> writer = OnnxWriter(report.path)
+    >>> writer = OnnxWriter(model.export(tempfile.mkdtemp(), format="onnx"))
     >>> step, state = writer.decoding(np.array([[3, 4, 2]], "int32"))
     >>> found = beam_search(step, state, [1], max_length=4, end_id=2, beam_width=3)
     >>> found.token_ids.shape
@@ -59,9 +58,8 @@ class OnnxWriter:
         source = np.asarray(source)
         names = [x.name for x in self.encoder.get_outputs()]
         [given] = self.encoder.get_inputs()
-        told = dict(
-            zip(names, self.encoder.run(None, {given.name: source}), strict=True)
-        )
+        found = self.encoder.run(None, {given.name: source})
+        told = dict(zip(names, found, strict=True))
         state = {name: told.pop(name) for name in names if name.startswith("state_")}
         wanted = {x.name for x in self.step.get_inputs()}
         held = {name: value for name, value in told.items() if name in wanted}

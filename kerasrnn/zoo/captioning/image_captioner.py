@@ -369,6 +369,15 @@ class ImageCaptioner(DecoderTask):
 
         return tf.TensorSpec(self.source_shape(), tf.float32)
 
+    def random_source(self, steps: int) -> np.ndarray:
+        """Features (4, steps, D), drawn at random."""
+        shape = (4, steps, self.feature_dim)
+        return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+    def source_of(self, x: Any) -> np.ndarray:
+        """Features of pictures, a list of them; what are features already stays."""
+        return self._as_inputs(x, "calibration")
+
     def default_max_length(self, source: Tensor) -> Any:
         return LONGEST
 

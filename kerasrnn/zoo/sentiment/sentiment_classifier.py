@@ -16,7 +16,6 @@ from kerasrnn.zoo.arguments import (
     loss_of_logits,
 )
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
-from kerasrnn.zoo.model_inputs import as_array
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.task import Task
 
@@ -254,22 +253,11 @@ class SentimentClassifier(Task):
         loss = loss_of_logits(loss, LOSSES)
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
-    def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: str | int = "auto",
-        **kwargs: Any,
-    ) -> Any:
-        """Probabilities of raw strings; logits where `preprocessor` is None.
-
-        Texts of which the tokenizer cuts something off are told in a warning.
-        """
-        if not hasattr(x, "element_spec"):
-            x = as_array(x, "x")
-            if x.ndim == 1:
-                self._tell_cut(x)
-        return super().predict(x, batch_size, verbose, **kwargs)
+    def _as_inputs(self, x, name):
+        inputs = super()._as_inputs(x, name)
+        if inputs.ndim == 1:
+            self._tell_cut(inputs)
+        return inputs
 
     def _tell_cut(self, texts):
         """Warn of what the tokenizer cuts off of texts, (N,) of bytes."""
@@ -286,7 +274,7 @@ class SentimentClassifier(Task):
             warnings.warn(
                 f"{cut} words at the ends of {cut_texts} of {len(texts)} texts were "
                 f"cut off and are not read: the tokenizer has max_length={most}.",
-                stacklevel=3,
+                stacklevel=5,
             )
 
     def postprocess(self, outputs: Tensor) -> Tensor:

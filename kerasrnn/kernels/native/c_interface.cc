@@ -1,0 +1,108 @@
+// The operations as a process calls them that has them loaded by ctypes, and
+// what it asks of the library.
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <vector>
+
+#include "given_arrays.h"
+
+#define KERASRNN_PUBLIC extern "C" __attribute__((visibility("default")))
+
+extern "C" {
+
+// As kernels/native_torch.py declares them.
+struct KerasrnnArray {
+  int64_t type;  // 0 float32, 1 boolean, 2 another
+  int64_t rank;
+  const int64_t* shape;
+  void* data;
+};
+
+struct KerasrnnCall {
+  const char* operation;  // "forward", "backward" or "input_gradient"
+  const char* family;
+  const char* instructions;
+  int64_t go_backwards, zero_output_for_mask, return_sequences, keep_residuals;
+  int64_t threads;
+  int64_t inputs, outputs;
+  const KerasrnnArray *input, *output;
+  int64_t message_bytes;
+  char* message;  // out: why it failed
+};
+
+}  // extern "C"
+
+namespace kerasrnn {
+namespace {
+
+std::vector<Array> arrays(const KerasrnnArray* given, int64_t count) {
+  std::vector<Array> all;
+  for (int64_t i = 0; i < count; ++i)
+    all.push_back({given[i].type == 0   ? Type::kFloat
+                   : given[i].type == 1 ? Type::kBool
+                                        : Type::kOther,
+                   {given[i].shape, given[i].shape + given[i].rank},
+                   given[i].data});
+  return all;
+}
+
+void tell(const KerasrnnCall& call, const char* message) {
+  strncpy(call.message, message, call.message_bytes - 1);
+  call.message[call.message_bytes - 1] = 0;
+}
+
+bool execute(const KerasrnnCall& c) {
+  Operation operation = nullptr;
+  if (strcmp(c.operation, "forward") == 0) operation = forward;
+  if (strcmp(c.operation, "backward") == 0) operation = backward;
+  if (strcmp(c.operation, "input_gradient") == 0) operation = input_gradient;
+  Attributes attributes;
+  if (operation == nullptr || !set_family(attributes, c.family)) {
+    tell(c, "kerasrnn: there is no such `operation` or `family`.");
+    return false;
+  }
+  set_instructions(attributes, c.instructions);
+  attributes.go_backwards = c.go_backwards;
+  attributes.zero_output_for_mask = c.zero_output_for_mask;
+  attributes.return_sequences = c.return_sequences;
+  attributes.keep_residuals = c.keep_residuals;
+  attributes.threads =
+      static_cast<int>(std::clamp<int64_t>(c.threads, 1, INT32_MAX));
+  GivenArrays call(arrays(c.input, c.inputs), arrays(c.output, c.outputs));
+  run(operation, attributes, call);
+  if (!call.ok()) tell(c, call.message());
+  return call.ok();
+}
+
+}  // namespace
+}  // namespace kerasrnn
+
+// Whether it succeeded.
+KERASRNN_PUBLIC bool kerasrnn_run(const KerasrnnCall* call) {
+  try {
+    return kerasrnn::execute(*call);
+  } catch (const std::exception&) {
+    kerasrnn::tell(*call, "kerasrnn: no memory for the compiled kernel.");
+    return false;
+  }
+}
+
+// How many floats a step of a row leaves behind for the backward pass.
+KERASRNN_PUBLIC int64_t kerasrnn_record_floats(const char* family,
+                                               const char* instructions,
+                                               int64_t units) {
+  kerasrnn::Attributes attributes;
+  kerasrnn::set_family(attributes, family);
+  kerasrnn::set_instructions(attributes, instructions);
+  kerasrnn::Problem problem{};
+  problem.family = attributes.family;
+  problem.units = units;
+  return attributes.kernels->record_floats(problem);
+}
+
+// The name of the instruction set in use.
+KERASRNN_PUBLIC const char* kerasrnn_instructions() {
+  return kerasrnn::best_kernels().name;
+}

@@ -1,0 +1,368 @@
+#include "operations.h"
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+
+namespace kerasrnn {
+
+const Kernels& best_kernels() {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
+    return kAvx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return kAvx2;
+#endif
+  return kBaseline;
+}
+
+bool set_family(Attributes& attributes, const char* name) {
+  for (const Named& named : kFamilies)
+    if (strcmp(name, named.name) == 0) {
+      attributes.family = named.family;
+      return true;
+    }
+  return false;
+}
+
+void set_instructions(Attributes& attributes, const char* name) {
+  attributes.kernels = &best_kernels();
+  if (strcmp(name, "baseline") == 0) attributes.kernels = &kBaseline;
+#ifdef __x86_64__
+  if (strcmp(name, "avx2") == 0 && attributes.kernels == &kAvx512)
+    attributes.kernels = &kAvx2;
+#endif
+}
+
+// ------------------------------------------------------------------- arrays
+
+namespace {
+
+// More than any memory holds, few enough that their bytes can be counted.
+constexpr int64_t kMostFloats = INT64_MAX / 1024;
+
+}  // namespace
+
+void Call::fail(Failure failure, const std::string& message) {
+  if (!ok()) return;
+  failed();
+  report(failure, ("kerasrnn: " + message).c_str());
+}
+
+// Takes no memory itself.
+void Call::out_of_memory() {
+  if (!ok()) return;
+  failed();
+  report(Failure::kNoMemory, "kerasrnn: no memory for the compiled kernel.");
+}
+
+int64_t Call::rows(int index, const char* name) {
+  Array array;
+  if (!get(index, &array)) return -1;
+  if (array.shape.size() == 2) return array.shape[0];
+  fail(Failure::kInvalid, std::string("`") + name +
+                              "` must have rank 2; got the shape " +
+                              to_string(array.shape) + ".");
+  return -1;
+}
+
+bool Call::rows_and_steps(int index, const char* name, int64_t* rows,
+                          int64_t* steps) {
+  Array array;
+  if (!get(index, &array)) return false;
+  if (array.shape.size() != 3) {
+    fail(Failure::kInvalid, std::string("`") + name +
+                                "` must have rank 3; got the shape " +
+                                to_string(array.shape) + ".");
+    return false;
+  }
+  *rows = array.shape[0];
+  *steps = array.shape[1];
+  return true;
+}
+
+void Call::no_input(int index, const char* name) {
+  Array array;
+  if (!get(index, &array)) return;
+  if (std::count(array.shape.begin(), array.shape.end(), 0) > 0) return;
+  fail(Failure::kInvalid, std::string("`") + name +
+                              "` must be empty for this cell; got the shape " +
+                              to_string(array.shape) + ".");
+}
+
+bool Call::can_be(Shape shape) {
+  int64_t count = 1;
+  for (int64_t size : shape)
+    if (__builtin_mul_overflow(count, size, &count) || count > kMostFloats) {
+      fail(Failure::kInvalid, "an output would have too many elements.");
+      return false;
+    }
+  return true;
+}
+
+float* Call::output(int index, Shape shape) {
+  bool reused = false;
+  if (!ok() || !can_be(shape)) return nullptr;
+  return output_array(index, shape, -1, &reused);
+}
+
+float* Call::no_output(int index, Shape shape) {
+  output(index, shape);
+  return nullptr;
+}
+
+float* Call::output_in_place(int index, int input, const char* name,
+                             int64_t count) {
+  Array array;
+  if (!get(input, &array) || !fits(array, name, {count}, false, Type::kFloat))
+    return nullptr;
+  release_input(input);
+  bool reused = false;
+  float* to = output_array(index, {count}, input, &reused);
+  if (!ok() || reused) return to;
+  const float* from = this->input(input, name, {count});
+  if (ok() && count > 0) memcpy(to, from, count * sizeof(float));
+  return to;
+}
+
+const void* Call::data(int index, const char* name, Shape shape, bool optional,
+                       Type type) {
+  Array array;
+  if (!get(index, &array)) return nullptr;
+  return fits(array, name, shape, optional, type) ? array.data : nullptr;
+}
+
+// Whether there is an array of that shape. An optional one may have none.
+bool Call::fits(const Array& array, const char* name, Shape shape,
+                bool optional, Type type) {
+  if (array.type != type) {
+    fail(Failure::kInvalid,
+         std::string("`") + name + "` must be " +
+             (type == Type::kBool ? "boolean." : "float32."));
+    return false;
+  }
+  if (array.shape.size() == shape.size() &&
+      std::equal(array.shape.begin(), array.shape.end(), shape.begin()))
+    return true;
+  if (optional && array.shape == std::vector<int64_t>{0}) return false;
+  fail(Failure::kInvalid, std::string("`") + name + "` must have the shape " +
+                              to_string(shape) + "; got " +
+                              to_string(array.shape) + ".");
+  return false;
+}
+
+// --------------------------------------------------------------------- work
+
+namespace {
+
+int64_t gates_of(Family family) {
+  switch (family) {
+    case Family::kLstm:
+      return 4;
+    case Family::kGru:
+    case Family::kGruResetAfter:
+      return 3;
+    default:
+      return 1;
+  }
+}
+
+int64_t record_floats(const Attributes& attributes, const Problem& p) {
+  return attributes.kernels->record_floats(p);
+}
+
+// Rows of one task: enough to reuse a panel of weights, few enough that their
+// states stay in the cache.
+constexpr int64_t kTaskRows = 96;
+// No machine gains by more, and each has memory of its own.
+constexpr int kMostThreads = 256;
+// Below this many floating-point operations a helping thread wakes too late.
+constexpr int64_t kWorthThreads = 4000000;
+
+// Whether some product of sizes may not fit into 64 bits. What has memory is
+// far smaller; but arrays without elements may be of any size in the other
+// directions.
+bool is_too_large(const Problem& p) {
+  const double pairs = (p.batch + 1.0) * (p.steps + 1.0);
+  const double widest = p.features + 8.0 * (p.units + 64.0);
+  // Packed whole, and 128 rows of them for each thread.
+  const double weights = widest * (p.units + 128.0 * kMostThreads);
+  return pairs * widest > kMostFloats || weights > kMostFloats;
+}
+
+// A problem with its rows dealt to tasks: longest first, to and fro, so that
+// tasks of a masked batch are of one size.
+class Work {
+ public:
+  explicit Work(const Attributes& attributes) {
+    problem.family = attributes.family;
+    problem.go_backwards = attributes.go_backwards;
+    problem.zero_output_for_mask = attributes.zero_output_for_mask;
+    problem.threads = std::min(attributes.threads, kMostThreads);
+  }
+
+  // Inputs 0 to 6 of every operation. The weights say what size the others
+  // must have.
+  bool read(Call& call) {
+    Problem& p = problem;
+    const bool lstm = p.family == Family::kLstm;
+    if (!call.rows_and_steps(0, "sequences", &p.batch, &p.steps)) return false;
+    p.features = call.rows(3, "kernel");
+    p.units = call.rows(4, "recurrent_kernel");
+    if (!call.ok()) return false;
+    if (p.units == 0) {
+      call.fail(Failure::kInvalid,
+                "`recurrent_kernel` must have at least one row; got none.");
+      return false;
+    }
+    if (is_too_large(p)) {
+      call.fail(Failure::kInvalid,
+                "`sequences` of the shape " +
+                    to_string(Shape{p.batch, p.steps, p.features}) + " and " +
+                    std::to_string(p.units) + " units are too large.");
+      return false;
+    }
+    const int64_t width = gates_of(p.family) * p.units;
+    p.kernel = call.input(3, "kernel", {p.features, width});
+    p.recurrent = call.input(4, "recurrent_kernel", {p.units, width});
+    p.bias = p.family == Family::kGruResetAfter
+                 ? call.optional_input(5, "bias", {2, width})
+                 : call.optional_input(5, "bias", {width});
+    p.x = call.input(0, "sequences", {p.batch, p.steps, p.features});
+    p.h0 = call.input(1, "initial_state[0]", {p.batch, p.units});
+    if (lstm) {
+      p.c0 = call.input(2, "initial_state[1]", {p.batch, p.units});
+    } else {
+      call.no_input(2, "initial_state[1]");
+    }
+    p.mask = call.optional_input<uint8_t>(6, "mask", {p.batch, p.steps});
+    if (call.ok()) deal();
+    return call.ok();
+  }
+
+  Problem problem{};
+
+ private:
+  void deal() {
+    Problem& p = problem;
+    const double flops = 2.0 * p.batch * p.steps * (p.features + p.units) *
+                         gates_of(p.family) * p.units;
+    if (flops < kWorthThreads) p.threads = 1;
+    const int64_t rounds =
+        (p.batch + p.threads * kTaskRows - 1) / (p.threads * kTaskRows);
+    p.tasks = std::min(p.batch, p.threads * rounds);
+    rows_.resize(p.batch);
+    for (int64_t b = 0; b < p.batch; ++b) rows_[b] = b;
+    begin_.resize(p.tasks + 1);
+    for (int64_t task = 0; task <= p.tasks; ++task)
+      begin_[task] = p.tasks == 0 ? 0 : p.batch * task / p.tasks;
+    if (p.mask != nullptr && p.tasks > 1) deal_by_length();
+    p.rows = rows_.data();
+    p.begin = begin_.data();
+  }
+
+  void deal_by_length() {
+    const Problem& p = problem;
+    std::vector<int64_t> length(p.batch);
+    for (int64_t b = 0; b < p.batch; ++b)
+      length[b] =
+          std::count_if(p.mask + b * p.steps, p.mask + (b + 1) * p.steps,
+                        [](uint8_t valid) { return valid != 0; });
+    std::vector<int64_t> longest = rows_;
+    std::stable_sort(longest.begin(), longest.end(), [&](int64_t a, int64_t b) {
+      return length[a] > length[b];
+    });
+    std::vector<std::vector<int64_t>> dealt(p.tasks);
+    for (int64_t i = 0; i < p.batch; ++i) {
+      const int64_t round = i / p.tasks, place = i % p.tasks;
+      dealt[round % 2 == 0 ? place : p.tasks - 1 - place].push_back(longest[i]);
+    }
+    rows_.clear();
+    for (int64_t task = 0; task < p.tasks; ++task) {
+      begin_[task] = rows_.size();
+      rows_.insert(rows_.end(), dealt[task].begin(), dealt[task].end());
+    }
+    begin_[p.tasks] = rows_.size();
+  }
+
+  std::vector<int64_t> rows_, begin_;
+};
+
+}  // namespace
+
+// --------------------------------------------------------------- operations
+
+void forward(const Attributes& attributes, Call& call) {
+  Work work(attributes);
+  if (!work.read(call)) return;
+  const Problem& p = work.problem;
+  const bool lstm = p.family == Family::kLstm;
+  const bool outputs = attributes.return_sequences || attributes.keep_residuals;
+  const int64_t residuals = p.batch * p.steps * record_floats(attributes, p);
+  Forward f{};
+  f.last_output = call.output(0, {p.batch, p.units});
+  f.outputs = outputs ? call.output(1, {p.batch, p.steps, p.units})
+                      : call.no_output(1, {0});
+  f.h = call.output(2, {p.batch, p.units});
+  f.c = lstm ? call.output(3, {p.batch, p.units}) : call.no_output(3, {0, 0});
+  f.residuals = attributes.keep_residuals ? call.output(4, {residuals})
+                                          : call.no_output(4, {0});
+  if (call.ok() && !attributes.kernels->forward(p, f)) call.out_of_memory();
+}
+
+void backward(const Attributes& attributes, Call& call) {
+  Work work(attributes);
+  if (!work.read(call)) return;
+  const Problem& p = work.problem;
+  const bool lstm = p.family == Family::kLstm;
+  const int64_t width = gates_of(p.family) * p.units;
+  const int64_t residuals = p.batch * p.steps * record_floats(attributes, p);
+  Backward g{};
+  g.outputs = call.input(7, "outputs", {p.batch, p.steps, p.units});
+  g.d_last = call.input(9, "d_last_output", {p.batch, p.units});
+  g.d_outputs =
+      call.optional_input(10, "d_outputs", {p.batch, p.steps, p.units});
+  g.d_h = call.input(11, "d_h", {p.batch, p.units});
+  if (lstm) {
+    g.d_c = call.input(12, "d_c", {p.batch, p.units});
+  } else {
+    call.no_input(12, "d_c");
+  }
+  g.d_h0 = call.output(0, {p.batch, p.units});
+  g.d_c0 =
+      lstm ? call.output(1, {p.batch, p.units}) : call.no_output(1, {0, 0});
+  g.d_kernel = call.output(2, {p.features, width});
+  g.d_recurrent = call.output(3, {p.units, width});
+  if (p.bias == nullptr) {
+    call.no_output(4, {0});
+  } else if (p.family == Family::kGruResetAfter) {
+    g.d_bias = call.output(4, {2, width});
+  } else {
+    g.d_bias = call.output(4, {width});
+  }
+  g.records = call.output_in_place(5, 8, "residuals", residuals);
+  if (call.ok() && !attributes.kernels->backward(p, g)) call.out_of_memory();
+}
+
+void input_gradient(const Attributes& attributes, Call& call) {
+  Work work(attributes);
+  if (!work.read(call)) return;
+  const Problem& p = work.problem;
+  const float* records = call.input(
+      7, "records", {p.batch * p.steps * record_floats(attributes, p)});
+  float* d_x = call.output(0, {p.batch, p.steps, p.features});
+  if (call.ok() && !attributes.kernels->input_gradient(p, records, d_x))
+    call.out_of_memory();
+}
+
+void run(Operation operation, const Attributes& attributes,
+         Call& call) noexcept {
+  try {
+    operation(attributes, call);
+  } catch (const std::exception&) {  // lists of rows that nothing can hold
+    call.out_of_memory();
+  }
+}
+
+}  // namespace kerasrnn

@@ -1,0 +1,417 @@
+"""The compiled kernel on PyTorch, as operations of `torch.library`.
+
+Their arithmetic is called by ctypes on the tensors' memory. Gradients of gradients are
+those of a loop over PyTorch's own functions (`loop`). None of the operations may get
+into an exported program: `place_declines` refuses there.
+"""
+
+import ctypes
+import pathlib
+
+import torch
+from keras import ops
+from torch import Tensor
+
+from kerasrnn.kernels.device import on_gpu
+from kerasrnn.kernels.recurrence import Recurrence
+
+CPU = torch.device("cpu")
+# As the library numbers them.
+TYPES = {torch.float32: 0, torch.bool: 1}
+OTHER = 2
+
+
+class Array(ctypes.Structure):
+    """`KerasrnnArray` of native/c_interface.cc."""
+
+    _fields_ = (
+        ("type", ctypes.c_int64),
+        ("rank", ctypes.c_int64),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("data", ctypes.c_void_p),
+    )
+
+
+class Call(ctypes.Structure):
+    """`KerasrnnCall` of native/c_interface.cc."""
+
+    _fields_ = (
+        ("operation", ctypes.c_char_p),
+        ("family", ctypes.c_char_p),
+        ("instructions", ctypes.c_char_p),
+        ("go_backwards", ctypes.c_int64),
+        ("zero_output_for_mask", ctypes.c_int64),
+        ("return_sequences", ctypes.c_int64),
+        ("keep_residuals", ctypes.c_int64),
+        ("threads", ctypes.c_int64),
+        ("inputs", ctypes.c_int64),
+        ("outputs", ctypes.c_int64),
+        ("input", ctypes.POINTER(Array)),
+        ("output", ctypes.POINTER(Array)),
+        ("message_bytes", ctypes.c_int64),
+        ("message", ctypes.c_char_p),
+    )
+
+
+class Library:
+    """The library's operations, as PyTorch's.
+
+    Those of each: x (B, T, D), h0, c0 (B, U), kernel, recurrent_kernel, bias, mask
+    (B, T), where what there is not has no elements, and after all arrays
+    `family, instructions, go_backwards, zero_output_for_mask, threads`.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        library = ctypes.CDLL(str(path))
+        self.run, self.count = library.kerasrnn_run, library.kerasrnn_record_floats
+        self.run.restype, self.run.argtypes = ctypes.c_bool, [ctypes.POINTER(Call)]
+        self.count.restype = ctypes.c_int64
+        self.count.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64]
+        self.instructions = "best"
+        self.forward = self.operation("forward", self.forward_on_cpu)
+        self.forward.register_fake(self.forward_shapes)
+        self.forward.register_autograd(self.gradients, setup_context=keep)
+        self.backward = self.operation("backward", self.backward_on_cpu)
+        self.backward.register_fake(self.backward_shapes)
+        self.input_gradient = self.operation(
+            "input_gradient", self.input_gradient_on_cpu
+        )
+        self.input_gradient.register_fake(self.input_gradient_shapes)
+
+    @staticmethod
+    def operation(name, function):
+        """An operation of PyTorch's that changes none of its inputs."""
+        return torch.library.custom_op(
+            f"kerasrnn::{name}", function, mutates_args=(), device_types="cpu"
+        )
+
+    def call(self, operation, inputs, outputs, attributes, flags=(False, False)):
+        """Computes `outputs` of `inputs`.
+
+        Raises:
+            ValueError: The arrays do not fit together.
+            MemoryError: There is no memory for it.
+        """
+        inputs = [tensor.contiguous() for tensor in inputs]
+        message = ctypes.create_string_buffer(512)
+        family, instructions, go_backwards, zero_output_for_mask, threads = attributes
+        call = Call(
+            *(operation.encode(), family.encode(), instructions.encode()),
+            *(go_backwards, zero_output_for_mask, *flags, threads),
+            *(len(inputs), len(outputs), arrays_of(inputs), arrays_of(outputs)),
+            *(len(message), ctypes.cast(message, ctypes.c_char_p)),
+        )
+        if not self.run(call):
+            text = message.value.decode()
+            raise (MemoryError if "no memory" in text else ValueError)(text)
+        return outputs
+
+    def forward_shapes(
+        self,
+        x: Tensor,
+        h0: Tensor,
+        c0: Tensor,
+        kernel: Tensor,
+        recurrent_kernel: Tensor,
+        bias: Tensor,
+        mask: Tensor,
+        family: str,
+        instructions: str,
+        go_backwards: bool,
+        zero_output_for_mask: bool,
+        threads: int,
+        return_sequences: bool,
+        keep_residuals: bool,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Unfilled: the last output, all outputs, h, c, what backward needs."""
+        batch, steps, _ = x.shape
+        units = recurrent_kernel.shape[0]
+        floats = self.count(family.encode(), instructions.encode(), units)
+        state = batch, units
+        shown = return_sequences or keep_residuals
+        return (
+            x.new_empty(state),
+            x.new_empty((batch, steps, units) if shown else (0,)),
+            x.new_empty(state),
+            x.new_empty(state if family == "lstm" else (0, 0)),
+            x.new_empty(batch * steps * floats if keep_residuals else 0),
+        )
+
+    def forward_on_cpu(
+        self,
+        x: Tensor,
+        h0: Tensor,
+        c0: Tensor,
+        kernel: Tensor,
+        recurrent_kernel: Tensor,
+        bias: Tensor,
+        mask: Tensor,
+        family: str,
+        instructions: str,
+        go_backwards: bool,
+        zero_output_for_mask: bool,
+        threads: int,
+        return_sequences: bool,
+        keep_residuals: bool,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """The last output, all outputs, h, c, what backward needs."""
+        inputs = x, h0, c0, kernel, recurrent_kernel, bias, mask
+        attributes = family, instructions, go_backwards, zero_output_for_mask, threads
+        flags = return_sequences, keep_residuals
+        outputs = self.forward_shapes(*inputs, *attributes, *flags)
+        return self.call("forward", inputs, outputs, attributes, flags)
+
+    def backward_shapes(
+        self,
+        x: Tensor,
+        h0: Tensor,
+        c0: Tensor,
+        kernel: Tensor,
+        recurrent_kernel: Tensor,
+        bias: Tensor,
+        mask: Tensor,
+        outputs: Tensor,
+        residuals: Tensor,
+        d_last: Tensor,
+        d_outputs: Tensor,
+        d_h: Tensor,
+        d_c: Tensor,
+        family: str,
+        instructions: str,
+        go_backwards: bool,
+        zero_output_for_mask: bool,
+        threads: int,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Unfilled: the gradients of h0, c0, the weights and the gates."""
+        like = h0, c0, kernel, recurrent_kernel, bias, residuals
+        return tuple(one.new_empty(one.shape) for one in like)
+
+    def backward_on_cpu(
+        self,
+        x: Tensor,
+        h0: Tensor,
+        c0: Tensor,
+        kernel: Tensor,
+        recurrent_kernel: Tensor,
+        bias: Tensor,
+        mask: Tensor,
+        outputs: Tensor,
+        residuals: Tensor,
+        d_last: Tensor,
+        d_outputs: Tensor,
+        d_h: Tensor,
+        d_c: Tensor,
+        family: str,
+        instructions: str,
+        go_backwards: bool,
+        zero_output_for_mask: bool,
+        threads: int,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """The gradients of h0, c0, the weights and the gates."""
+        arrays = x, h0, c0, kernel, recurrent_kernel, bias, mask
+        kept = outputs, residuals, d_last, d_outputs, d_h, d_c
+        attributes = family, instructions, go_backwards, zero_output_for_mask, threads
+        found = self.backward_shapes(*arrays, *kept, *attributes)
+        return self.call("backward", (*arrays, *kept), found, attributes)
+
+    def input_gradient_shapes(
+        self,
+        x: Tensor,
+        h0: Tensor,
+        c0: Tensor,
+        kernel: Tensor,
+        recurrent_kernel: Tensor,
+        bias: Tensor,
+        mask: Tensor,
+        records: Tensor,
+        family: str,
+        instructions: str,
+        go_backwards: bool,
+        zero_output_for_mask: bool,
+        threads: int,
+    ) -> Tensor:
+        """Unfilled: the gradient of x."""
+        return x.new_empty(x.shape)
+
+    def input_gradient_on_cpu(
+        self,
+        x: Tensor,
+        h0: Tensor,
+        c0: Tensor,
+        kernel: Tensor,
+        recurrent_kernel: Tensor,
+        bias: Tensor,
+        mask: Tensor,
+        records: Tensor,
+        family: str,
+        instructions: str,
+        go_backwards: bool,
+        zero_output_for_mask: bool,
+        threads: int,
+    ) -> Tensor:
+        """The gradient of x, of the gradients of the gates."""
+        inputs = x, h0, c0, kernel, recurrent_kernel, bias, mask, records
+        attributes = family, instructions, go_backwards, zero_output_for_mask, threads
+        d_x = self.input_gradient_shapes(*inputs, *attributes)
+        self.call("input_gradient", inputs, [d_x], attributes)
+        return d_x
+
+    def gradients(self, ctx, d_last, d_outputs, d_h, d_c, _):
+        """The gradients of what `forward` took."""
+        *arrays, outputs, residuals = ctx.saved_tensors
+        x, h0, c0, *_ = arrays
+        upstream = [
+            h0.new_zeros(h0.shape) if d_last is None else d_last,
+            x.new_empty(0) if d_outputs is None else d_outputs,
+            h0.new_zeros(h0.shape) if d_h is None else d_h,
+            c0.new_zeros(c0.shape) if d_c is None else d_c,
+        ]
+        if torch.is_grad_enabled():  # Those gradients will be differentiated.
+            found = gradients_by_loop(
+                arrays, ctx.attributes, upstream, ctx.needs_input_grad
+            )
+        else:
+            *found, records = self.backward(
+                *arrays, outputs, residuals, *upstream, *ctx.attributes
+            )
+            d_x = None
+            if ctx.needs_input_grad[0]:
+                d_x = self.input_gradient(*arrays, records, *ctx.attributes)
+            found = [d_x, *found]
+        # The mask, the attributes and two flags.
+        return *found, None, *(None for _ in ctx.attributes), None, None
+
+
+def keep(ctx, inputs, output):
+    """Keeps what `Library.gradients` needs."""
+    _, outputs, _, _, residuals = output
+    ctx.save_for_backward(*inputs[:7], outputs, residuals)
+    ctx.attributes = inputs[7:12]
+    ctx.mark_non_differentiable(residuals)
+    # None in place of zeros as large as what is kept.
+    ctx.set_materialize_grads(False)
+
+
+def arrays_of(tensors):
+    """Where the tensors are, for the library."""
+    arrays = (Array * len(tensors))()
+    for array, tensor in zip(arrays, tensors, strict=True):
+        shape = tuple(tensor.shape)
+        array.type, array.rank = TYPES.get(tensor.dtype, OTHER), len(shape)
+        array.shape = (ctypes.c_int64 * len(shape))(*shape)
+        array.data = tensor.data_ptr()
+    return arrays
+
+
+def place_declines(sequences) -> str | None:
+    """Why the kernel cannot run where the tensors are, or None."""
+    if on_gpu(sequences) or getattr(sequences, "device", CPU).type != "cpu":
+        return "it runs on the CPU"
+    if torch.compiler.is_exporting() or torch.jit.is_tracing():
+        return "an exported program must not contain it"
+    return None
+
+
+def threads() -> int:
+    """The threads that PyTorch is set to use."""
+    return torch.get_num_threads()
+
+
+def run(library, options, recurrence: Recurrence, sequences, initial_state, mask):
+    """Runs `recurrence`: the last output, all outputs or None, the final states."""
+    lstm, bias = recurrence.family == "lstm", recurrence.bias
+    h0, c0 = initial_state if lstm else (*initial_state, torch.empty((0, 0)))
+    arrays = [sequences, h0, c0, recurrence.kernel, recurrence.recurrent_kernel]
+    arrays.append(torch.empty(0) if bias is None else bias)
+    arrays = [ops.convert_to_tensor(array) for array in arrays]
+    keep_residuals = torch.is_grad_enabled() and any(a.requires_grad for a in arrays)
+    last, outputs, h, c, _ = library.forward(
+        *arrays,
+        torch.empty(0, dtype=torch.bool) if mask is None else mask,
+        options["family"],
+        library.instructions,
+        options["go_backwards"],
+        options["zero_output_for_mask"],
+        options["threads"],
+        recurrence.return_sequences,
+        keep_residuals,
+    )
+    outputs = outputs if recurrence.return_sequences else None
+    return last, outputs, [h, c] if lstm else [h]
+
+
+# ------------------------------------------------- gradients of gradients
+
+
+def gradients_by_loop(arrays, attributes, upstream, needed):
+    """The gradients of x, the states and the weights, to be differentiated again."""
+    family, _, go_backwards, zero_output_for_mask, _ = attributes
+    *arrays, mask = arrays
+    with torch.enable_grad():
+        last, outputs, h, c = loop(
+            family, arrays, mask, go_backwards, zero_output_for_mask
+        )
+        results = [(last, upstream[0]), (h, upstream[2])]
+        if upstream[1].numel():
+            results.append((outputs, upstream[1]))
+        if family == "lstm":
+            results.append((c, upstream[3]))
+        wanted = [k for k in range(len(arrays)) if needed[k]]
+        found = torch.autograd.grad(
+            [result[0] for result in results],
+            [arrays[k] for k in wanted],
+            [result[1] for result in results],
+            create_graph=True,
+            allow_unused=True,
+        )
+    gradients = dict(zip(wanted, found, strict=True))
+    return [gradients.get(k) for k in range(len(arrays))]
+
+
+def loop(family, arrays, mask, go_backwards, zero_output_for_mask):
+    """The last output, all outputs and the final states, step by step."""
+    x, h, c, kernel, recurrent_kernel, bias = arrays
+    steps = range(x.shape[1])
+    both = bias.dim() == 2
+    b_x = (bias[0] if both else bias) if bias.numel() else 0.0
+    b_h = bias[1] if both else 0.0
+    if mask.numel():
+        x = torch.where(mask[:, :, None], x, 0.0)
+    y, outputs = torch.zeros_like(h), []
+    for t in reversed(steps) if go_backwards else steps:
+        z = x[:, t] @ kernel + b_x
+        new_h, new_c = step(family, z, h, c, recurrent_kernel, b_h)
+        if mask.numel():
+            m = mask[:, t, None]
+            y = torch.where(
+                m, new_h, torch.zeros_like(y) if zero_output_for_mask else y
+            )
+            h = torch.where(m, new_h, h)
+            c = torch.where(m, new_c, c) if family == "lstm" else c
+        else:
+            y, h, c = new_h, new_h, new_c
+        outputs.append(y)
+    return y, torch.stack(outputs, 1), h, c
+
+
+def step(family, z, h, c, u, b_h):
+    """h' and c' of z = x W + b."""
+    if family == "lstm":
+        i, f, g, o = (z + h @ u).chunk(4, dim=-1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+    if family == "simple_rnn_tanh":
+        return (z + h @ u).tanh(), c
+    if family == "simple_rnn_relu":
+        return (z + h @ u).relu(), c
+    z_z, z_r, z_g = z.chunk(3, dim=-1)
+    if family == "gru_reset_after":
+        a_z, a_r, a_g = (h @ u + b_h).chunk(3, dim=-1)
+        r = (z_r + a_r).sigmoid()
+        g = (z_g + r * a_g).tanh()
+    else:
+        u_z, u_r, u_g = u.chunk(3, dim=-1)
+        a_z, r = h @ u_z, (z_r + h @ u_r).sigmoid()
+        g = (z_g + (r * h) @ u_g).tanh()
+    z = (z_z + a_z).sigmoid()
+    return z * h + (1 - z) * g, c
