@@ -102,9 +102,12 @@ class Conversion:
         if not outputs:
             return result
         written = iter(self.graph(calls_between(symbols, outputs), values))
-        return tree.map_structure(
-            lambda leaf: next(written) if is_symbolic(leaf) else leaf, result
-        )
+        # Not by `tree.map_structure`, which has another order on torch.
+        leaves = [
+            next(written) if is_symbolic(leaf) else leaf
+            for leaf in tree.flatten(result)
+        ]
+        return tree.pack_sequence_as(result, leaves)
 
     @property
     def layer_name(self) -> str:

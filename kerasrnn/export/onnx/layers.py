@@ -59,6 +59,28 @@ def convolution(
     return conversion.activated(layer.activation, value)
 
 
+def global_average_pooling(
+    conversion: Any,
+    layer: Any,
+    outputs: Any,
+    inputs: Value,
+    mask: Value | None = None,
+    **_: Any,
+) -> str:
+    """The mean of the steps that the mask shows."""
+    axis = 2 if layer.data_format == "channels_first" else 1
+
+    def mean(given):
+        x, shown = given
+        if shown is None:
+            return ops.mean(x, axis=axis, keepdims=layer.keepdims)
+        shown = ops.expand_dims(ops.cast(shown, x.dtype), 3 - axis)
+        total = ops.sum(x * shown, axis=axis, keepdims=layer.keepdims)
+        return total / ops.sum(shown, axis=axis, keepdims=layer.keepdims)
+
+    return conversion.run(mean, [inputs, mask]).name
+
+
 def masking(conversion: Any, layer: Any, outputs: Any, inputs: Value, **_: Any) -> str:
     """Zeros where a step is the value to mask, which Keras makes without symbols."""
 
@@ -129,6 +151,7 @@ LAYERS = {
     keras.layers.Embedding: embedding,
     keras.layers.GaussianDropout: same,
     keras.layers.GaussianNoise: same,
+    keras.layers.GlobalAveragePooling1D: global_average_pooling,
     keras.layers.Identity: same,
     keras.layers.LayerNormalization: layer_normalization,
     keras.layers.Masking: masking,
