@@ -16,7 +16,7 @@ class ModelInputs:
 
     Args:
         model: A built Keras model.
-        batch_size: Rows of every input.
+        batch_size: Rows of every input; None: as the model has them.
         steps: Steps of every input whose second axis the model leaves open; None
             leaves them open.
         sample: Arrays (rows, …) in the structure of the model's inputs, which a
@@ -27,7 +27,11 @@ class ModelInputs:
     """
 
     def __init__(
-        self, model: keras.Model, batch_size: int, steps: int | None, sample: Any
+        self,
+        model: keras.Model,
+        batch_size: int | None,
+        steps: int | None,
+        sample: Any,
     ):
         self.batch_size = batch_size
         self.model = model
@@ -70,7 +74,7 @@ class ModelInputs:
 
     def _fixed(self, name, shape, steps):
         rows, *rest = shape
-        if rows not in (None, self.batch_size):
+        if self.batch_size is not None and rows not in (None, self.batch_size):
             raise ValueError(
                 f"`batch_size` must be {rows}, which the model's input {name!r} has; "
                 f"got {self.batch_size}."
@@ -82,7 +86,7 @@ class ModelInputs:
                 "`model` must know the sizes of its inputs but for rows and steps; got "
                 f"the shape {shape} of {name!r}."
             )
-        return (self.batch_size, *rest)
+        return (self.batch_size or rows, *rest)
 
     def arrays(self, argument: str, values: Any) -> list[np.ndarray]:
         """`values` as arrays in the order of the inputs.
@@ -158,10 +162,14 @@ def structure_of(model):
 
 
 def output_names(model: keras.Model) -> list[str]:
-    """The names of the layers that the outputs of a graph of layers come from."""
+    """The names of a graph's outputs: keys of a dictionary, or of their layers."""
     if isinstance(model, keras.Sequential):
-        return [model.layers[-1].name]
-    return list(model.output_names)
+        return [name_of(model.layers[-1].name)]
+    names = model.output_names
+    if isinstance(model.output, dict):  # Of one alone Keras tells the layer's name.
+        paths = {id(y): path for path, y in tree.flatten_with_path(model.output)}
+        names = [paths[id(output)][-1] for output in model.outputs]
+    return [name_of(name) for name in names]
 
 
 def name_of(name: str) -> str:

@@ -1,14 +1,98 @@
 """TensorFlow SavedModel, in the layout that TensorFlow Serving reads."""
 
 import collections
-import numbers
+import dataclasses
 import os
 import pathlib
+from typing import Any
 
 import keras
+import numpy as np
+from keras import tree
 
+from kerasrnn.export.arguments import check_count, require_tensorflow
+from kerasrnn.export.model_inputs import ModelInputs, output_names
 from kerasrnn.export.report import ExportReport, size_of
 from kerasrnn.export.written_beside import check_folder, written_beside
+
+
+def to_saved_model(
+    model: keras.Model,
+    path: str | os.PathLike,
+    *,
+    version: int | None = None,
+    sample: Any = None,
+) -> ExportReport:
+    """Write a Keras model as a SavedModel with named inputs and outputs.
+
+    It has one signature, `serving_default`, with rows and steps as free as they are in
+    the model, and needs nothing but TensorFlow.
+
+    Args:
+        model: A functional or `Sequential` model that has been built.
+        path: The folder to write.
+        version: Writes to `path/version`, the layout of TensorFlow Serving.
+        sample: Inputs by which to compare what was written with the model, as the model
+            takes them; by default random ones.
+
+    Returns:
+        What was written, and how far its numbers are from the model's.
+
+    Raises:
+        ValueError: The model is not built, `path` is a file, an argument is wrong, or
+            another backend than TensorFlow is in use.
+
+    Example:
+
+    >>> import keras, tempfile
+    >>> import tensorflow as tf
+    >>> from kerasrnn.export import to_saved_model
+    >>> from kerasrnn.layers import GRU
+    >>> frames = keras.Input((None, 3), name="frames")
+    >>> model = keras.Model(frames, GRU(4, name="reader")(frames))
+    >>> report = to_saved_model(model, tempfile.mkdtemp())
+    >>> served = tf.saved_model.load(report.path).signatures["serving_default"]
+    >>> served(frames=tf.ones((2, 5, 3)))["reader"].shape
+    TensorShape([2, 4])
+    """
+    folder = folder_to_write(path, version)
+    inputs = ModelInputs(model, None, None, sample)
+
+    import tensorflow as tf
+
+    specifications = [
+        tf.TensorSpec(shape, dtype, name)
+        for shape, dtype, name in zip(
+            inputs.shapes, inputs.dtypes, inputs.names, strict=True
+        )
+    ]
+
+    def serve(*tensors):
+        outputs = model(inputs.packed(list(tensors)), training=False)
+        return dict(zip(output_names(model), tree.flatten(outputs), strict=True))
+
+    served = tf.Module()
+    served.model_variables = [v.value for v in model.variables]
+    served.serve = tf.function(serve, input_signature=specifications, autograph=False)
+    with written_beside(folder) as partial:
+        signatures = {"serving_default": served.serve}
+        tf.saved_model.save(served, str(partial), signatures=signatures)
+    found = report(folder)
+    arrays = inputs.random() if inputs.sample is None else inputs.sample
+    answers = tf.saved_model.load(str(folder)).signatures["serving_default"](
+        **dict(zip(inputs.names, map(tf.constant, arrays), strict=True))
+    )
+    weights = {id(weight) for weight in model.weights}
+    carried = [v for v in model.variables if id(v) not in weights]
+    before = [keras.ops.copy(variable.value) for variable in carried]
+    expected = serve(*map(tf.constant, arrays))
+    for variable, value in zip(carried, before, strict=True):  # of stateful layers
+        variable.assign(value)
+    differences = [
+        np.abs(answers[name].numpy().astype("float64") - value.numpy()).max(initial=0)
+        for name, value in expected.items()
+    ]
+    return dataclasses.replace(found, largest_difference=float(np.max(differences)))
 
 
 def write(
@@ -35,17 +119,7 @@ def write(
         ValueError: Another backend than TensorFlow is in use, `version` is not a
             positive integer, or the folder to write is a file.
     """
-    if keras.config.backend() != "tensorflow":
-        raise ValueError(
-            "A SavedModel can only be written on the TensorFlow backend; this process "
-            f"runs on {keras.config.backend()!r}. Set KERAS_BACKEND=tensorflow."
-        )
-    is_integer = isinstance(version, numbers.Integral) and not isinstance(version, bool)
-    if version is not None and not (is_integer and version >= 1):
-        raise ValueError(f"`version` must be a positive integer; got {version!r}.")
-    folder = check_folder(path)
-    if version is not None:
-        folder = check_folder(folder / str(version))
+    folder = folder_to_write(path, version)
 
     import tensorflow as tf
 
@@ -64,6 +138,15 @@ def write(
     with written_beside(folder) as partial:
         tf.saved_model.save(served, str(partial), signatures=signatures)
     return folder
+
+
+def folder_to_write(path: str | os.PathLike, version: int | None) -> pathlib.Path:
+    """Where a SavedModel may be written, on this backend."""
+    require_tensorflow("A SavedModel")
+    if version is not None:
+        check_count("version", version)
+    folder = check_folder(path)
+    return folder if version is None else check_folder(folder / str(version))
 
 
 def report(folder: pathlib.Path) -> ExportReport:

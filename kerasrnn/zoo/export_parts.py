@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from kerasrnn.export import to_litert, to_onnx, write_greedy_loop
+from kerasrnn.export.model_inputs import output_names
 from kerasrnn.export.report import ExportReport, size_of
 from kerasrnn.export.written_beside import check_folder, written_beside
 from kerasrnn.text import write_portable
@@ -155,6 +156,6 @@ def signature(report: ExportReport, model: Any) -> dict:
     return {
         "file": report.path.name,
         "inputs": tensors([x.name for x in model.inputs], model.inputs),
-        "outputs": tensors(sorted(model.output), model.outputs),
+        "outputs": tensors(output_names(model), model.outputs),
         **found,
     }
