@@ -7,6 +7,7 @@ from keras import layers as keras_layers
 
 from kerasrnn import layers
 from kerasrnn.export import streaming, to_litert
+from kerasrnn.kernels import use_kernel
 
 interpreter = pytest.importorskip("ai_edge_litert.interpreter")
 
@@ -264,6 +265,19 @@ def test_a_wrong_path_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ValueError, match=r"`path` must lie in folders; .* is a file"):
         to_litert(SMALL, tmp_path / "file" / "m.tflite")
+
+
+def test_another_backend_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    message = "LiteRT can only be written on the TensorFlow backend; .* runs on 'jax'"
+    with pytest.raises(ValueError, match=message):
+        to_litert(SMALL, tmp_path / "m.tflite")
+
+
+def test_the_kernel_runs_inside_an_export_only():
+    message = "kernel 'litert' cannot run this layer: it runs inside an export"
+    with use_kernel("litert"), pytest.raises(ValueError, match=message):
+        SMALL(normal(1, 9, 3))
 
 
 def stateful():
