@@ -50,7 +50,7 @@ def to_litert(
         sample: Inputs to compare the file's outputs on with the model's, arrays
             (rows, …) in the structure of the model's inputs; None: random ones.
         quantize: "dynamic" for weights of 8 bits; "full" for activations of 8 bits
-            too; None for neither.
+            too; None for neither. Interpreters of microcontrollers know no "dynamic".
         calibration: Inputs as in `sample` from which "full" learns the activations'
             ranges.
 

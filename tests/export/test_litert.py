@@ -346,6 +346,14 @@ def test_more_steps_than_the_graph_has(tmp_path):
         run.set_tensor(detail["index"], normal(1, 5, 3))
 
 
+def test_ids_outside_of_the_vocabulary(tmp_path):
+    path = tmp_path / "m.tflite"
+    embedding = keras_layers.Embedding(7, 3)
+    to_litert(sequential(embedding, layers.LSTM(2), shape=(5,), dtype="int32"), path)
+    with pytest.raises(RuntimeError, match="gather index out of bounds"):
+        runner(path)(x=np.full((1, 5), 7, "int32"))
+
+
 # Random models.
 
 
