@@ -107,7 +107,7 @@ def to_litert(
         count_operators(content),
         made.layers,
         difference,
-        notes(made, quantize),
+        notes(made, quantize, difference),
     )
 
 
@@ -268,7 +268,7 @@ def largest_difference(model, content, inputs):
     return largest
 
 
-def notes(made, quantize):
+def notes(made, quantize, difference):
     """What to know of what the layers became, a sentence each."""
     from kerasrnn.kernels.litert import FUSED
 
@@ -281,4 +281,9 @@ def notes(made, quantize):
         )
     if quantize == "full" and FUSED in made.layers.values():
         sentences.append(f"{FUSED} has states of 8 and 16 bits.")
+    if difference is None:
+        sentences.append(
+            "Not compared with the model: that needs ai-edge-litert, which "
+            "pip install 'kerasrnn[litert]' brings."
+        )
     return tuple(sentences)

@@ -1,5 +1,7 @@
 """What is written for LiteRT computes what the model does, in fused operators."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -272,6 +274,15 @@ def test_another_backend_is_named(monkeypatch, tmp_path):
     message = "LiteRT can only be written on the TensorFlow backend; .* runs on 'jax'"
     with pytest.raises(ValueError, match=message):
         to_litert(SMALL, tmp_path / "m.tflite")
+
+
+def test_without_the_runtime_a_file_is_written_and_not_compared(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    report = to_litert(SMALL, tmp_path / "m.tflite")
+    assert report.largest_difference is None
+    assert report.operators[FUSED] == 1
+    (note,) = report.notes
+    assert note.startswith("Not compared with the model: that needs ai-edge-litert")
 
 
 def test_the_kernel_runs_inside_an_export_only():
