@@ -50,7 +50,7 @@ def to_litert(
         sample: Inputs to compare the file's outputs on with the model's, arrays
             (rows, …) in the structure of the model's inputs; None: random ones.
         quantize: "dynamic" for weights of 8 bits; "full" for activations of 8 bits
-            too; None for neither.
+            too; None for neither. Interpreters of microcontrollers know no "dynamic".
         calibration: Inputs as in `sample` from which "full" learns the activations'
             ranges.
 
@@ -107,7 +107,7 @@ def to_litert(
         count_operators(content),
         made.layers,
         difference,
-        notes(made, quantize),
+        notes(made, quantize, difference),
     )
 
 
@@ -269,7 +269,7 @@ def largest_difference(model, content, inputs):
     return largest
 
 
-def notes(made, quantize):
+def notes(made, quantize, difference):
     """What to know of what the layers became, a sentence each."""
     from kerasrnn.kernels.litert import FUSED
 
@@ -282,4 +282,9 @@ def notes(made, quantize):
         )
     if quantize == "full" and FUSED in made.layers.values():
         sentences.append(f"{FUSED} has states of 8 and 16 bits.")
+    if difference is None:
+        sentences.append(
+            "Not compared with the model: that needs ai-edge-litert, which "
+            "pip install 'kerasrnn[litert]' brings."
+        )
     return tuple(sentences)

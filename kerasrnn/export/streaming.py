@@ -94,13 +94,11 @@ def streaming(model: keras.Model) -> keras.Model:
             f"`model` must be built; call {model.name!r} on some inputs first."
         )
     writer = StepModel()
-    timed = sequences_among(model)
-    inputs = {}
-    values = []
-    for tensor in model.inputs:
-        shape = (1, *tensor.shape[2:]) if id(tensor) in timed else tensor.shape[1:]
+    inputs, values = {}, []
+    for tensor, timed in zip(model.inputs, sequences_among(model), strict=True):
+        shape = (1, *tensor.shape[2:]) if timed else tensor.shape[1:]
         inputs[tensor.name] = keras.Input(shape, dtype=tensor.dtype, name=tensor.name)
-        values.append(Value(inputs[tensor.name], id(tensor) in timed))
+        values.append(Value(inputs[tensor.name], timed))
     results = writer.run(model, values)
     if not writer.states:
         raise ValueError(
@@ -140,22 +138,30 @@ class Value(NamedTuple):
     timed: bool
 
 
-def sequences_among(model) -> set[int]:
-    """The ids of those of a model's inputs that recurrent layers read step by step."""
+def sequences_among(model, outputs=()) -> list[bool]:
+    """Which of a model's inputs are read step by step.
+
+    Args:
+        model: The model.
+        outputs: Which of its outputs are.
+    """
     graph = calls_between(model.inputs, model.outputs)
-    timed = set()
+    timed = {
+        id(y) for y, is_read in zip(graph.outputs, outputs, strict=False) if is_read
+    }
     for call in reversed(graph.calls):
-        reads = isinstance(call.operation, RECURRENT + BIDIRECTIONAL)
-        if reads or is_graph(call.operation) or is_timed(call.outputs, timed):
-            first = call.args[:1] if reads else (call.args, call.kwargs)
-            timed |= {id(tensor) for tensor in symbolic_leaves(first)}
-    copies = zip(graph.inputs, model.inputs, strict=True)
-    return {id(tensor) for copy, tensor in copies if id(copy) in timed}
-
-
-def is_timed(outputs, timed) -> bool:
-    """Whether an output of a call is among the tensors whose ids are in `timed`."""
-    return any(id(tensor) in timed for tensor in symbolic_leaves(outputs))
+        results = [id(y) in timed for y in symbolic_leaves(call.outputs)]
+        tensors = symbolic_leaves((call.args, call.kwargs))
+        if isinstance(call.operation, RECURRENT + BIDIRECTIONAL):
+            tensors = [tensors[0], *symbolic_leaves(call.kwargs.get("mask"))]
+        elif is_graph(call.operation):
+            are_read = sequences_among(call.operation, results)
+            pairs = zip(tensors, are_read, strict=False)
+            tensors = [tensor for tensor, is_read in pairs if is_read]
+        elif not any(results):
+            tensors = []
+        timed |= set(map(id, tensors))
+    return [id(tensor) in timed for tensor in graph.inputs]
 
 
 class StepModel:
@@ -180,6 +186,8 @@ class StepModel:
             if isinstance(call.operation, RECURRENT):
                 results = self.recurrent(call, known)
             elif is_graph(call.operation):
+                if symbolic_leaves(call.kwargs):
+                    raise refusal(call.operation, "it is given a mask from outside")
                 results = self.run(call.operation, given)
             else:
                 timed = any(value.timed for value in given)

@@ -1,5 +1,7 @@
 """What is written for LiteRT computes what the model does, in fused operators."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from keras import layers as keras_layers
 
 from kerasrnn import layers
 from kerasrnn.export import streaming, to_litert
+from kerasrnn.kernels import use_kernel
 
 interpreter = pytest.importorskip("ai_edge_litert.interpreter")
 
@@ -266,6 +269,28 @@ def test_a_wrong_path_is_named(tmp_path):
         to_litert(SMALL, tmp_path / "file" / "m.tflite")
 
 
+def test_another_backend_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    message = "LiteRT can only be written on the TensorFlow backend; .* runs on 'jax'"
+    with pytest.raises(ValueError, match=message):
+        to_litert(SMALL, tmp_path / "m.tflite")
+
+
+def test_without_the_runtime_a_file_is_written_and_not_compared(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    report = to_litert(SMALL, tmp_path / "m.tflite")
+    assert report.largest_difference is None
+    assert report.operators[FUSED] == 1
+    (note,) = report.notes
+    assert note.startswith("Not compared with the model: that needs ai-edge-litert")
+
+
+def test_the_kernel_runs_inside_an_export_only():
+    message = "kernel 'litert' cannot run this layer: it runs inside an export"
+    with use_kernel("litert"), pytest.raises(ValueError, match=message):
+        SMALL(normal(1, 9, 3))
+
+
 def stateful():
     x = keras.Input(batch_shape=(1, 9, 3))
     return keras.Model(x, layers.LSTM(2, stateful=True, name="carrier")(x))
@@ -330,6 +355,14 @@ def test_more_steps_than_the_graph_has(tmp_path):
     run.allocate_tensors()
     with pytest.raises(ValueError, match="Got 5 but expected 4 for dimension 1"):
         run.set_tensor(detail["index"], normal(1, 5, 3))
+
+
+def test_ids_outside_of_the_vocabulary(tmp_path):
+    path = tmp_path / "m.tflite"
+    embedding = keras_layers.Embedding(7, 3)
+    to_litert(sequential(embedding, layers.LSTM(2), shape=(5,), dtype="int32"), path)
+    with pytest.raises(RuntimeError, match="gather index out of bounds"):
+        runner(path)(x=np.full((1, 5), 7, "int32"))
 
 
 # Random models.

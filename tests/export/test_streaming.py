@@ -108,6 +108,34 @@ def test_a_mask_of_numbers_and_joined_sequences():
     assert_streams(with_random_weights(keras.Model(x, y)), x_values)
 
 
+def test_inputs_that_are_no_sequences_and_a_mask_as_input():
+    x, mask = keras.Input((None, 3), name="x"), keras.Input((None,), name="mask")
+    context = keras.Input((4,), name="context")
+    inner = keras.Sequential([keras.Input((4,)), keras_layers.Dense(3)], name="inner")
+    y = layers.GRU(3, name="reader")(x, mask=mask)
+    y = keras_layers.Concatenate()([y, inner(context)])
+    model = with_random_weights(keras.Model([x, mask, context], y))
+    step = streaming(model)
+    assert step.input["context"].shape == (None, 4)
+    assert step.input["mask"].shape == (None, 1)
+    values, about = normal(2, 5, 3), normal(2, 4)
+    shown = np.array([[0, 1, 0, 1, 1], [1, 1, 1, 0, 0]], "float32")
+    state = ops.zeros((2, 3))
+    for t in range(5):
+        results = step(
+            {
+                "x": ops.convert_to_tensor(values[:, t : t + 1]),
+                "mask": ops.convert_to_tensor(shown[:, t : t + 1]),
+                "context": ops.convert_to_tensor(about),
+                "reader_h": state,
+            }
+        )
+        state = results["next_reader_h"]
+    expected = model([values, shown, about])
+    (found,) = (v for name, v in results.items() if name != "next_reader_h")
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def test_models_inside_models_shared_layers_and_cells():
     inner = keras.Sequential(
         [
@@ -173,6 +201,15 @@ def test_what_looks_at_other_steps_is_refused_by_name(what):
     kind, _, reason = what.partition(".*")
     message = rf"Layer 'it' \({kind}\) cannot go step by step: .*{reason}"
     with pytest.raises(ValueError, match=message):
+        streaming(model)
+
+
+def test_a_mask_that_goes_into_a_model_is_refused():
+    x, inside = keras.Input((8, 3)), keras.Input((8, 3))
+    inner = keras.Model(inside, layers.LSTM(3)(inside), name="it")
+    with pytest.warns(UserWarning, match="does not support masking"):
+        model = keras.Model(x, inner(keras_layers.Masking()(x)))
+    with pytest.raises(ValueError, match=r"'it' \(Functional\).* a mask from outside"):
         streaming(model)
 
 
