@@ -228,7 +228,10 @@ def test_models_within_models_and_layers_used_twice(namespace, tmp_path):
     other = keras.Input((None,), dtype="int32", name="other ids:0")
     embedding = keras.layers.Embedding(10, 4, mask_zero=True)
     reader = namespace.GRU(4, return_sequences=True, name="reader")
-    outputs = [inner(reader(embedding(one))) for one in (ids, other)]
+    outputs = [
+        inner(reader(embedding(ids))),
+        inner(inputs=reader(embedding(other))),
+    ]
     model = keras.Model({"ids": ids, "other ids:0": other}, outputs)
     report = check(
         with_weights(model), tmp_path / "model.onnx", IDS, IDS[::-1], recurrent=4
@@ -238,6 +241,17 @@ def test_models_within_models_and_layers_used_twice(namespace, tmp_path):
     # A weight that two nodes read is in the file once.
     initializers = onnx.load(report.path).graph.initializer
     assert sum(list(i.dims) == [1, 12, 4] for i in initializers) == 2
+
+
+@BOTH
+@pytest.mark.parametrize("told", [True, False])
+def test_a_sequential_model(namespace, told, tmp_path):
+    inputs = [keras.Input((None, 3))] if told else []
+    layers = [namespace.LSTM(4, return_sequences=True), namespace.GRU(2, name="last")]
+    model = keras.Sequential([*inputs, *layers])
+    model(X)  # which tells the sizes where no input did
+    report = check(with_weights(model), tmp_path / "model.onnx", X, recurrent=2)
+    assert [o.name for o in session(report.path).get_outputs()] == ["last"]
 
 
 def test_layers_of_ones_own_are_opened(tmp_path):
