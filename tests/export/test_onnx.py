@@ -11,6 +11,7 @@ from keras import ops
 
 from kerasrnn import layers as ours
 from kerasrnn.export import to_onnx
+from kerasrnn.export.onnx.session import difference
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -494,6 +495,16 @@ def test_where_no_drawn_input_fits_nothing_is_compared(tmp_path):
     padded = np.array([[0, 0, 3, 4]], "int32")
     report = to_onnx(model, tmp_path / "model.onnx", sample=padded)
     assert report.largest_difference < 1e-6
+
+
+def test_what_is_no_number_in_both_is_no_difference(tmp_path):
+    x = keras.Input((2,))
+    model = keras.Model(x, ops.log(x))
+    sample = np.array([[-1.0, 0.0], [2.0, 3.0]])  # NaN, −∞ and numbers
+    report = to_onnx(model, tmp_path / "model.onnx", sample=sample)
+    assert report.largest_difference < 1e-6
+    broken = difference(np.array([1.0, np.nan]), np.array([1.0, 2.0]))
+    assert broken == np.inf
 
 
 def test_an_older_file_stays_where_an_export_fails(tmp_path):
