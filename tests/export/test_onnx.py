@@ -11,6 +11,7 @@ from keras import ops
 
 from kerasrnn import layers as ours
 from kerasrnn.export import to_onnx
+from kerasrnn.export.onnx.session import difference
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -228,7 +229,10 @@ def test_models_within_models_and_layers_used_twice(namespace, tmp_path):
     other = keras.Input((None,), dtype="int32", name="other ids:0")
     embedding = keras.layers.Embedding(10, 4, mask_zero=True)
     reader = namespace.GRU(4, return_sequences=True, name="reader")
-    outputs = [inner(reader(embedding(one))) for one in (ids, other)]
+    outputs = [
+        inner(reader(embedding(ids))),
+        inner(inputs=reader(embedding(other))),
+    ]
     model = keras.Model({"ids": ids, "other ids:0": other}, outputs)
     report = check(
         with_weights(model), tmp_path / "model.onnx", IDS, IDS[::-1], recurrent=4
@@ -238,6 +242,17 @@ def test_models_within_models_and_layers_used_twice(namespace, tmp_path):
     # A weight that two nodes read is in the file once.
     initializers = onnx.load(report.path).graph.initializer
     assert sum(list(i.dims) == [1, 12, 4] for i in initializers) == 2
+
+
+@BOTH
+@pytest.mark.parametrize("told", [True, False])
+def test_a_sequential_model(namespace, told, tmp_path):
+    inputs = [keras.Input((None, 3))] if told else []
+    layers = [namespace.LSTM(4, return_sequences=True), namespace.GRU(2, name="last")]
+    model = keras.Sequential([*inputs, *layers])
+    model(X)  # which tells the sizes where no input did
+    report = check(with_weights(model), tmp_path / "model.onnx", X, recurrent=2)
+    assert [o.name for o in session(report.path).get_outputs()] == ["last"]
 
 
 def test_layers_of_ones_own_are_opened(tmp_path):
@@ -480,6 +495,16 @@ def test_where_no_drawn_input_fits_nothing_is_compared(tmp_path):
     padded = np.array([[0, 0, 3, 4]], "int32")
     report = to_onnx(model, tmp_path / "model.onnx", sample=padded)
     assert report.largest_difference < 1e-6
+
+
+def test_what_is_no_number_in_both_is_no_difference(tmp_path):
+    x = keras.Input((2,))
+    model = keras.Model(x, ops.log(x))
+    sample = np.array([[-1.0, 0.0], [2.0, 3.0]])  # NaN, −∞ and numbers
+    report = to_onnx(model, tmp_path / "model.onnx", sample=sample)
+    assert report.largest_difference < 1e-6
+    broken = difference(np.array([1.0, np.nan]), np.array([1.0, 2.0]))
+    assert broken == np.inf
 
 
 def test_an_older_file_stays_where_an_export_fails(tmp_path):

@@ -99,12 +99,10 @@ ONE_INPUT = {
 }
 
 
-@pytest.mark.parametrize("steps", [None, 6])
 @pytest.mark.parametrize("name", ONE_INPUT)
-def test_a_layer(tmp_path, name, steps):
-    if name == "flatten" and steps is None:
-        pytest.skip("Keras flattens into an unknown size, which no layer can read")
-    x = keras.Input((steps, 4))
+def test_a_layer(tmp_path, name):
+    # Keras flattens steps that are not fixed into a size that no layer can read.
+    x = keras.Input((6 if name == "flatten" else None, 4))
     layer = ONE_INPUT[name]()
     model = keras.Model(x, layer(x))
     with_weights(layer)
@@ -122,6 +120,8 @@ TWO_INPUTS = {
     "concatenate steps": lambda x, y: layers.Concatenate(axis=1)([x, y]),
     "dot": lambda x, y: layers.Dot(axes=2)([x, y]),
     "attention": lambda x, y: layers.Attention(use_scale=True)([x, y]),
+    "additive": lambda x, y: layers.AdditiveAttention()([x, y]),
+    "additive, keys": lambda x, y: layers.AdditiveAttention(use_scale=False)([x, y, y]),
     "bahdanau": lambda x, y: BahdanauAttention(5)(x, y),
     "bahdanau bias": lambda x, y: BahdanauAttention(5, use_bias=True)(x, y),
     "luong": lambda x, y: LuongAttention("general")(x, y),
@@ -137,6 +137,29 @@ def test_a_layer_of_two_inputs(tmp_path, name):
     for layer in model.layers:
         with_weights(layer)
     check(model, tmp_path / "model.onnx", X, Y)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Attention(use_scale=True),
+        layers.AdditiveAttention(),
+        BahdanauAttention(5),
+        LuongAttention("general"),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_attention_looks_where_masks_show(tmp_path, layer):
+    ids, others = keras.Input((None,), dtype="int32"), keras.Input((None, 4))
+    memory = layers.Embedding(10, 4, mask_zero=True)(ids)
+    query = layers.Masking()(others)
+    given = (query, memory) if hasattr(layer, "query_size") else ([query, memory],)
+    model = keras.Model([ids, others], layer(*given))
+    for each in model.layers:
+        with_weights(each)
+    some = np.array([[1, 2, 0], [3, 0, 0], [4, 5, 6]], "int32")
+    masked = X * (np.arange(6) < 4)[:, None]
+    check(model, tmp_path / "model.onnx", some, masked.astype("float32"))
 
 
 OPERATIONS = {

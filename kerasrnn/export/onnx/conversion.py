@@ -154,8 +154,8 @@ class Conversion:
 
     def _model(self, call):
         model = call.operation
-        values = tree.flatten(call.args[0])
-        masks = call.kwargs.get("mask")
+        arguments = bound(model, call)
+        values, masks = tree.flatten(arguments["inputs"]), arguments.get("mask")
         if masks is not None:
             values = [
                 v if m is None else dataclasses.replace(v, mask=m)

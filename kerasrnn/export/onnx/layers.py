@@ -16,6 +16,38 @@ def same(conversion: Any, layer: Any, outputs: Any, inputs: Value, **_: Any) -> 
     return inputs.name
 
 
+def additive_attention(
+    conversion: Any,
+    layer: Any,
+    outputs: Any,
+    inputs: list,
+    mask: list | None = None,
+    **options: Any,
+) -> str:
+    """Keras's `AdditiveAttention`, which multiplies a weight by no symbol."""
+    if options.get("use_causal_mask") or options.get("return_attention_scores"):
+        raise conversion.error(
+            "it goes to ONNX without `use_causal_mask` and `return_attention_scores` "
+            "only."
+        )
+    scale = as_array(layer.scale) if layer.use_scale else np.float32(1)
+
+    def look(given):
+        (query, value, *key), (query_mask, value_mask, *_) = given
+        query, key = ops.expand_dims(query, 2), ops.expand_dims((key or [value])[0], 1)
+        scores = ops.sum(ops.tanh(query + key) * scale, axis=-1)  # (B, T, S)
+        if value_mask is not None:
+            hidden = ops.logical_not(ops.expand_dims(value_mask, 1))
+            scores = scores - 1e9 * ops.cast(hidden, scores.dtype)  # as Keras does
+        result = ops.matmul(ops.softmax(scores, axis=-1), value)
+        if query_mask is not None:
+            shown = ops.expand_dims(query_mask, -1)
+            result = result * ops.cast(shown, result.dtype)
+        return result
+
+    return conversion.run(look, [list(inputs), mask or [None, None]]).name
+
+
 def embedding(conversion: Any, layer: Any, outputs: Any, inputs: Value) -> str:
     """Rows of a table. ONNX Runtime refuses ids that are outside of it."""
     dtype = "int64" if inputs.dtype == "int64" else "int32"
@@ -143,6 +175,7 @@ def time_distributed(
 LAYERS = {
     keras.layers.Activation: activation,
     keras.layers.ActivityRegularization: same,
+    keras.layers.AdditiveAttention: additive_attention,
     keras.layers.AlphaDropout: same,
     keras.layers.Conv1D: convolution,
     keras.layers.Conv2D: convolution,

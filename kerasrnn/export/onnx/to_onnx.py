@@ -242,10 +242,12 @@ def readable_names(specs: Sequence) -> list[str]:
 
 def output_names(model: keras.Model) -> list[str]:
     """The names of a model's outputs: keys of a dictionary, or of their layers."""
-    names = model.output_names
-    if isinstance(model.output, dict):  # Of one alone Keras tells the layer's name.
-        paths = {id(y): path for path, y in tree.flatten_with_path(model.output)}
-        names = [paths[id(output)][-1] for output in model.outputs]
+    structure = getattr(model, "output", None)  # of a Sequential model none
+    if isinstance(structure, dict):  # Of one alone Keras tells the layer's name.
+        paths = {id(y): path for path, y in tree.flatten_with_path(structure)}
+        names = [str(paths[id(output)][-1]) for output in model.outputs]
+    else:
+        names = keras.Model(list(model.inputs), list(model.outputs)).output_names
     return [re.sub(r"\W+", "_", name) for name in names]
 
 

@@ -41,16 +41,13 @@ class GraphWriter:
         self.outputs: list = []
         self.initializers: dict[str, np.ndarray] = {}
         self._names: set[str] = set()
+        self._node_names: set[str] = set()
         self._known: dict = {}
         self._steps_first: dict[str, str] = {}
 
     def unique(self, wish: str) -> str:
-        """`wish`, with a number where the graph has that name already."""
-        name, number = wish, 1
-        while name in self._names:
-            name, number = f"{wish}_{number}", number + 1
-        self._names.add(name)
-        return name
+        """`wish`, with a number where a tensor has that name already."""
+        return numbered(wish, self._names)
 
     def node(
         self,
@@ -75,7 +72,7 @@ class GraphWriter:
         attributes = {k: v for k, v in attributes.items() if v is not None and v != []}
         key = (op_type, tuple(inputs), repr(sorted(attributes.items())))
         if key not in self._known:
-            node_name = self.unique(name or op_type)
+            node_name = numbered(name or op_type, self._node_names)
             names = [self.unique(f"{op_type}_out") for _ in range(outputs)]
             self.nodes.append(
                 helper.make_node(
@@ -185,6 +182,15 @@ class GraphWriter:
             ir_version=IR_VERSION,
             producer_name="kerasrnn",
         )
+
+
+def numbered(wish: str, names: set[str]) -> str:
+    """`wish`, with a number where it is among `names`, to which it is added."""
+    name, number = wish, 1
+    while name in names:
+        name, number = f"{wish}_{number}", number + 1
+    names.add(name)
+    return name
 
 
 def without_identities(nodes: list, inputs: set[str]) -> list:
