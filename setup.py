@@ -1,10 +1,11 @@
 """Builds the compiled kernel, where there is a C++ compiler. All else is in setup.cfg.
 
-Nothing of TensorFlow is needed to build it: the sources declare what they use of its
-C API, and the symbols are found in the process that loads the library. Without a
-compiler, or if the build fails, the package installs without the library and runs on
-its other kernels. KERASRNN_NATIVE=0 leaves the library out; KERASRNN_NATIVE=1, which is
-for whoever works on it, makes a failing build an error, and each warning too.
+Nothing of TensorFlow, JAX or torch is needed to build it: the sources declare what they
+use of TensorFlow's and XLA's C APIs, and look for TensorFlow's symbols in the process
+that loads the library, which may have none. Without a compiler, or if the build fails,
+the package installs without the library and runs on its other kernels.
+KERASRNN_NATIVE=0 leaves the library out; KERASRNN_NATIVE=1, which is for whoever works
+on it, makes a failing build an error, and each warning too.
 """
 
 import os
@@ -80,7 +81,7 @@ class BuildNative(build_ext):
         )
 
     def get_ext_filename(self, fullname):
-        # TensorFlow loads the library, not Python: no Python version in its name.
+        # No module of Python's: no Python version in its name.
         return os.path.join(*fullname.split(".")) + ".so"
 
 

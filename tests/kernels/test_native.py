@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from packed_agreement import half_differences
 
 from kerasrnn import layers
 from kerasrnn.kernels import KERNELS, native, use_kernel
@@ -354,6 +355,15 @@ def test_declines(layer, reason):
     assert "kernel: native" not in layer.explain()
     with use_kernel("native"), pytest.raises(ValueError, match="cannot run"):
         layer(np.ones((2, 3, 4), "float32"), training=True)
+
+
+@pytest.mark.parametrize(
+    "name, policy", [("LSTM", "mixed_bfloat16"), ("GRU", "mixed_float16")]
+)
+def test_half_precision_is_as_near_float32_as_the_definition(name, policy):
+    ours, definition = half_differences(name, policy, "native")
+    assert ours <= definition
+    assert layers.LSTM(4, dtype=policy).explain().startswith("kernel: native\n")
 
 
 def test_explains_itself():
