@@ -60,8 +60,8 @@ class ModelInputs:
             )
         found = [shape[1:2] for shape in shapes]
         if steps is not None and not {(None,), (steps,)} & {*found}:
-            fixed = zip(self.names, found, strict=True)
-            fixed = [f"{n} of {name!r}" for name, of in fixed for n in of]
+            of_inputs = zip(self.names, found, strict=True)
+            fixed = [f"{n} of {name!r}" for name, of in of_inputs for n in of]
             raise ValueError(
                 "`steps` must be those of the model's inputs where they are fixed, "
                 f"{', '.join(fixed) or 'none'}, or None; got {steps}."
@@ -137,8 +137,9 @@ class ModelInputs:
     def batches(self, arrays: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
         """`arrays` in batches; the last one begins anew where rows are lacking."""
         rows = len(arrays[0])
-        for start in range(0, rows, self.batch_size):
-            places = np.arange(start, start + self.batch_size) % rows
+        of_batch = self.batch_size or rows
+        for start in range(0, rows, of_batch):
+            places = np.arange(start, start + of_batch) % rows
             yield [a[places] for a in arrays]
 
     def packed(self, tensors: list) -> Any:

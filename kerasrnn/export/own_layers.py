@@ -1,6 +1,7 @@
 """A model with our recurrent layers in place of Keras's, and the same weights."""
 
 import functools
+from typing import Any
 
 import keras
 
@@ -83,7 +84,8 @@ def own_model(model):
 
 def is_graph(model) -> bool:
     """Whether `model` is a functional or a `Sequential` model, and no subclass."""
-    calls = (keras.Sequential.call, functional_class().call)
+    functional: Any = functional_class()
+    calls = (keras.Sequential.call, functional.call)
     return isinstance(model, keras.Model) and type(model).call in calls
 
 

@@ -105,7 +105,7 @@ def streaming(model: keras.Model) -> keras.Model:
             "`model` must have a recurrent layer, whose states to carry; "
             f"{model.name!r} has none."
         )
-    outputs = {}
+    outputs: dict[str, Any] = {}
     for name, value in zip(output_names(model), results, strict=True):
         outputs[free_name(name, outputs)] = value.tensor
     outputs |= {f"next_{name}": state for name, state in writer.next_states.items()}
@@ -221,7 +221,7 @@ class StepModel:
         name = free_name(layer.name, self.called)
         self.called.add(name)
         sizes = tree.flatten(layer.cell.state_size)
-        ends = range(1, len(sizes) + 1)
+        ends: Any = range(1, len(sizes) + 1)
         if isinstance(layer.cell, CELLS):
             ends = "hc"[: len(sizes)]
         names = [f"{name}_{end}" for end in ends]

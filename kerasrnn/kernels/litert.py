@@ -19,6 +19,7 @@ import contextvars
 import dataclasses
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import tensorflow as tf
 
@@ -48,7 +49,9 @@ class Conversion:
     states: int = 0
 
 
-_conversion = contextvars.ContextVar("kerasrnn_litert", default=None)
+_conversion: contextvars.ContextVar[Any] = contextvars.ContextVar(
+    "kerasrnn_litert", default=None
+)
 
 
 @contextlib.contextmanager

@@ -290,8 +290,8 @@ class AttentionCell(keras.layers.Layer, KerasDropoutProtocol):
         training: bool = False,
     ) -> tuple[Tensor | list, States]:
         """Shapes of the output and the new states, which JAX cannot trace."""
-        memory = memory["memory"] if isinstance(memory, dict) else memory
-        shapes = (inputs.shape, memory.shape)
+        looked_at: Any = memory["memory"] if isinstance(memory, dict) else memory
+        shapes = (inputs.shape, looked_at.shape)
         if not self.built:
             self.build(*shapes)
         rows, places = (shape[:-1] for shape in shapes)

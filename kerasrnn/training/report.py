@@ -194,6 +194,8 @@ def measure_exports(recipe: Recipe) -> None:
     """
     from kerasrnn.zoo import Task
 
+    if recipe.preset is None:
+        raise ValueError(f"{recipe.name} has no preset to be exported.")
     model, exports = Task.from_preset(recipe.preset), {}
     for format in ("onnx", "litert"):
         with tempfile.TemporaryDirectory() as folder:

@@ -20,7 +20,10 @@ STEPS = 8  # of random sources, where the files leave them free
 TEXT_WRITER = "text_writer.mjs"  # beam search for browsers
 # "saved_model" is a task's own, from raw strings on.
 FORMATS = ("saved_model", "onnx", "litert")
-WRITERS = {"onnx": (to_onnx, ".onnx"), "litert": (to_litert, ".tflite")}
+WRITERS: dict[str, tuple[Any, str]] = {
+    "onnx": (to_onnx, ".onnx"),
+    "litert": (to_litert, ".tflite"),
+}
 
 
 def export_parts(
