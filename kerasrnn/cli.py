@@ -595,7 +595,7 @@ def _export(options):
         **given,
     )
     if options.format == "saved_model":
-        print("\nTo use it, with nothing but TensorFlow:\n")
+        print("To use it, with nothing but TensorFlow:\n")
         print(textwrap.indent(_served_example(model, folder), "    "))
     else:
         _print_files(folder)
@@ -603,13 +603,15 @@ def _export(options):
 
 def _print_files(folder):
     """What lies beside the exported parts, and how to use it."""
-    print("\nbeside them: model.json, what goes in and comes out of each")
+    print("Beside them: model.json, what goes in and comes out of each.")
     if (folder / "tokenizer.json").exists():
         print(
-            "tokenizer.json, read by text_reader.py and text_reader.mjs:\n\n"
+            "And tokenizer.json, read by text_reader.py and text_reader.mjs:\n\n"
+            "    import sys\n"
+            f'    sys.path.insert(0, "{folder}")\n'
             "    from text_reader import TextReader\n"
             f'    reader = TextReader("{folder}")\n'
-            "    reader.encode, reader.decode  # from text to token ids, and back"
+            '    print(reader.encode("a text of your own"))  # decode: back to a text'
         )
 
 

@@ -136,7 +136,7 @@ def test_evaluate_and_export(trained, tmp_path, capsys):
     arguments = ["export", str(output), "--output", str(target), "--version", "3"]
     assert main(arguments) == 0
     assert (target / "3" / "saved_model.pb").is_file()
-    assert f"Written to {target / '3'}" in capsys.readouterr().out
+    assert f"{target / '3'}: saved_model" in capsys.readouterr().out
     assert main(arguments) == 1
     assert "exists already. Give the next --version" in capsys.readouterr().err
 
@@ -221,6 +221,27 @@ def test_a_translator_is_exported_with_an_example_that_runs(
     exec(example, {})
     expected = model.generate("a text of your own")
     assert capsys.readouterr().out == f"{expected}\n"
+
+
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+def test_a_translator_is_exported_for_other_runtimes(
+    translating, tmp_path, capsys, monkeypatch, format
+):
+    model, folder = translating
+    arguments = ["export", str(folder), "--output", str(tmp_path), "--format", format]
+    options = ["--quantize", "dynamic"] if format == "onnx" else ["--steps", "7"]
+    assert main([*arguments, *options]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{tmp_path / '1'}: {format}, ")
+    assert printed.count("largest difference from the model: ") == 2
+    example = textwrap.dedent(printed.split("\n\n", 1)[1])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    exec(example, {})
+    text = "a text of your own"
+    assert capsys.readouterr().out == f"{model.preprocessor(text).numpy().tolist()}\n"
+    for wrong in (["--steps", "3"], ["--quantize", "dynamic"]):
+        assert main(["export", str(folder), *wrong]) == 2
+        assert f"{wrong[0]} is an option of" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
