@@ -140,7 +140,7 @@ def print_quantized(report, arguments, folder):
     texts = examples.texts[: arguments.texts]
     labels = np.argmax(examples.targets[: arguments.texts], axis=-1)
     ids = np.asarray(model.preprocessor(np.asarray(texts, object)))
-    learned = load_text_classification("movie_snippets", "train").texts[:200]
+    learned = load_text_classification("movie_snippets", "train").texts[:1000]
     calibration = np.asarray(model.preprocessor(np.asarray(learned, object)))
     width = max(ids.shape[1], calibration.shape[1])
     ids, calibration = (

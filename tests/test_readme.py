@@ -30,9 +30,9 @@ def test_the_first_code_block_is_the_two_commands():
     assert test.endswith("&& .venv/bin/pytest -n 2")
 
 
-NAMES = ("layer", "model", "translator", "learner")
+NAMES = ("layer", "model", "translator", "learner", "exports")
 # What these show has quicker tests of its own.
-LONG = ("model", "translator", "learner")
+LONG = ("model", "translator", "learner", "exports")
 
 
 @pytest.mark.skipif(
@@ -63,6 +63,11 @@ def test_an_example_runs(code, tmp_path, monkeypatch, capsys):
         assert "kernel:" in printed
     elif "learner" in names:
         assert printed == "el sol rojo\nuna casa roja\n"
+    elif "frames" in names:
+        assert printed.count("1 LSTM") == 2  # of the layer, and of its step
+        assert "1 UNIDIRECTIONAL_SEQUENCE_LSTM" in printed
+        files = {path.name for path in (tmp_path / "served" / "onnx").iterdir()}
+        assert {"encoder.onnx", "step.onnx", "greedy.onnx"} < files
     elif "translator" in names:
         assert "En el principio" in printed
         assert (tmp_path / "attention.png").is_file()

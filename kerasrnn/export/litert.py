@@ -263,7 +263,8 @@ def largest_difference(model, content, inputs):
         expected = model(inputs.packed(batch), training=False)
         found = run(**dict(zip(inputs.names, batch, strict=True)))
         for name, tensor in named_outputs(model, expected):
-            difference = np.abs(found[name] - keras.ops.convert_to_numpy(tensor))
+            expected = keras.ops.convert_to_numpy(tensor).astype("float64")
+            difference = np.abs(found[name] - expected)
             largest = max(largest, float(difference.max(initial=0.0)))
     return largest
 

@@ -54,6 +54,14 @@ class ModelInputs:
             raise ValueError(
                 f"`model` must be built; call {model.name!r} on some inputs first."
             )
+        found = [shape[1:2] for shape in shapes]
+        if steps is not None and not {(None,), (steps,)} & {*found}:
+            fixed = zip(self.names, found, strict=True)
+            fixed = [f"{n} of {name!r}" for name, of in fixed for n in of]
+            raise ValueError(
+                "`steps` must be those of the model's inputs where they are fixed, "
+                f"{', '.join(fixed) or 'none'}, or None; got {steps}."
+            )
         self.shapes = [
             self._fixed(name, shape, steps)
             for name, shape in zip(self.names, shapes, strict=True)
@@ -67,12 +75,7 @@ class ModelInputs:
                 f"`batch_size` must be {rows}, which the model's input {name!r} has; "
                 f"got {self.batch_size}."
             )
-        if rest and steps is not None:
-            if rest[0] not in (None, steps):
-                raise ValueError(
-                    f"`steps` must be {rest[0]}, which the model's input {name!r} has, "
-                    f"or None; got {steps}."
-                )
+        if rest and steps is not None and rest[0] is None:
             rest[0] = steps
         if None in rest[1:]:
             raise ValueError(

@@ -241,30 +241,14 @@ class StepModel:
         output, *news = one_step(sequences.tensor, initial_state=given, mask=mask)
         news = tree.flatten(news)
         if holds:
-            output = HeldOutput(name=name)(output, state=news[0])
+            # A masked step leaves the state, which is the output of the step before.
+            output = keras.layers.Reshape(output.shape[1:], name=name)(news[0])
         self.states |= states
         self.next_states |= zip(names, news, strict=True)
         results = [Value(output, layer.return_sequences)]
         if layer.return_state:
             results += [Value(state, False) for state in news]
         return results
-
-
-@keras.saving.register_keras_serializable(package="kerasrnn")
-class HeldOutput(keras.layers.Layer):
-    """The output of one step, and where the step is masked, of the step before.
-
-    Call arguments:
-        output: (B, 1, U) or (B, U), of a layer whose output is its first state.
-        state: (B, U), the first state after the step, which a masked step leaves.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
-    def call(self, output: Any, state: Any = None) -> Any:
-        return keras.ops.reshape(state, (-1, *output.shape[1:]))
 
 
 def refusal(operation, reason) -> ValueError:

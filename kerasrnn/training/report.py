@@ -321,7 +321,8 @@ def _exports(exports):
     ]
     return (
         "By `model.export(folder, format=...)`; the largest difference of any output "
-        "from the model's own, on random inputs:\n\n"
+        "from the model's own, on random inputs (measured by "
+        "`python -m kerasrnn.training.report --exports`):\n\n"
         + table(("format", "part", "size", "largest difference"), rows)
     )
 

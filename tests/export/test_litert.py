@@ -235,7 +235,7 @@ SMALL = sequential(layers.LSTM(2))
     [
         ({"steps": 0}, "`steps` must be a positive integer; got 0"),
         ({"steps": True}, "`steps` must be a positive integer; got True"),
-        ({"steps": 5}, "`steps` must be 9, which the model's input 'x' has, or None"),
+        ({"steps": 5}, "where they are fixed, 9 of 'x', or None; got 5"),
         ({"batch_size": 0}, "`batch_size` must be a positive integer; got 0"),
         ({"quantize": "int4"}, "`quantize` must be one of .*; got 'int4'"),
         ({"quantize": "full"}, '`calibration` must be inputs .* is "full".*got .*none'),

@@ -1,13 +1,17 @@
-// Runs the operations without TensorFlow, for the sanitizers: right inputs,
-// then each input of each operation wrong in turn. A wrong one is refused by
-// its name; nothing is read or written beyond an array.
+// Runs the operations without TensorFlow and XLA, for the sanitizers: right
+// inputs, then each input of each operation wrong in turn. A wrong one is
+// refused by its name; nothing is read or written beyond an array. What C and
+// XLA get is what TensorFlow gets, messages included.
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <random>
 #include <thread>
 
+#include "../../kerasrnn/kernels/native/c_interface.h"
+#include "../../kerasrnn/kernels/native/xla_ffi_c_api.h"
 #include "fake_tensorflow.h"
 
 namespace {
@@ -99,18 +103,178 @@ void fail(const std::string& what) {
   std::exit(1);
 }
 
+// ------------------------------------------------------ through C and XLA
+
+// What such a call gives: why it failed, or nothing, and the outputs.
+struct Given {
+  std::string message;
+  std::vector<FakeTensor> outputs;
+};
+
+// Outputs of the shapes of a call that went well, with nothing in them.
+std::vector<FakeTensor> unfilled(const FakeCall& right) {
+  std::vector<FakeTensor> outputs;
+  for (const auto& [index, output] : right.outputs)
+    outputs.push_back({output.type, output.shape,
+                       std::vector<char>(output.bytes.size(), char(-1))});
+  return outputs;
+}
+
+// All but the guard.
+std::vector<FakeTensor> given_inputs(const FakeCall& call) {
+  std::vector<FakeTensor> inputs = call.inputs;
+  inputs.erase(inputs.begin() + 7);
+  return inputs;
+}
+
+Given through_c(const std::string& operation, const FakeCall& call,
+                const FakeCall& right) {
+  const auto arrays = [](std::vector<FakeTensor>& tensors) {
+    std::vector<KerasrnnArray> all;
+    for (FakeTensor& tensor : tensors)
+      all.push_back({tensor.type == TF_BOOL,
+                     static_cast<int64_t>(tensor.shape.size()),
+                     tensor.shape.data(), tensor.bytes.data()});
+    return all;
+  };
+  const auto flag = [&](const char* name) {
+    return int64_t{call.attributes.at(name) == "true"};
+  };
+  std::vector<FakeTensor> inputs = given_inputs(call);
+  Given given{"", unfilled(right)};
+  const auto input = arrays(inputs), output = arrays(given.outputs);
+  std::vector<char> message(512);
+  const KerasrnnCall c = {operation.c_str(),
+                          call.attributes.at("family").c_str(),
+                          "best",
+                          flag("go_backwards"),
+                          flag("zero_output_for_mask"),
+                          flag("return_sequences"),
+                          flag("keep_residuals"),
+                          2,
+                          static_cast<int64_t>(input.size()),
+                          static_cast<int64_t>(output.size()),
+                          input.data(),
+                          output.data(),
+                          static_cast<int64_t>(message.size()),
+                          message.data()};
+  if (!kerasrnn_run(&c)) given.message = message.data();
+  return given;
+}
+
+XLA_FFI_Error* create_error(XLA_FFI_Error_Create_Args* args) {
+  return reinterpret_cast<XLA_FFI_Error*>(new std::string(args->message));
+}
+
+Given through_xla(XLA_FFI_Handler* handler, const FakeCall& call,
+                  const FakeCall& right) {
+  std::vector<FakeTensor> inputs = given_inputs(call);
+  Given given{"", unfilled(right)};
+  const auto buffers = [](std::vector<FakeTensor>& tensors) {
+    std::vector<XLA_FFI_Buffer> all;
+    for (FakeTensor& tensor : tensors)
+      all.push_back({sizeof(XLA_FFI_Buffer), nullptr,
+                     tensor.type == TF_BOOL ? XLA_FFI_DataType_PRED
+                                            : XLA_FFI_DataType_F32,
+                     tensor.bytes.data(),
+                     static_cast<int64_t>(tensor.shape.size()),
+                     tensor.shape.data()});
+    return all;
+  };
+  const auto pointers = [](std::vector<XLA_FFI_Buffer>& all) {
+    std::vector<void*> each;
+    for (XLA_FFI_Buffer& buffer : all) each.push_back(&buffer);
+    return each;
+  };
+  std::vector<XLA_FFI_Buffer> in = buffers(inputs),
+                              out = buffers(given.outputs);
+  std::vector<void*> args = pointers(in), rets = pointers(out);
+
+  const std::string family = call.attributes.at("family");
+  XLA_FFI_ByteSpan text = {family.data(), family.size()};
+  int64_t threads = 2;
+  XLA_FFI_Scalar number = {XLA_FFI_DataType_S64, &threads};
+  const char* flags[] = {"go_backwards", "zero_output_for_mask",
+                         "return_sequences", "keep_residuals"};
+  uint8_t values[4];
+  XLA_FFI_Scalar scalars[4];
+  std::vector<XLA_FFI_AttrType> types = {XLA_FFI_AttrType_STRING,
+                                         XLA_FFI_AttrType_SCALAR};
+  std::vector<void*> attributes = {&text, &number};
+  std::vector<XLA_FFI_ByteSpan> spans = {{"family", 6}, {"threads", 7}};
+  for (int i = 0; i < 4; ++i) {
+    values[i] = call.attributes.at(flags[i]) == "true";
+    scalars[i] = {XLA_FFI_DataType_PRED, &values[i]};
+    types.push_back(XLA_FFI_AttrType_SCALAR);
+    attributes.push_back(&scalars[i]);
+    spans.push_back({flags[i], std::strlen(flags[i])});
+  }
+  std::vector<XLA_FFI_ByteSpan*> names;
+  for (XLA_FFI_ByteSpan& span : spans) names.push_back(&span);
+
+  XLA_FFI_Api api = {};
+  api.XLA_FFI_Error_Create = create_error;
+  XLA_FFI_CallFrame frame = {};
+  frame.api = &api;
+  frame.args.size = static_cast<int64_t>(args.size());
+  frame.args.args = args.data();
+  frame.rets.size = static_cast<int64_t>(rets.size());
+  frame.rets.rets = rets.data();
+  frame.attrs.size = static_cast<int64_t>(names.size());
+  frame.attrs.types = types.data();
+  frame.attrs.names = names.data();
+  frame.attrs.attrs = attributes.data();
+  if (XLA_FFI_Error* error = handler(&frame)) {
+    auto* message = reinterpret_cast<std::string*>(error);
+    given.message = *message;
+    delete message;
+  }
+  return given;
+}
+
+struct Operation {
+  const char *tensorflow, *c;
+  XLA_FFI_Handler* xla;
+};
+const Operation kOperations[] = {
+    {"KerasrnnForward", "forward", kerasrnn_xla_forward},
+    {"KerasrnnBackward", "backward", kerasrnn_xla_backward},
+    {"KerasrnnInputGradient", "input_gradient", kerasrnn_xla_input_gradient}};
+
+// A call through TensorFlow, whose outcome the others must share.
+void run_all(const Operation& operation, const std::string& what,
+             FakeCall& call, const FakeCall& right) {
+  const FakeCall before = call;  // an input's memory may become an output's
+  call.run(operation.tensorflow);
+  for (const Given& given : {through_c(operation.c, before, right),
+                             through_xla(operation.xla, before, right)}) {
+    // What is left out changes the shapes of outputs: theirs are given.
+    const bool other_outputs =
+        given.message.find("output ") != std::string::npos;
+    if (given.message != call.message && !(call.code == TF_OK && other_outputs))
+      fail(what + ": " + given.message + " | " + call.message);
+    if (call.code != TF_OK || other_outputs) continue;
+    for (size_t i = 0; i < given.outputs.size(); ++i)
+      if (given.outputs[i].bytes != call.outputs.at(i).bytes)
+        fail(what + ": another output " + std::to_string(i));
+  }
+}
+
 // Whether an input without elements says the same as the one in its place.
 bool is_equal(const FakeTensor& a, const FakeTensor& b) {
   return a.shape == b.shape || (a.bytes.empty() && b.bytes.empty());
 }
 
-int try_all(const std::string& operation, const Family& family) {
-  const std::string name = operation + " of " + family.name;
-  const FakeCall right = right_call(operation, family);
+int try_all(const Operation& operation, const Family& family) {
+  const std::string name =
+      std::string(operation.tensorflow) + " of " + family.name;
+  FakeCall right = right_call(operation.tensorflow, family);
+  FakeCall done = right;
+  done.run(operation.tensorflow);
   for (bool forward_inputs : {false, true}) {
     FakeCall call = right;
     call.forward_inputs = forward_inputs;
-    call.run(operation);
+    run_all(operation, name, call, done);
     if (call.code != TF_OK) fail(name + ": " + call.message);
   }
   int cases = 0;
@@ -124,7 +288,7 @@ int try_all(const std::string& operation, const Family& family) {
         call.inputs[i] = tensor(shape, right.inputs[i].type);
         if (is_equal(call.inputs[i], right.inputs[i])) continue;
         const bool left_out = optional && shape == std::vector<int64_t>{0};
-        call.run(operation);
+        run_all(operation, name + ", input " + std::to_string(i), call, done);
         if ((call.code == TF_OK) != left_out)
           fail(name + ", input " + std::to_string(i) + ": " + call.message);
         if (!left_out && (call.code != TF_INVALID_ARGUMENT ||
@@ -171,8 +335,7 @@ int main() {
   int cases = 0;
   auto all = [&](int* count) {
     for (const Family& family : kFamilies)
-      for (const char* operation :
-           {"KerasrnnForward", "KerasrnnBackward", "KerasrnnInputGradient"})
+      for (const Operation& operation : kOperations)
         *count += try_all(operation, family);
   };
   all(&cases);

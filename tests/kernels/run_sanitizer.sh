@@ -10,7 +10,7 @@ flags+=(-Wall -Wextra -Werror)
 kernel=(threads operations isa_baseline)
 [[ $(uname -m) == x86_64 ]] && kernel+=(isa_avx2 isa_avx512)
 running=()
-for name in "${kernel[@]}" tensorflow native_driver inputs_driver fake_tensorflow; do
+for name in "${kernel[@]}" tensorflow xla c_interface native_driver inputs_driver fake_tensorflow; do
     source=$native/$name.cc
     [[ -e $source ]] || source=$here/$name.cc
     machine=()
@@ -27,4 +27,4 @@ link() {
 }
 cases=${3:-}
 link native_driver "${kernel[@]}"
-link inputs_driver fake_tensorflow tensorflow "${kernel[@]}"
+link inputs_driver fake_tensorflow tensorflow xla c_interface "${kernel[@]}"

@@ -1,5 +1,4 @@
-// The operations as a process calls them that has them loaded by ctypes, and
-// what it asks of the library.
+#include "c_interface.h"
 
 #include <algorithm>
 #include <cstring>
@@ -7,32 +6,6 @@
 #include <vector>
 
 #include "given_arrays.h"
-
-#define KERASRNN_PUBLIC extern "C" __attribute__((visibility("default")))
-
-extern "C" {
-
-// As kernels/native_torch.py declares them.
-struct KerasrnnArray {
-  int64_t type;  // 0 float32, 1 boolean, 2 another
-  int64_t rank;
-  const int64_t* shape;
-  void* data;
-};
-
-struct KerasrnnCall {
-  const char* operation;  // "forward", "backward" or "input_gradient"
-  const char* family;
-  const char* instructions;
-  int64_t go_backwards, zero_output_for_mask, return_sequences, keep_residuals;
-  int64_t threads;
-  int64_t inputs, outputs;
-  const KerasrnnArray *input, *output;
-  int64_t message_bytes;
-  char* message;  // out: why it failed
-};
-
-}  // extern "C"
 
 namespace kerasrnn {
 namespace {
@@ -79,8 +52,7 @@ bool execute(const KerasrnnCall& c) {
 }  // namespace
 }  // namespace kerasrnn
 
-// Whether it succeeded.
-KERASRNN_PUBLIC bool kerasrnn_run(const KerasrnnCall* call) {
+extern "C" bool kerasrnn_run(const KerasrnnCall* call) {
   try {
     return kerasrnn::execute(*call);
   } catch (const std::exception&) {
@@ -89,10 +61,9 @@ KERASRNN_PUBLIC bool kerasrnn_run(const KerasrnnCall* call) {
   }
 }
 
-// How many floats a step of a row leaves behind for the backward pass.
-KERASRNN_PUBLIC int64_t kerasrnn_record_floats(const char* family,
-                                               const char* instructions,
-                                               int64_t units) {
+extern "C" int64_t kerasrnn_record_floats(const char* family,
+                                          const char* instructions,
+                                          int64_t units) {
   kerasrnn::Attributes attributes;
   kerasrnn::set_family(attributes, family);
   kerasrnn::set_instructions(attributes, instructions);
@@ -102,7 +73,6 @@ KERASRNN_PUBLIC int64_t kerasrnn_record_floats(const char* family,
   return attributes.kernels->record_floats(problem);
 }
 
-// The name of the instruction set in use.
-KERASRNN_PUBLIC const char* kerasrnn_instructions() {
+extern "C" const char* kerasrnn_instructions() {
   return kerasrnn::best_kernels().name;
 }

@@ -125,13 +125,18 @@ inline int64_t offset_of(Column column, int64_t units) {
   return column.gate * units + column.block * kLanes;
 }
 
-// panels <- weights (depth, width), the columns of vector v at order(v).
+// So many rows of weights at a time go into all panels: their lines and pages
+// stay in the caches while panel after panel takes its columns of them.
+constexpr int64_t kPackedRows = 16;
+
+// panels <- weights (depth, width), rows [begin, end), the columns of vector v
+// at order(v).
 template <class Order>
-void pack_panel(const float* weights, int64_t depth, int64_t width,
-                int64_t units, int64_t vector, int64_t count, Order order,
-                float* panels) {
-  float* to = panels + vector * kLanes * depth;
-  for (int64_t i = 0; i < depth; ++i)
+void pack_panel(const float* weights, int64_t begin, int64_t end, int64_t depth,
+                int64_t width, int64_t units, int64_t vector, int64_t count,
+                Order order, float* panels) {
+  float* to = panels + (vector * depth + begin * count) * kLanes;
+  for (int64_t i = begin; i < end; ++i)
     for (int64_t v = 0; v < count; ++v, to += kLanes) {
       Column column = order(vector + v);
       store(to, load(weights + i * width + offset_of(column, units),

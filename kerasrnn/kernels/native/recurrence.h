@@ -106,6 +106,7 @@ struct ForwardJob {
   ForwardScratch* scratch = nullptr;
 };
 
+// Task i packs its share of the rows of both kernels.
 template <class Cell>
 void pack_forward_task(void* context, int64_t task) {
   auto& job = *static_cast<ForwardJob<Cell>*>(context);
@@ -116,18 +117,26 @@ void pack_forward_task(void* context, int64_t task) {
   auto order = [&](int64_t vector) {
     return Cell::order(input.first + vector, s.blocks);
   };
-  int64_t panel = 0;
-  for (int64_t vector = 0; vector < input.count; vector += 4, ++panel)
-    if (panel % p.threads == task)
-      pack_panel(p.kernel, p.features, width, p.units, vector,
+  int64_t share = 0;
+  // pack(begin, end) for this task's rows of so many.
+  auto for_rows = [&](int64_t rows, auto pack) {
+    for (int64_t row = 0; row < rows; row += kPackedRows, ++share)
+      if (share % p.threads == task) pack(row, min(row + kPackedRows, rows));
+  };
+  for_rows(p.features, [&](int64_t begin, int64_t end) {
+    for (int64_t vector = 0; vector < input.count; vector += 4)
+      pack_panel(p.kernel, begin, end, p.features, width, p.units, vector,
                  min(4, input.count - vector), order, job.input_panels);
-  float* panels = job.recurrent_panels;
-  Cell::pack_forward(s.blocks, [&](int64_t group, int64_t count, auto columns) {
-    for (int64_t vector = 0; vector < count; vector += group, ++panel)
-      if (panel % p.threads == task)
-        pack_panel(p.recurrent, p.units, width, p.units, vector,
-                   min(group, count - vector), columns, panels);
-    panels += count * kLanes * p.units;
+  });
+  for_rows(p.units, [&](int64_t begin, int64_t end) {
+    float* panels = job.recurrent_panels;
+    Cell::pack_forward(
+        s.blocks, [&](int64_t group, int64_t count, auto columns) {
+          for (int64_t vector = 0; vector < count; vector += group)
+            pack_panel(p.recurrent, begin, end, p.units, width, p.units, vector,
+                       min(group, count - vector), columns, panels);
+          panels += count * kLanes * p.units;
+        });
   });
 }
 

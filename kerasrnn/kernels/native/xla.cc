@@ -114,15 +114,12 @@ XLA_FFI_Error* handle(Operation operation, const XLA_FFI_CallFrame* frame) {
 }  // namespace
 }  // namespace kerasrnn
 
-#define KERASRNN_PUBLIC extern "C" __attribute__((visibility("default")))
-
-KERASRNN_PUBLIC XLA_FFI_Error* kerasrnn_xla_forward(XLA_FFI_CallFrame* frame) {
+XLA_FFI_Error* kerasrnn_xla_forward(XLA_FFI_CallFrame* frame) {
   return kerasrnn::handle(kerasrnn::forward, frame);
 }
-KERASRNN_PUBLIC XLA_FFI_Error* kerasrnn_xla_backward(XLA_FFI_CallFrame* frame) {
+XLA_FFI_Error* kerasrnn_xla_backward(XLA_FFI_CallFrame* frame) {
   return kerasrnn::handle(kerasrnn::backward, frame);
 }
-KERASRNN_PUBLIC XLA_FFI_Error* kerasrnn_xla_input_gradient(
-    XLA_FFI_CallFrame* frame) {
+XLA_FFI_Error* kerasrnn_xla_input_gradient(XLA_FFI_CallFrame* frame) {
   return kerasrnn::handle(kerasrnn::input_gradient, frame);
 }

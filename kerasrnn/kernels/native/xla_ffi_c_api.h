@@ -133,4 +133,11 @@ struct XLA_FFI_CallFrame {
   XLA_FFI_Attrs attrs;
 };
 
+// What this library gives XLA.
+using XLA_FFI_Handler = XLA_FFI_Error*(XLA_FFI_CallFrame*);
+__attribute__((visibility("default"))) XLA_FFI_Handler kerasrnn_xla_forward;
+__attribute__((visibility("default"))) XLA_FFI_Handler kerasrnn_xla_backward;
+__attribute__((
+    visibility("default"))) XLA_FFI_Handler kerasrnn_xla_input_gradient;
+
 }  // extern "C"

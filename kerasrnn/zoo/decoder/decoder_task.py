@@ -392,7 +392,9 @@ class DecoderTask(Task):
         told = [MemberEncoder(self, member)(source) for member in members]
         states = InputsFor([of_member for of_member, _ in told], "state")
         held = InputsFor([of_member for _, of_member in told])
-        known = InputsFor(self.evidence(source), "evidence")
+        mechanism = self.copy_mechanism
+        evidence = None if mechanism is None else Evidence(mechanism)(source)
+        known = InputsFor(evidence, "evidence")
         token_ids = keras.Input((), dtype="int32", name="token_ids")
         given = zip(states.structure, held.structure, strict=True)
         logits, new_states, *seen = self.together(
@@ -496,6 +498,22 @@ class MemberEncoder(keras.layers.Layer):
         prepared = self.decoder.prepare(encoding.memory, encoding.memory_mask)
         prepared.pop("output_vectors", None)  # Weights, which each step has anyway.
         return self.decoder.initial_state(encoding.vectors), prepared
+
+
+class Evidence(keras.layers.Layer):
+    """What a copy mechanism knows of a source, as a layer.
+
+    Args:
+        mechanism: The `CopyMechanism`.
+    """
+
+    def __init__(self, mechanism):
+        super().__init__(name="evidence", dtype=mechanism.dtype_policy)
+        self.mechanism = mechanism
+        self.built = True
+
+    def call(self, source):
+        return self.mechanism.evidence(source)
 
 
 class MemberStep(keras.layers.Layer):

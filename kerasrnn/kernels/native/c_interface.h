@@ -1,0 +1,40 @@
+// The operations as a process calls them that has loaded the library by ctypes
+// (native_torch.py declares the same), and what it asks of the library.
+
+#pragma once
+
+#include <cstdint>
+
+extern "C" {
+
+struct KerasrnnArray {
+  int64_t type;  // 0 float32, 1 boolean, 2 another
+  int64_t rank;
+  const int64_t* shape;
+  void* data;
+};
+
+struct KerasrnnCall {
+  const char* operation;  // "forward", "backward" or "input_gradient"
+  const char* family;
+  const char* instructions;
+  int64_t go_backwards, zero_output_for_mask, return_sequences, keep_residuals;
+  int64_t threads;
+  int64_t inputs, outputs;
+  const KerasrnnArray *input, *output;
+  int64_t message_bytes;
+  char* message;  // out: why it failed
+};
+
+// Whether it succeeded.
+__attribute__((visibility("default"))) bool kerasrnn_run(
+    const KerasrnnCall* call);
+
+// How many floats a step of a row leaves behind for the backward pass.
+__attribute__((visibility("default"))) int64_t kerasrnn_record_floats(
+    const char* family, const char* instructions, int64_t units);
+
+// The name of the instruction set in use.
+__attribute__((visibility("default"))) const char* kerasrnn_instructions();
+
+}  // extern "C"
