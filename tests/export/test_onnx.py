@@ -430,6 +430,16 @@ WRONG = {
         lambda: {"model": sequential(keras.layers.RNN(OwnCell(), name="own"))},
         "Layer 'own' .RNN. cannot .* no operator for the cell OwnCell",
     ),
+    "two sizes": (
+        lambda: {
+            "model": sequential(
+                ours.Bidirectional(
+                    ours.GRU(4), backward_layer=ours.GRU(5, go_backwards=True)
+                )
+            )
+        },
+        "its two layers must have the same size; they have .4, 5. units",
+    ),
     "fed attention": (lambda: {"model": fed_decoder()}, "goes into its next step"),
     "convolution": (
         lambda: {"model": sequential(keras.layers.ConvLSTM1D(2, 2), (5, 6, 3))},

@@ -31,7 +31,7 @@ class OnnxWriter:
     >>> step, state = writer.decoding(np.array([[3, 4, 2]], "int32"))
     >>> found = beam_search(step, state, [1], max_length=4, end_id=2, beam_width=3)
     >>> found.token_ids.shape
-    TensorShape([1, 3, 4])
+    TensorShape([1, 1, 4])
     """
 
     def __init__(self, folder: Any, **options: Any) -> None:

@@ -171,6 +171,11 @@ def write_bidirectional(
             )
     reading = read(conversion, sequences, mask)
     cells = [cells_of(conversion, one.cell) for one in pair]
+    sizes = [of_one[-1].units for of_one in cells]
+    if sizes[0] != sizes[1]:
+        raise conversion.error(
+            f"its two layers must have the same size; they have {sizes} units."
+        )
     states = given_states(conversion, initial_state)
     halves = [None, None]
     if states is not None:
