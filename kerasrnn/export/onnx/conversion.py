@@ -231,9 +231,10 @@ def is_graph(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, keras.Model) and getattr(layer, "inputs", None) is not None
 
 
-def handler_of(layer: keras.layers.Layer) -> Callable | None:
+def handler_of(layer: keras.layers.Layer) -> Any:
     """What the tables say of a layer's class, or of a base whose `call` it has."""
-    for base in type(layer).__mro__:
+    bases: Any = type(layer).__mro__
+    for base in bases:
         if base in HANDLERS:
             return HANDLERS[base] if type(layer).call is base.call else None
     return None

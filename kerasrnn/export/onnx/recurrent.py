@@ -177,7 +177,7 @@ def write_bidirectional(
             f"its two layers must have the same size; they have {sizes} units."
         )
     states = given_states(conversion, initial_state)
-    halves = [None, None]
+    halves: list = [None, None]
     if states is not None:
         half = len(states) // 2
         halves = [states[:half], states[half:]]
@@ -352,7 +352,7 @@ def run_cells(
     name: str,
 ) -> Run:
     """One cell on top of the other, a node each, in one direction."""
-    finals = []
+    finals: list = []
     for k, cell in enumerate(cells):
         own_name = f"{name}_{k}" if len(cells) > 1 else name
         count = len(STATES[cell.operator])
