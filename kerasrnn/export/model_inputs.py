@@ -9,6 +9,7 @@ import numpy as np
 from keras import tree
 
 from kerasrnn.export.own_layers import inner_layers, is_graph
+from kerasrnn.export.sample_inputs import drawn_inputs, given_inputs
 
 
 class ModelInputs:
@@ -94,44 +95,31 @@ class ModelInputs:
         Raises:
             ValueError: They do not fit the inputs.
         """
-        if isinstance(values, dict) and not isinstance(self.structure, dict):
-            by_name = {name_of(name): value for name, value in values.items()}
-            if set(by_name) == set(self.names):
-                values = [by_name[name] for name in self.names]
-        arrays = [np.asarray(a) for a in tree.flatten(values)]
-        expected = ", ".join(
-            f"{name} {(None, *shape[1:])}"
-            for name, shape in zip(self.names, self.shapes, strict=True)
-        )
-        fit = len(arrays) == len(self.shapes) and all(
-            array.ndim == len(shape)
-            and len(array) == len(arrays[0]) > 0
-            and all(
-                n in (None, m) for n, m in zip(shape[1:], array.shape[1:], strict=True)
-            )
-            for array, shape in zip(arrays, self.shapes, strict=True)
-        )
-        if not fit:
+        specs = self._specs([(None, *shape[1:]) for shape in self.shapes])
+        arrays = given_inputs(argument, values, specs)
+        rows = {len(array) for array in arrays}
+        if len(rows) != 1 or 0 in rows:
             raise ValueError(
-                f"`{argument}` must be arrays of one number of rows for {expected}; "
-                f"got the shapes {[a.shape for a in arrays]}."
+                f"`{argument}` must be arrays of one number of rows, at least 1; got "
+                f"the shapes {[a.shape for a in arrays]}."
             )
-        return [a.astype(d) for a, d in zip(arrays, self.dtypes, strict=True)]
+        return arrays
 
     def random(self) -> list[np.ndarray]:
-        """Inputs of one batch: normal numbers, and ids of all embeddings' rows."""
-        generator = np.random.default_rng(0)
+        """Inputs of one batch: normal numbers, and ids that all embeddings know."""
         most = min(rows_of_embeddings(self.model), default=2)
-        # Some steps, but few enough for what is laid out step by step.
-        shapes = [[n or 12 for n in shape] for shape in self.shapes]
-        if any("int" in dtype for dtype in self.dtypes) or most > 2:
-            return [
-                generator.integers(0, most, shape).astype(dtype)
-                for shape, dtype in zip(shapes, self.dtypes, strict=True)
-            ]
+        ids = [n for n, d in zip(self.names, self.dtypes, strict=True) if "int" in d]
+        if most > 2 and not ids:  # They are given as floats.
+            ids = self.names
+        return drawn_inputs(
+            self._specs(self.shapes), self.names, dict.fromkeys(ids, most)
+        )
+
+    def _specs(self, shapes):
+        """The inputs as symbolic tensors of these shapes."""
         return [
-            generator.normal(size=shape).astype(dtype)
-            for shape, dtype in zip(shapes, self.dtypes, strict=True)
+            keras.KerasTensor(shape, dtype, name=name)
+            for shape, dtype, name in zip(shapes, self.dtypes, self.names, strict=True)
         ]
 
     def batches(self, arrays: list[np.ndarray]) -> Iterator[list[np.ndarray]]:

@@ -86,6 +86,6 @@ def test_what_is_wrong_is_told_and_nothing_is_left(tmp_path):
     unbuilt = keras.Sequential([layers.GRU(2)])
     with pytest.raises(ValueError, match="`model` must be built"):
         to_saved_model(unbuilt, tmp_path / "model")
-    with pytest.raises(ValueError, match="`sample` must be arrays"):
+    with pytest.raises(ValueError, match="`sample` must have an array for each"):
         to_saved_model(model, tmp_path / "model", sample=np.ones((2, 3, 4)))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

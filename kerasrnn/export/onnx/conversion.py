@@ -20,6 +20,7 @@ from kerasrnn.export.onnx.layers import LAYERS
 from kerasrnn.export.onnx.operations import OPERATIONS
 from kerasrnn.export.onnx.recurrent import RECURRENT, Carried
 from kerasrnn.export.onnx.writer import GraphWriter, Value, as_array, exported_dtype
+from kerasrnn.export.own_layers import is_graph
 
 HANDLERS = {**LAYERS, **RECURRENT}
 
@@ -224,11 +225,6 @@ class Conversion:
             return tree.flatten(masks)
         masks = self.run(lambda both: layer.compute_mask(*both), [inputs, masks])
         return tree.flatten(masks)
-
-
-def is_graph(layer: keras.layers.Layer) -> bool:
-    """Whether a layer is a model whose graph of layers is known."""
-    return isinstance(layer, keras.Model) and getattr(layer, "inputs", None) is not None
 
 
 def handler_of(layer: keras.layers.Layer) -> Any:

@@ -1,19 +1,13 @@
 import collections
 import os
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras import tree
 
 from kerasrnn.export.layer_graph import calls_between
-from kerasrnn.export.onnx.conversion import Conversion, is_graph
-from kerasrnn.export.onnx.sample_inputs import (
-    drawn_inputs,
-    given_batches,
-    given_inputs,
-)
+from kerasrnn.export.model_inputs import name_of, output_names
+from kerasrnn.export.onnx.conversion import Conversion
 from kerasrnn.export.onnx.session import (
     PaddingError,
     first_states,
@@ -22,7 +16,13 @@ from kerasrnn.export.onnx.session import (
     write_int8,
 )
 from kerasrnn.export.onnx.writer import GraphWriter, Value, exported_dtype
+from kerasrnn.export.own_layers import is_graph
 from kerasrnn.export.report import ExportReport, size_of
+from kerasrnn.export.sample_inputs import (
+    drawn_inputs,
+    given_batches,
+    given_inputs,
+)
 from kerasrnn.export.written_beside import check_file, written_beside
 
 QUANTIZATIONS = (None, "dynamic", "full")
@@ -110,7 +110,10 @@ def to_onnx(
             "int8 is made by the package `onnxruntime`: pip install 'kerasrnn[onnx]'"
         )
 
-    specs = list(model.inputs)
+    specs = [
+        keras.KerasTensor(x.shape, exported_dtype(x.dtype), name=x.name)
+        for x in model.inputs
+    ]
     batches = None
     if sample is not None:
         sample = given_inputs("sample", sample, specs)
@@ -162,7 +165,8 @@ def write_model(
 ) -> list[str]:
     """Write the whole model, and give the names of its inputs."""
     names, values = [], []
-    for spec, wish in zip(model.inputs, readable_names(model.inputs), strict=True):
+    for spec in model.inputs:
+        wish = name_of(spec.name)
         dtype = exported_dtype(spec.dtype)
         names.append(writer.input(wish, shape_of(spec, wish), dtype))
         values.append(Value(names[-1], tuple(spec.shape), dtype))
@@ -216,7 +220,7 @@ def check_model(model: Any) -> None:
     """Raises where `model` is not a Keras model that has been built."""
     if not isinstance(model, keras.Model):
         raise ValueError(f"`model` must be a Keras model; got {model!r}.")
-    if not is_graph(model):
+    if not is_graph(model) or not getattr(model, "inputs", None):
         raise ValueError(
             "`model` must be a functional or Sequential model that has been built; "
             f"{model.name!r} ({type(model).__name__}) is not. Call it, or wrap it: "
@@ -233,22 +237,6 @@ def imported_onnx() -> Any:
             "ONNX files are written by the package `onnx`: pip install 'kerasrnn[onnx]'"
         ) from error
     return onnx
-
-
-def readable_names(specs: Sequence) -> list[str]:
-    """The names of a model's inputs, as other programs like them."""
-    return [re.sub(r"\W+", "_", spec.name).strip("_") or "input" for spec in specs]
-
-
-def output_names(model: keras.Model) -> list[str]:
-    """The names of a model's outputs: keys of a dictionary, or of their layers."""
-    structure = getattr(model, "output", None)  # of a Sequential model none
-    if isinstance(structure, dict):  # Of one alone Keras tells the layer's name.
-        paths = {id(y): path for path, y in tree.flatten_with_path(structure)}
-        names = [str(paths[id(output)][-1]) for output in model.outputs]
-    else:
-        names = keras.Model(list(model.inputs), list(model.outputs)).output_names
-    return [re.sub(r"\W+", "_", name) for name in names]
 
 
 def shape_of(tensor: Any, name: str) -> list:

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 from keras import tree
 
-from kerasrnn.export.onnx.writer import exported_dtype
-
 ROWS, STEPS = 3, 7  # where a model leaves them free
 
 
@@ -41,7 +39,7 @@ def drawn_inputs(specs: Sequence, names: Sequence[str], id_counts: dict) -> list
             ends = np.resize(lengths, shape[0])
             ends[0] = shape[1]
             array = np.where(np.arange(shape[1]) < ends[:, None], array, 0)
-        arrays.append(array.astype(exported_dtype(spec.dtype)))
+        arrays.append(array.astype(spec.dtype))
     return arrays
 
 
@@ -73,10 +71,7 @@ def given_inputs(argument: str, value: Any, specs: Sequence) -> list:
             f"`{argument}` must have an array for each of the inputs {names}, of the "
             f"shapes {expected}; got {found}."
         )
-    return [
-        array.astype(exported_dtype(spec.dtype))
-        for array, spec in zip(arrays, specs, strict=True)
-    ]
+    return [array.astype(spec.dtype) for array, spec in zip(arrays, specs, strict=True)]
 
 
 def fits(found: tuple, expected: tuple) -> bool:
