@@ -39,7 +39,9 @@ class Translator(MLModel):
             raise InferenceError("There must be an input `text`, of strings.")
         texts = StringCodec.decode_input(text)
         rows = [self.reader.encode(text) for text in texts]
-        longest = max(map(len, rows), default=1)
+        if not rows:  # ONNX Runtime's LSTM and GRU would end the process.
+            raise InferenceError("The input `text` must have a text at least.")
+        longest = max(map(len, rows))
         if longest > MOST_TOKENS:
             raise InferenceError(
                 f"A text may have {MOST_TOKENS} tokens at most; got {longest}."

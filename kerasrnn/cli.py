@@ -608,9 +608,9 @@ def _print_files(folder):
         print(
             "And tokenizer.json, read by text_reader.py and text_reader.mjs:\n\n"
             "    import sys\n"
-            f'    sys.path.insert(0, "{folder}")\n'
+            f"    sys.path.insert(0, {str(folder)!r})\n"
             "    from text_reader import TextReader\n"
-            f'    reader = TextReader("{folder}")\n'
+            f"    reader = TextReader({str(folder)!r})\n"
             '    print(reader.encode("a text of your own"))  # decode: back to a text'
         )
 
@@ -618,7 +618,7 @@ def _print_files(folder):
 def _served_example(model, folder):
     return (
         "import tensorflow as tf\n"
-        f'model = tf.saved_model.load("{folder}")\n'
+        f"model = tf.saved_model.load({str(folder)!r})\n"
         'answer = model.signatures["serving_default"]\n'
         f"{_kind_of(model).served_example}"
     )

@@ -215,7 +215,8 @@ def test_a_translator_is_exported_with_an_example_that_runs(
     translating, tmp_path, capsys
 ):
     model, folder = translating
-    assert main(["export", str(folder), "--output", str(tmp_path / "served")]) == 0
+    output = str(tmp_path / 'a "new" \\name')
+    assert main(["export", str(folder), "--output", output]) == 0
     printed = capsys.readouterr().out
     example = textwrap.dedent(printed.split("\n\n", 1)[1])
     exec(example, {})
@@ -228,11 +229,12 @@ def test_a_translator_is_exported_for_other_runtimes(
     translating, tmp_path, capsys, monkeypatch, format
 ):
     model, folder = translating
-    arguments = ["export", str(folder), "--output", str(tmp_path), "--format", format]
+    output = tmp_path / 'a "new" \\name'
+    arguments = ["export", str(folder), "--output", str(output), "--format", format]
     options = ["--quantize", "dynamic"] if format == "onnx" else ["--steps", "7"]
     assert main([*arguments, *options]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith(f"{tmp_path / '1'}: {format}, ")
+    assert printed.startswith(f"{output / '1'}: {format}, ")
     assert printed.count("largest difference from the model: ") == 2
     example = textwrap.dedent(printed.split("\n\n", 1)[1])
     monkeypatch.setattr(sys, "path", [*sys.path])

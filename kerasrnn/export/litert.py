@@ -6,13 +6,12 @@ import warnings
 from typing import Any
 
 import keras
-import numpy as np
-from keras import tree
 
 from kerasrnn.export.arguments import check_count, require_tensorflow
+from kerasrnn.export.difference import difference
 from kerasrnn.export.litert_file import corrected, count_operators
-from kerasrnn.export.model_inputs import ModelInputs, name_of, output_names
-from kerasrnn.export.own_layers import is_graph, with_own_layers
+from kerasrnn.export.model_inputs import ModelInputs, named_outputs
+from kerasrnn.export.own_layers import with_own_layers
 from kerasrnn.export.report import ExportReport, size_of
 from kerasrnn.export.written_beside import check_file, written_beside
 from kerasrnn.kernels import use_kernel
@@ -97,7 +96,7 @@ def to_litert(
         check_full(concrete, made)
     content = convert(concrete, module, quantize, inputs, calibration)
     content = corrected(content, inputs.names, names)
-    difference = largest_difference(model, content, inputs)
+    largest = largest_difference(model, content, inputs)
     with written_beside(path) as partial:
         partial.write_bytes(content)
     return ExportReport(
@@ -106,8 +105,8 @@ def to_litert(
         size_of(path),
         count_operators(content),
         made.layers,
-        difference,
-        notes(made, quantize, difference),
+        largest,
+        notes(made, quantize, largest),
     )
 
 
@@ -129,8 +128,8 @@ def trace(model, inputs):
     def serve(*tensors):
         outputs = model(inputs.packed(list(tensors)), training=False)
         outputs = named_outputs(model, outputs)
-        names.extend(name for name, _ in outputs)
-        return dict(outputs)
+        names.extend(outputs)
+        return outputs
 
     # Without AutoGraph: models are made of Keras's operations.
     function = tf.function(serve, input_signature=specifications, autograph=False)
@@ -140,20 +139,6 @@ def trace(model, inputs):
     module = tf.Module()
     module.model_variables = [v.value for v in model.variables]
     return made, concrete, module, names
-
-
-def named_outputs(model, outputs):
-    """(name, tensor) of each output of a model.
-
-    By the keys of a dictionary, or the names of their layers where `model` is a graph
-    of layers, or else by their places in the structure.
-    """
-    paths = [path for path, _ in tree.flatten_with_path(outputs)]
-    names = ["_".join(map(str, path)) or "output" for path in paths]
-    if is_graph(model) and not isinstance(outputs, dict):
-        of_layers = output_names(model)
-        names = of_layers if len(set(of_layers)) == len(names) else names
-    return list(zip(map(name_of, names), tree.flatten(outputs), strict=True))
 
 
 def check_graph(graph):
@@ -262,14 +247,12 @@ def largest_difference(model, content, inputs):
     for batch in inputs.batches(arrays):
         expected = model(inputs.packed(batch), training=False)
         found = run(**dict(zip(inputs.names, batch, strict=True)))
-        for name, tensor in named_outputs(model, expected):
-            expected = keras.ops.convert_to_numpy(tensor).astype("float64")
-            difference = np.abs(found[name] - expected)
-            largest = max(largest, float(difference.max(initial=0.0)))
+        for name, tensor in named_outputs(model, expected).items():
+            largest = max(largest, difference(found[name], tensor))
     return largest
 
 
-def notes(made, quantize, difference):
+def notes(made, quantize, largest):
     """What to know of what the layers became, a sentence each."""
     from kerasrnn.kernels.litert import FUSED
 
@@ -282,7 +265,7 @@ def notes(made, quantize, difference):
         )
     if quantize == "full" and FUSED in made.layers.values():
         sentences.append(f"{FUSED} has states of 8 and 16 bits.")
-    if difference is None:
+    if largest is None:
         sentences.append(
             "Not compared with the model: that needs ai-edge-litert, which "
             "pip install 'kerasrnn[litert]' brings."

@@ -1,5 +1,6 @@
 """The inputs of a model that is exported: names, shapes, and values to try it on."""
 
+import collections
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -95,7 +96,10 @@ class ModelInputs:
         Raises:
             ValueError: They do not fit the inputs.
         """
-        specs = self._specs([(None, *shape[1:]) for shape in self.shapes])
+        shapes = self.shapes
+        if self.batch_size is not None:  # Any number of rows makes batches.
+            shapes = [(None, *shape[1:]) for shape in shapes]
+        specs = self._specs(shapes)
         arrays = given_inputs(argument, values, specs)
         rows = {len(array) for array in arrays}
         if len(rows) != 1 or 0 in rows:
@@ -151,14 +155,39 @@ def structure_of(model):
 
 
 def output_names(model: keras.Model) -> list[str]:
-    """The names of a graph's outputs: keys of a dictionary, or of their layers."""
+    """A name for each of a graph's outputs: its keys in dictionaries, or its layer's.
+
+    Where one has the name already, the others get a number.
+    """
     if isinstance(model, keras.Sequential):
         return [name_of(model.layers[-1].name)]
     names = model.output_names
     if isinstance(model.output, dict):  # Of one alone Keras tells the layer's name.
-        paths = {id(y): path for path, y in tree.flatten_with_path(model.output)}
-        names = [paths[id(output)][-1] for output in model.outputs]
-    return [name_of(name) for name in names]
+        paths = collections.defaultdict(list)
+        for path, output in tree.flatten_with_path(model.output):
+            paths[id(output)].append("_".join(map(str, path)))
+        names = [paths[id(output)].pop(0) for output in model.outputs]
+    taken: set[str] = set()
+    return [numbered(name_of(name), taken) for name in names]
+
+
+def named_outputs(model: keras.Model, outputs: Any) -> dict[str, Any]:
+    """What a model gave, by name: of no graph, by the places in the structure."""
+    leaves = tree.flatten(outputs)
+    if is_graph(model):
+        return dict(zip(output_names(model), leaves, strict=True))
+    paths = [path for path, _ in tree.flatten_with_path(outputs)]
+    names = [name_of("_".join(map(str, path)) or "output") for path in paths]
+    return dict(zip(names, leaves, strict=True))
+
+
+def numbered(wish: str, names: set[str]) -> str:
+    """`wish`, with a number where it is among `names`, to which it is added."""
+    name, number = wish, 1
+    while name in names:
+        name, number = f"{wish}_{number}", number + 1
+    names.add(name)
+    return name
 
 
 def name_of(name: str) -> str:

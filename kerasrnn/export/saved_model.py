@@ -7,11 +7,10 @@ import pathlib
 from typing import Any
 
 import keras
-import numpy as np
-from keras import tree
 
 from kerasrnn.export.arguments import check_count, require_tensorflow
-from kerasrnn.export.model_inputs import ModelInputs, output_names
+from kerasrnn.export.difference import difference
+from kerasrnn.export.model_inputs import ModelInputs, named_outputs
 from kerasrnn.export.report import ExportReport, size_of
 from kerasrnn.export.written_beside import check_folder, written_beside
 
@@ -29,7 +28,8 @@ def to_saved_model(
     the model, and needs nothing but TensorFlow.
 
     Args:
-        model: A functional or `Sequential` model that has been built.
+        model: A functional or `Sequential` model that has been built, or any other
+            Keras model, with `sample`.
         path: The folder to write.
         version: Writes to `path/version`, the layout of TensorFlow Serving.
         sample: Inputs by which to compare what was written with the model, as the model
@@ -69,7 +69,7 @@ def to_saved_model(
 
     def serve(*tensors):
         outputs = model(inputs.packed(list(tensors)), training=False)
-        return dict(zip(output_names(model), tree.flatten(outputs), strict=True))
+        return named_outputs(model, outputs)
 
     served = tf.Module()
     served.model_variables = [v.value for v in model.variables]
@@ -88,11 +88,8 @@ def to_saved_model(
     expected = serve(*map(tf.constant, arrays))
     for variable, value in zip(carried, before, strict=True):  # of stateful layers
         variable.assign(value)
-    differences = [
-        np.abs(answers[name].numpy().astype("float64") - value.numpy()).max(initial=0)
-        for name, value in expected.items()
-    ]
-    return dataclasses.replace(found, largest_difference=float(np.max(differences)))
+    largest = max(difference(answers[name], y) for name, y in expected.items())
+    return dataclasses.replace(found, largest_difference=largest)
 
 
 def write(

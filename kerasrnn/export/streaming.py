@@ -107,7 +107,7 @@ def streaming(model: keras.Model) -> keras.Model:
         )
     outputs: dict[str, Any] = {}
     for name, value in zip(output_names(model), results, strict=True):
-        outputs[free_name(name, outputs)] = value.tensor
+        outputs[name] = value.tensor
     outputs |= {f"next_{name}": state for name, state in writer.next_states.items()}
     # Exporters know an output by the name of the layer that it comes from.
     outputs = {

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import tree
 
+from kerasrnn.export.model_inputs import numbered
+
 
 class InputsFor:
     """Inputs of one model for what another one gives, with a name for each.
@@ -44,6 +46,4 @@ class InputsFor:
         if prefix is not None:
             return f"{prefix}_{len(self.tensors)}"
         name = [key for key in path if isinstance(key, str)][-1]
-        count = sum(other.rpartition("_")[0] == name for other in self.tensors)
-        count += name in self.tensors
-        return f"{name}_{count}" if count else name
+        return numbered(name, set(self.tensors))

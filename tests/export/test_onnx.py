@@ -11,7 +11,7 @@ from keras import ops
 
 from kerasrnn import layers as ours
 from kerasrnn.export import to_onnx
-from kerasrnn.export.onnx.session import difference
+from kerasrnn.export.difference import difference
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -96,6 +96,24 @@ def test_a_search_of_the_library_runs_the_step(exported):
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
 
 
+def test_what_is_written_about_may_be_of_any_dtype(exported):
+    model, folder, source = exported
+    writer = OnnxWriter(folder)
+    wide = source.astype("int64" if source.dtype == "int32" else "float64")
+    for given in (wide[:1], wide[:1].tolist()):
+        step, state = writer.decoding(given)
+        found = beam_search(
+            step, state, [1], max_length=4, end_id=2, beam_width=3, n_best=2
+        )
+        expected = model.generate_ids(
+            source[:1], search="beam", max_length=4, beam_width=3, n_best=2
+        )
+        np.testing.assert_array_equal(found.token_ids, expected.token_ids)
+    # ONNX Runtime would end the process.
+    with pytest.raises(ValueError, match=r"`source` must have a row .*shape \(0, "):
+        writer.decoding(source[:0])
+
+
 def test_what_is_in_the_folder_is_described(exported):
     model, folder, _ = exported
     described = json.loads((folder / "model.json").read_text())

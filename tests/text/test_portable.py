@@ -174,6 +174,7 @@ def test_a_writer_has_start_and_end(tmp_path):
     reader = TextReader(tmp_path)
     assert (reader.start_id, reader.end_id) == (tokenizer.start_id, tokenizer.end_id)
     assert reader.decode([4, 2, 3, 5, 2]) == "a cat"
+    assert reader.decode(iter([4, 2, 3, 5, 2])) == "a cat"
     assert [reader.token(number) for number in (3, 5)] == ["cat", "[END]"]
     with pytest.raises(ValueError, match="reads no texts"):
         reader.encode("a cat")

@@ -4,6 +4,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+DTYPES = {"tensor(int32)": "int32", "tensor(float)": "float32"}  # of what is read
+
 
 class OnnxWriter:
     """A model that writes texts, run by ONNX Runtime, for searches of this library.
@@ -53,11 +55,19 @@ class OnnxWriter:
         """`(step, state)` for the searches of `kerasrnn.decoding`.
 
         Args:
-            source: What the encoder reads, an array (B, ...).
+            source: What the encoder reads, an array (B, ...) of a row at least: ids, or
+                the features of pictures.
+
+        Raises:
+            ValueError: There is no row.
         """
-        source = np.asarray(source)
-        names = [x.name for x in self.encoder.get_outputs()]
         [given] = self.encoder.get_inputs()
+        source = np.asarray(source, DTYPES[given.type])
+        if not len(source):  # ONNX Runtime's LSTM and GRU would end the process.
+            raise ValueError(
+                f"`source` must have a row at least; got the shape {source.shape}."
+            )
+        names = [x.name for x in self.encoder.get_outputs()]
         found = self.encoder.run(None, {given.name: source})
         told = dict(zip(names, found, strict=True))
         state = {name: told.pop(name) for name in names if name.startswith("state_")}
@@ -68,7 +78,7 @@ class OnnxWriter:
 
         def step(token_ids, state):
             token_ids = ops.convert_to_numpy(token_ids)
-            times = len(token_ids) // max(len(source), 1)
+            times = len(token_ids) // len(source)
             if times not in repeated:  # Beams look at one source.
                 repeated[times] = {
                     name: np.repeat(value, times, axis=0)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import tree
 
+from kerasrnn.export.difference import difference
 from kerasrnn.export.onnx.recurrent import Carried
 
 NOT_ON_THE_RIGHT = "Invalid value/s in sequence_lens"
@@ -75,23 +76,11 @@ def largest_difference(
             for state in carried
         ]
         differences = [
-            difference(as_double(array), as_double(other))
+            difference(array, other)
             for array, other in zip(found, expected, strict=True)
             if other is not None
         ]
     return max(differences)
-
-
-def difference(a: np.ndarray, b: np.ndarray) -> float:
-    """The largest absolute difference; NaN equals NaN, and no number."""
-    alike = (a == b) | (np.isnan(a) & np.isnan(b))
-    apart = np.abs(a[~alike] - b[~alike])
-    return float(np.where(np.isnan(apart), np.inf, apart).max(initial=0))
-
-
-def as_double(tensor: Any) -> np.ndarray:
-    """A tensor as an array of float64."""
-    return np.asarray(keras.ops.convert_to_numpy(tensor)).astype("float64")
 
 
 def first_states(carried: Sequence[Carried], inputs: Sequence) -> list[np.ndarray]:

@@ -61,6 +61,10 @@ def to_onnx(
     Returns:
         What was written, and how far its numbers are from the model's.
 
+    Batch:
+        Of one row at least: ONNX Runtime ends the process where its LSTM or GRU gets
+        a batch without rows.
+
     Masking:
         A mask, from `mask_zero`, `Masking` or an argument, becomes the operator's
         `sequence_lens`, so that it must pad on the right. ONNX Runtime refuses others

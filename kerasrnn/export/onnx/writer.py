@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasrnn.export.model_inputs import numbered
+
 # LayerNormalization is in it, and ONNX Runtime Web reads it since 1.14.
 OPSET = 17
 IR_VERSION = 8
@@ -182,15 +184,6 @@ class GraphWriter:
             ir_version=IR_VERSION,
             producer_name="kerasrnn",
         )
-
-
-def numbered(wish: str, names: set[str]) -> str:
-    """`wish`, with a number where it is among `names`, to which it is added."""
-    name, number = wish, 1
-    while name in names:
-        name, number = f"{wish}_{number}", number + 1
-    names.add(name)
-    return name
 
 
 def without_identities(nodes: list, inputs: set[str]) -> list:

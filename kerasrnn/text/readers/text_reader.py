@@ -57,11 +57,11 @@ class TextReader:
 
     def decode(self, ids):
         """The text of numbers that the model wrote, up to the first end."""
-        size = len(self._target.vocabulary)
+        size, ids = len(self._target.vocabulary), [int(number) for number in ids]
         for number in ids:
             if not 0 <= number < size:
                 raise ValueError(f"`ids` must be from 0 to {size - 1}; got {number}.")
-        return self._target.decode([int(number) for number in ids])
+        return self._target.decode(ids)
 
     def token(self, number, side="target"):
         """What a number stands for: a word, a piece of one, a character."""

@@ -388,7 +388,6 @@ class DecoderTask(Task):
         dtype = "float32" if len(self.source_shape()) == 3 else "int32"
         source = keras.Input(self.source_shape()[1:], dtype=dtype, name="source")
         members = range(self.members)
-        members = range(self.members)
         told = [MemberEncoder(self, member)(source) for member in members]
         states = InputsFor([of_member for of_member, _ in told], "state")
         held = InputsFor([of_member for _, of_member in told])
@@ -408,13 +407,11 @@ class DecoderTask(Task):
             outputs[f"new_{name}"] = new
         outputs |= dict(zip(["alignments"], seen, strict=False))
         encoded = {**states.given, **held.given, **known.given}
-        inputs = {**states.tensors, **held.tensors, **known.tensors}
-        inputs = {"token_ids": token_ids, **inputs}
+        told = {**states.tensors, **held.tensors, **known.tensors}
+        inputs = {"token_ids": token_ids, **told}
         return {
             "encoder": keras.Model(source, encoded, name="encoder"),
-            "step": keras.Model(
-                {"token_ids": token_ids, **inputs}, outputs, name="step"
-            ),
+            "step": keras.Model(inputs, outputs, name="step"),
         }
 
     def generate_ids(self, source, *, max_length=None, search="greedy", **options):

@@ -1,0 +1,20 @@
+"""How far what a file gives is from what its model gives."""
+
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+
+def difference(found: Any, expected: Any) -> float:
+    """The largest absolute difference of two tensors.
+
+    NaN equals NaN; where one of the two is no number, they are infinitely far apart.
+    """
+    a, b = (
+        np.asarray(ops.convert_to_numpy(tensor)).astype("float64")
+        for tensor in (found, expected)
+    )
+    alike = (a == b) | (np.isnan(a) & np.isnan(b))
+    apart = np.abs(a[~alike] - b[~alike])
+    return float(np.where(np.isnan(apart), np.inf, apart).max(initial=0))
