@@ -7,7 +7,11 @@ from typing import Any
 
 import keras
 
-from kerasrnn.export.arguments import check_count, require_tensorflow
+from kerasrnn.export.arguments import (
+    check_count,
+    check_quantization,
+    require_tensorflow,
+)
 from kerasrnn.export.difference import difference
 from kerasrnn.export.litert_file import corrected, count_operators
 from kerasrnn.export.model_inputs import ModelInputs, named_outputs
@@ -15,8 +19,6 @@ from kerasrnn.export.own_layers import with_own_layers
 from kerasrnn.export.report import ExportReport, size_of
 from kerasrnn.export.written_beside import check_file, written_beside
 from kerasrnn.kernels import use_kernel
-
-QUANTIZATIONS = (None, "dynamic", "full")
 
 
 def to_litert(
@@ -77,16 +79,7 @@ def to_litert(
     check_count("batch_size", batch_size)
     if steps is not None:
         check_count("steps", steps)
-    if quantize not in QUANTIZATIONS:
-        raise ValueError(
-            f"`quantize` must be one of {QUANTIZATIONS}; got {quantize!r}."
-        )
-    if (quantize == "full") != (calibration is not None):
-        raise ValueError(
-            '`calibration` must be inputs of the model where `quantize` is "full", and '
-            f"None elsewhere; got quantize={quantize!r} and "
-            f"{'none' if calibration is None else 'some'}."
-        )
+    check_quantization(quantize, calibration)
     inputs = ModelInputs(model, batch_size, steps, sample)
     if calibration is not None:
         calibration = inputs.arrays("calibration", calibration)

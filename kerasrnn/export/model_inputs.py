@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import tree
 
+from kerasrnn.export.arguments import check_built
 from kerasrnn.export.own_layers import inner_layers, is_graph
 from kerasrnn.export.sample_inputs import drawn_inputs, given_inputs
 
@@ -56,10 +57,7 @@ class ModelInputs:
             arrays = [np.asarray(array) for _, array in paths]
             self.dtypes = [array.dtype.name for array in arrays]
             shapes = [(None, *array.shape[1:]) for array in arrays]
-        if not model.built:
-            raise ValueError(
-                f"`model` must be built; call {model.name!r} on some inputs first."
-            )
+        check_built(model)
         found = [shape[1:2] for shape in shapes]
         if steps is not None and not {(None,), (steps,)} & {*found}:
             of_inputs = zip(self.names, found, strict=True)
@@ -145,10 +143,7 @@ def structure_of(model):
     Raises:
         ValueError: A `Sequential` model has none yet.
     """
-    if not model.built:
-        raise ValueError(
-            f"`model` must be built; call {model.name!r} on some inputs first."
-        )
+    check_built(model)
     if isinstance(model, keras.Sequential):
         return model.inputs[0], model.inputs
     return model.input, tree.flatten(model.input)

@@ -8,6 +8,7 @@ import keras
 from keras import tree
 
 from kerasrnn import layers
+from kerasrnn.export.arguments import check_built
 from kerasrnn.export.layer_graph import (
     Call,
     calls_between,
@@ -89,10 +90,7 @@ def streaming(model: keras.Model) -> keras.Model:
             f"`model` must be functional or Sequential; {model.name!r} is a "
             f"{type(model).__name__}."
         )
-    if not model.built:
-        raise ValueError(
-            f"`model` must be built; call {model.name!r} on some inputs first."
-        )
+    check_built(model)
     writer = StepModel()
     inputs, values = {}, []
     for tensor, timed in zip(model.inputs, sequences_among(model), strict=True):

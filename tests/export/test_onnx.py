@@ -414,8 +414,8 @@ WRONG = {
         "`model` must be a functional or Sequential model that has been built",
     ),
     "quantize": (lambda: {"quantize": "int4"}, "`quantize` must be"),
-    "no data": (lambda: {"quantize": "full"}, "`calibration` goes with"),
-    "data alone": (lambda: {"calibration": IDS}, "`calibration` goes with"),
+    "no data": (lambda: {"quantize": "full"}, "`calibration` must be inputs"),
+    "data alone": (lambda: {"calibration": IDS}, "`calibration` must be inputs"),
     "sample": (lambda: {"sample": X}, r"`sample` must have an array .*\['ids'\]"),
     "samples": (lambda: {"sample": (IDS, IDS)}, "`sample` must have an array"),
     "data of a wrong shape": (

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from kerasrnn.export.arguments import check_quantization
 from kerasrnn.export.layer_graph import calls_between
 from kerasrnn.export.model_inputs import name_of, output_names
 from kerasrnn.export.onnx.conversion import Conversion
@@ -24,8 +25,6 @@ from kerasrnn.export.sample_inputs import (
     given_inputs,
 )
 from kerasrnn.export.written_beside import check_file, written_beside
-
-QUANTIZATIONS = (None, "dynamic", "full")
 
 
 def to_onnx(
@@ -97,16 +96,7 @@ def to_onnx(
     Reference: https://onnx.ai/onnx/operators, LSTM-14, GRU-14 and RNN-14.
     """
     check_model(model)
-    if quantize not in QUANTIZATIONS:
-        raise ValueError(
-            f'`quantize` must be "dynamic", "full" or None; got {quantize!r}.'
-        )
-    if (quantize == "full") != (calibration is not None):
-        raise ValueError(
-            '`calibration` goes with quantize="full", which needs inputs to find the '
-            f"ranges of activations; got quantize={quantize!r} and "
-            f"{'no `calibration`' if calibration is None else '`calibration`'}."
-        )
+    check_quantization(quantize, calibration)
     path = check_file(path, ".onnx")
     onnx = imported_onnx()
     if quantize is not None and not installed():
