@@ -50,7 +50,7 @@ def give_weights(model, own):
     for layer in model.layers:
         if is_graph(layer):
             give_weights(layer, own.get_layer(layer.name))
-        else:
+        elif layer.weights:  # An input without a name has another one in the copy.
             own.get_layer(layer.name).set_weights(layer.get_weights())
 
 

@@ -148,6 +148,14 @@ def test_a_model_inside_a_model_and_a_layer_of_a_user(tmp_path):
     assert report.largest_difference <= 1e-6
 
 
+def test_an_input_without_a_name(tmp_path):
+    x = keras.Input((9, 3))
+    y = keras_layers.LSTM(4)(keras_layers.Masking()(x))
+    report = to_litert(keras.Model(x, y), tmp_path / "m.tflite")
+    assert_only_built_in(report, fused=1)
+    assert report.largest_difference <= 1e-6
+
+
 class Subclassed(keras.Model):
     """Reads a dictionary, and gives one."""
 

@@ -451,7 +451,11 @@ WRONG = {
     ),
     "not symbolic": (
         lambda: {"model": sequential(NotSymbolic(name="mine"))},
-        "Layer 'mine' .NotSymbolic. cannot .* does not run on symbolic tensors",
+        "Layer 'mine' .NotSymbolic. cannot .* `call` does not run on symbolic tensors",
+    ),
+    "numpy": (
+        lambda: {"model": sequential(keras.layers.Dense(2, np.tanh, name="mine"))},
+        "Layer 'mine' .Dense. cannot .* `activation` does not run on symbolic tensors",
     ),
 }
 

@@ -140,7 +140,7 @@ class Conversion:
             if activation is getattr(keras.activations, name):
                 written = OPERATIONS["Mish" if name == "mish" else "HardSilu"]
                 return written(self, None, None, value)
-        return self.run(activation, value).name
+        return self._tried("activation", activation, value).name
 
     def _operation(self, call):
         name = type(call.operation).__name__
@@ -190,21 +190,26 @@ class Conversion:
         """What a layer's `call` does, written in its place, in the order of outputs."""
         if "training" in inspect.signature(layer.call).parameters:
             arguments = {**arguments, "training": False}
-        try:
-            result = self.run(lambda a: layer.call(**a), arguments)
-        except NotExportableError:
-            raise
-        except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
-            raise self.error(
-                "its `call` does not run on symbolic tensors. Write it in keras.ops, "
-                "without Python numbers of sizes that are not fixed. It raised: "
-                f"{str(error).partition(chr(10))[0]}"
-            ) from error
+        result = self._tried("call", lambda a: layer.call(**a), arguments)
         # By their places: the order of a dictionary may be another.
         found = dict(tree.flatten_with_path(result))
         places = {id(leaf): place for place, leaf in tree.flatten_with_path(outputs)}
         leaves = [found[places[id(leaf)]] for leaf in symbolic_leaves(outputs)]
         return [v if isinstance(v, Value) else self._constant(v) for v in leaves]
+
+    def _tried(self, name, function, arguments):
+        """`run`, for a function of the layer, with an error that names both."""
+        try:
+            return self.run(function, arguments)
+        except NotExportableError:
+            raise
+        except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
+            raise self.error(
+                f"its `{name}` does not run on symbolic tensors. Write it in "
+                "keras.ops, without Python numbers of sizes that are not fixed. It "
+                "raised: "
+                f"{str(error).partition(chr(10))[0]}"
+            ) from error
 
     def _constant(self, tensor):
         array = as_array(tensor)
