@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from kerasrnn.export.arguments import check_count, require_tensorflow
+from kerasrnn.export.arguments import require_tensorflow
 from kerasrnn.export.difference import difference
 from kerasrnn.export.model_inputs import ModelInputs, named_outputs
 from kerasrnn.export.report import ExportReport, size_of
@@ -140,10 +140,7 @@ def write(
 def folder_to_write(path: str | os.PathLike, version: int | None) -> pathlib.Path:
     """Where a SavedModel may be written, on this backend."""
     require_tensorflow("A SavedModel")
-    if version is not None:
-        check_count("version", version)
-    folder = check_folder(path)
-    return folder if version is None else check_folder(folder / str(version))
+    return check_folder(path, version)
 
 
 def report(folder: pathlib.Path) -> ExportReport:

@@ -7,6 +7,8 @@ import shutil
 import uuid
 from collections.abc import Iterator
 
+from kerasrnn.export.arguments import check_count
+
 
 @contextlib.contextmanager
 def written_beside(path: str | os.PathLike) -> Iterator[pathlib.Path]:
@@ -77,13 +79,16 @@ def check_file(path: str | os.PathLike, suffix: str) -> pathlib.Path:
     return path
 
 
-def check_folder(path: str | os.PathLike) -> pathlib.Path:
-    """`path`, where a folder may be written.
+def check_folder(path: str | os.PathLike, version: int | None = None) -> pathlib.Path:
+    """`path`, or `path/version`, where a folder may be written.
 
     Raises:
-        ValueError: It is a file, or lies in one.
+        ValueError: It is a file, or lies in one, or `version` is no positive integer.
     """
     path = pathlib.Path(path)
+    if version is not None:
+        check_count("version", version)
+        path = path / str(version)
     if path.exists() and not path.is_dir():
         raise ValueError(f"`path` must be a folder; {path} is a file.")
     check_parents(path)

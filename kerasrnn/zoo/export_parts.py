@@ -1,6 +1,7 @@
 """A task as files of another runtime: its parts, its tokenizer, and what they are."""
 
 import dataclasses
+import inspect
 import json
 import os
 import shutil
@@ -55,11 +56,19 @@ def export_parts(
 
     Returns:
         What was written, with a report of each part.
+
+    Raises:
+        ValueError: An argument is wrong, or an option is not one of the format.
     """
     write, suffix = WRITERS[format]
-    folder = check_folder(path)
-    if version is not None:
-        folder = check_folder(folder / str(version))
+    known = {*inspect.signature(write).parameters} - {"model", "path", "sample"}
+    unknown = sorted({*options} - known)
+    if unknown:
+        raise ValueError(
+            f"`options` must be among {', '.join(sorted(known))} for the format "
+            f"{format!r}; got {', '.join(unknown)}."
+        )
+    folder = check_folder(path, version)
     reports = []
     described: dict[str, Any] = {"task": type(task).__name__, "format": format}
     described["parts"] = files = {}

@@ -211,6 +211,11 @@ def test_what_is_wrong_is_told_and_nothing_is_left(tmp_path):
         model.export(tmp_path / "model", quantize="dynamic")
     with pytest.raises(ValueError, match="`quantize` must be"):
         model.export(tmp_path / "model", format="onnx", quantize="int3")
+    with pytest.raises(ValueError, match="`version` must be a positive integer; got 0"):
+        model.export(tmp_path / "model", format="onnx", version=0)
+    for option in ("steps", "sample"):
+        with pytest.raises(ValueError, match=f"among calibration, .*; got {option}"):
+            model.export(tmp_path / "model", format="onnx", **{option: 3})
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match="`path` must be a folder"):
         model.export(tmp_path / "file", format="onnx")
