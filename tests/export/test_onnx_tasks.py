@@ -10,7 +10,7 @@ import pytest
 from keras import ops
 
 from kerasrnn.decoding import beam_search
-from kerasrnn.export import OnnxWriter
+from kerasrnn.export import OnnxWriter, write_greedy_loop
 from kerasrnn.text import CharacterTokenizer, PairTokenizer, WordTokenizer
 from kerasrnn.zoo import (
     AttentionCaptioner,
@@ -203,7 +203,7 @@ def test_a_translator_of_texts(tmp_path):
         )
 
 
-def test_what_is_wrong_is_told_and_nothing_is_left(tmp_path):
+def test_what_is_wrong_is_told_and_nothing_is_left(tmp_path, monkeypatch):
     model = SentimentClassifier(12, units=2, embedding_dim=2)
     with pytest.raises(ValueError, match="`format` must be one of saved_model, onnx"):
         model.export(tmp_path / "model", format="pickle")
@@ -221,4 +221,10 @@ def test_what_is_wrong_is_told_and_nothing_is_left(tmp_path):
         model.export(tmp_path / "file", format="onnx")
     with pytest.raises(ValueError, match=r"must hold encoder\.onnx and step\.onnx"):
         OnnxWriter(tmp_path)
+    with pytest.raises(ValueError, match=r"must hold encoder\.onnx and step\.onnx"):
+        write_greedy_loop(str(tmp_path), start_id=1, end_id=2)
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "onnxruntime", None)
+        with pytest.raises(ImportError, match=r"pip install 'kerasrnn\[onnx\]'"):
+            OnnxWriter(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -1,6 +1,7 @@
 """Greedy search as one ONNX graph: the encoder once, then the step in a loop."""
 
 import collections
+import os
 import pathlib
 
 import numpy as np
@@ -14,7 +15,7 @@ ENCODER, STEP = "encoder/", "step/"
 
 
 def write_greedy_loop(
-    folder: pathlib.Path, *, start_id: int, end_id: int
+    folder: str | os.PathLike, *, start_id: int, end_id: int
 ) -> ExportReport:
     """Write `greedy.onnx`, of the `encoder.onnx` and the `step.onnx` in a folder.
 
@@ -28,11 +29,14 @@ def write_greedy_loop(
         folder: Where both are, and where it is written.
         start_id: The token before the first.
         end_id: The token after which a row has ended.
+
+    Raises:
+        ValueError: They are not there.
     """
     onnx = imported_onnx()
-    path = check_file(folder / "greedy.onnx", ".onnx")
-    encoder = prefixed(folder / "encoder.onnx", ENCODER)
-    step = prefixed(folder / "step.onnx", STEP)
+    encoder_path, step_path = encoder_and_step(folder)
+    path = check_file(encoder_path.with_name("greedy.onnx"), ".onnx")
+    encoder, step = prefixed(encoder_path, ENCODER), prefixed(step_path, STEP)
     states = [x.name for x in step.graph.input if x.name.startswith(f"{STEP}state_")]
     own = [*states, f"{STEP}token_ids"]
     held = [x.name for x in step.graph.input if x.name not in own]
@@ -100,6 +104,22 @@ def write_greedy_loop(
     return ExportReport(path, "onnx", size_of(path), dict(operators))
 
 
+def encoder_and_step(folder: str | os.PathLike) -> list[pathlib.Path]:
+    """The two files of a model that writes texts.
+
+    Raises:
+        ValueError: They are not in the folder.
+    """
+    paths = [pathlib.Path(folder, f"{name}.onnx") for name in ("encoder", "step")]
+    for path in paths:
+        if not path.is_file():
+            raise ValueError(
+                "`folder` must hold encoder.onnx and step.onnx, which an export of a "
+                f"model that writes texts has; there is no {path}."
+            )
+    return paths
+
+
 def prefixed(path, prefix):
     """A model with `prefix` before all its names."""
     onnx = imported_onnx()
@@ -122,6 +142,7 @@ def loop_body(onnx, step, states, end_id, attends):
     new_states = [name.replace(STEP, f"{STEP}new_", 1) for name in states]
     nodes = [
         *step.graph.node,
+        make("Identity", [f"{STEP}log_probabilities"], ["log_p"]),
         make("ArgMax", ["log_p"], ["best"], axis=1, keepdims=0),
         make("Cast", ["best"], ["chosen"], to=types.INT32),
         make("Unsqueeze", ["best", "last_axis"], ["best_column"]),
@@ -137,9 +158,6 @@ def loop_body(onnx, step, states, end_id, attends):
         make("ReduceMin", ["ended_as_number"], ["all_ended"], keepdims=0),
         make("Equal", ["all_ended", "padding"], ["go_on"]),
     ]
-    nodes.insert(
-        len(step.graph.node), make("Identity", [f"{STEP}log_probabilities"], ["log_p"])
-    )
     constants = {
         "last_axis": np.array([1], "int64"),
         "no_log_p": np.array(0, "float32"),

@@ -1,8 +1,10 @@
-import pathlib
 from typing import Any
 
 import numpy as np
 from keras import ops
+
+from kerasrnn.export.onnx.greedy import encoder_and_step
+from kerasrnn.export.onnx.session import installed
 
 DTYPES = {"tensor(int32)": "int32", "tensor(float)": "float32"}  # of what is read
 
@@ -37,18 +39,15 @@ class OnnxWriter:
     """
 
     def __init__(self, folder: Any, **options: Any) -> None:
-        import onnxruntime
+        if not installed():
+            raise ImportError(
+                "ONNX files are run by the package `onnxruntime`: "
+                "pip install 'kerasrnn[onnx]'"
+            )
+        from onnxruntime import InferenceSession
 
-        folder = pathlib.Path(folder)
-        paths = [folder / f"{name}.onnx" for name in ("encoder", "step")]
-        for path in paths:
-            if not path.is_file():
-                raise ValueError(
-                    "`folder` must hold encoder.onnx and step.onnx, which an export of "
-                    f"a model that writes texts has; there is no {path}."
-                )
         self.encoder, self.step = (
-            onnxruntime.InferenceSession(path, **options) for path in paths
+            InferenceSession(path, **options) for path in encoder_and_step(folder)
         )
 
     def decoding(self, source: Any) -> tuple:
