@@ -99,11 +99,10 @@ class ModelInputs:
             shapes = [(None, *shape[1:]) for shape in shapes]
         specs = self._specs(shapes)
         arrays = given_inputs(argument, values, specs)
-        rows = {len(array) for array in arrays}
-        if len(rows) != 1 or 0 in rows:
+        if len({len(array) for array in arrays}) != 1:
             raise ValueError(
-                f"`{argument}` must be arrays of one number of rows, at least 1; got "
-                f"the shapes {[a.shape for a in arrays]}."
+                f"`{argument}` must be arrays of one number of rows; got the shapes "
+                f"{[a.shape for a in arrays]}."
             )
         return arrays
 

@@ -52,7 +52,7 @@ def given_inputs(argument: str, value: Any, specs: Sequence) -> list:
         specs: The model's inputs.
 
     Raises:
-        ValueError: There are more or fewer, or one has another shape.
+        ValueError: There are more or fewer, or one has another shape, or no rows.
     """
     names = [spec.name for spec in specs]
     if isinstance(value, Mapping) and set(value) == set(names):
@@ -66,10 +66,11 @@ def given_inputs(argument: str, value: Any, specs: Sequence) -> list:
     arrays = [np.asarray(leaf) for leaf in leaves]
     found = [a.shape for a in arrays]
     expected = [tuple(spec.shape) for spec in specs]
-    if len(found) != len(expected) or not all(map(fits, found, expected)):
+    fit = len(found) == len(expected) and all(map(fits, found, expected))
+    if not fit or not all(map(len, arrays)):  # Without rows runtimes end the process.
         raise ValueError(
             f"`{argument}` must have an array for each of the inputs {names}, of the "
-            f"shapes {expected}; got {found}."
+            f"shapes {expected}, with a row at least; got {found}."
         )
     return [array.astype(spec.dtype) for array, spec in zip(arrays, specs, strict=True)]
 
@@ -89,7 +90,6 @@ def given_batches(argument: str, value: Any, specs: Sequence) -> list[list]:
             return bool(one) and all(hasattr(v, "shape") for v in one)
         return isinstance(one, Mapping) or (len(specs) == 1 and hasattr(one, "shape"))
 
-    batches = (
-        value if isinstance(value, list) and all(map(is_batch, value)) else [value]
-    )
+    are_batches = isinstance(value, list) and value and all(map(is_batch, value))
+    batches = value if are_batches else [value]
     return [given_inputs(argument, batch, specs) for batch in batches]

@@ -418,6 +418,18 @@ WRONG = {
     "data alone": (lambda: {"calibration": IDS}, "`calibration` must be inputs"),
     "sample": (lambda: {"sample": X}, r"`sample` must have an array .*\['ids'\]"),
     "samples": (lambda: {"sample": (IDS, IDS)}, "`sample` must have an array"),
+    "no row": (
+        lambda: {"sample": IDS[:0]},
+        r"`sample` must .* with a row at least; got \[\(0, ",
+    ),
+    "no batch": (
+        lambda: {"quantize": "full", "calibration": []},
+        "`calibration` must have an array for each",
+    ),
+    "a batch without rows": (
+        lambda: {"quantize": "full", "calibration": [IDS, IDS[:0]]},
+        r"`calibration` must .* with a row at least; got \[\(0, ",
+    ),
     "data of a wrong shape": (
         lambda: {"quantize": "full", "calibration": [X]},
         "`calibration` must have an array for each",
