@@ -171,7 +171,7 @@ def main():
     options.add_argument("--no-speed", action="store_true", help="differences only")
     options.add_argument("--tf2onnx-python", metavar="PYTHON")
     arguments = options.parse_args()
-    report = Report("onnx export", arguments.write)
+    report = Report("onnx_export", arguments.write)
     report.machine([f"onnxruntime {onnxruntime.__version__}"])
     with tempfile.TemporaryDirectory() as folder:
         print_differences(report, arguments.models, folder)

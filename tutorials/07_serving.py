@@ -287,9 +287,9 @@ assert difference < 1e-5
 # ## 7. A stream
 #
 # A microphone does not deliver a batch of sequences. It delivers one frame, then the next,
-# and wants an answer to each. `model.predict` on one step costs a millisecond of Python
-# and forgets the state. `streaming` makes of a trained model another one, which does one
-# step and hands its states to you:
+# and wants an answer to each. `model.predict` on one step costs far more Python than
+# arithmetic, and forgets the state. `streaming` makes of a trained model another one,
+# which does one step and hands its states to you:
 #
 # $$y_t, s_t = \text{step}(x_t, s_{t-1})$$
 
@@ -381,7 +381,7 @@ axes.set_title("Read in ONNX Runtime, a character at a time")
 plt.show()
 
 # %% [markdown]
-# The first letters of a word are hard, the last ones nearly sure.
+# How a line begins is hard to say; the end of a word that has begun is nearly sure.
 #
 # ## 8. A model that writes
 #
@@ -479,7 +479,8 @@ if web and shutil.which("node"):
     (spanish / "node_modules").symlink_to(pathlib.Path(web) / "node_modules")
     command = ["node", "translate.mjs", verses[-1]]
     output = subprocess.run(command, cwd=spanish, capture_output=True, check=True)
-    print(in_browser := output.stdout.decode().strip())
+    in_browser = output.stdout.decode().strip()
+    print("ONNX Runtime Web:", in_browser)
     assert in_browser == written
 else:
     print("no Node, or no onnxruntime-web here: npm install onnxruntime-web")
@@ -560,7 +561,8 @@ axes.barh([*calls], [latency[name] for name in calls], color=colours)
 for place, name in enumerate(calls):
     axes.text(latency[name], place, f" {latency[name]:.2f} ms", va="center")
 axes.invert_yaxis()
-axes.set_xlabel("milliseconds for one review")
+axes.set_xscale("log")
+axes.set_xlabel("milliseconds for one review (each mark ten times the one before)")
 axes.margins(x=0.15)
 plt.show()
 print("The same answers in five forms")

@@ -272,7 +272,8 @@ class Task(keras.Model):
     def predict_on_batch(self, x: Any) -> Any:
         """Probabilities of a batch of raw strings; logits without a preprocessor."""
         if holds_strings(x):
-            x, _, _ = self._as_batch(x, None, None)
+            # Without a dataset, which would take longer than the model.
+            x = self._compiled_preprocessor("x")(self._as_inputs(x, "x"))
         return self._answer(super().predict_on_batch(x))
 
     def _as_batch(self, x, y, sample_weight):
@@ -327,6 +328,18 @@ class Task(keras.Model):
             dataset = dataset.batch(batch_size or 32)
         if inputs_of(dataset.element_spec).dtype != tf.string:
             return dataset
+        self._compiled_preprocessor(name)
+        return dataset.map(
+            self._map_batch, num_parallel_calls=tf.data.AUTOTUNE
+        ).prefetch(tf.data.AUTOTUNE)
+
+    def _compiled_preprocessor(self, name):
+        """What makes ids of strings, traced once for a vocabulary, not for every call.
+
+        A tokenizer is hundreds of operations.
+        """
+        import tensorflow as tf
+
         if self.preprocessor is None:
             raise ValueError(
                 f"`{name}` holds strings, but this {type(self).__name__} has "
@@ -336,15 +349,11 @@ class Task(keras.Model):
         key = getattr(self.preprocessor, "trace_key", None)
         traced = self._traced_preprocessor.value
         if traced is None or traced[0] != key:
-            # Traced once for a vocabulary, not for every dataset: a tokenizer is
-            # hundreds of operations.
             function = tf.function(
                 self.preprocess, input_signature=[tf.TensorSpec((None,), tf.string)]
             )
-            self._traced_preprocessor.value = (key, function)
-        return dataset.map(
-            self._map_batch, num_parallel_calls=tf.data.AUTOTUNE
-        ).prefetch(tf.data.AUTOTUNE)
+            traced = self._traced_preprocessor.value = (key, function)
+        return traced[1]
 
     # What a model that reads no text has otherwise.
     def _as_inputs(self, x, name):

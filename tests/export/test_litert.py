@@ -116,7 +116,9 @@ def test_states_go_in_and_out(tmp_path):
     assert report.largest_difference <= 1e-5
 
 
-@pytest.mark.parametrize("steps, operator", [(6, "TANH"), (40, "WHILE")])
+@pytest.mark.parametrize(
+    "steps, operator", [(6, "TANH"), pytest.param(40, "WHILE", marks=pytest.mark.slow)]
+)
 def test_a_layer_without_a_fused_operator_is_told(steps, operator, tmp_path):
     model = sequential(
         layers.GRU(4, return_sequences=True, name="first"),
@@ -437,6 +439,7 @@ def check_random_models(seeds, tmp_path):
         assert not [n for n in report.operators if n.startswith("Flex")], seed
 
 
+@pytest.mark.slow
 def test_some_random_models(tmp_path):
     check_random_models(range(3), tmp_path)
 

@@ -27,7 +27,9 @@ def runner(path):
     return interpreter.Interpreter(str(path)).get_signature_runner()
 
 
-@pytest.mark.parametrize("quantize", [None, "dynamic"])
+@pytest.mark.parametrize(
+    "quantize", [pytest.param(None, marks=pytest.mark.slow), "dynamic"]
+)
 def test_a_classifier_of_fixed_length(tmp_path, quantize):
     tokenizer = WordTokenizer(max_length=8)
     tokenizer.adapt(["a fine film", "a dull, dull film"])
@@ -64,6 +66,7 @@ def test_a_character_model_step_by_step(tmp_path):
         states = {name: found[f"new_{name}"] for name in states}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["translator", "captioner"])
 def test_an_encoder_and_a_step(tmp_path, kind):
     if kind == "translator":

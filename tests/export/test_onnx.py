@@ -18,6 +18,11 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 BOTH = pytest.mark.parametrize("namespace", [ours, keras.layers], ids=["ours", "keras"])
+SLOWLY_BOTH = pytest.mark.parametrize(
+    "namespace",
+    [ours, pytest.param(keras.layers, marks=pytest.mark.slow)],
+    ids=["ours", "keras"],
+)
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((4, 7, 3)).astype("float32")
 IDS = np.array([[1, 2, 3, 4], [5, 4, 0, 0], [0, 0, 0, 0]], "int32")
@@ -92,7 +97,7 @@ def test_random_models(namespace, tens, tmp_path, monkeypatch):
         assert report.largest_difference <= 1e-5, seed
 
 
-@BOTH
+@SLOWLY_BOTH
 def test_each_activation_at_each_place(namespace, tmp_path):
     x, outputs = keras.Input((None, 3)), []
     zeros = {"kernel_initializer": "zeros", "recurrent_initializer": "zeros"}

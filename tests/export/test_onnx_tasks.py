@@ -132,7 +132,9 @@ def test_what_is_in_the_folder_is_described(exported):
     assert sum(encoder["operators"].get(kind, 0) for kind in kinds) == recurrent
 
 
-@pytest.mark.parametrize("quantize", [None, "dynamic"])
+@pytest.mark.parametrize(
+    "quantize", [None, pytest.param("dynamic", marks=pytest.mark.slow)]
+)
 def test_a_classifier_of_texts(tmp_path, quantize):
     tokenizer = WordTokenizer(max_length=8)
     tokenizer.adapt(["a fine film", "a dull, dull film"])
@@ -182,6 +184,7 @@ def test_a_character_model_step_by_step(tmp_path):
         states = {name: found[f"new_{name}"] for name in names}
 
 
+@pytest.mark.slow
 def test_a_translator_of_texts(tmp_path):
     pair = PairTokenizer(WordTokenizer(["a", "b"]), WordTokenizer(["x", "y"]))
     model = with_large_weights(

@@ -155,15 +155,16 @@ def made(tmp_path_factory):
     return make
 
 
-def test_the_reader_needs_python_alone(written):
-    tokenizer, folder = written
+def test_the_reader_needs_python_alone(made, tmp_path):
+    tokenizer, _ = made("words")
+    write_portable(tokenizer, tmp_path)
     code = (
         "import sys; from text_reader import TextReader; "
         "print(TextReader('.').encode('a film')); "
         "assert not {'numpy', 'tensorflow', 'kerasrnn'} & {*sys.modules}"
     )
     command = [sys.executable, "-S", "-c", code]
-    output = subprocess.run(command, cwd=folder, capture_output=True, check=True)
+    output = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
     ids = unpadded(tokenizer(["a film"]).numpy().tolist())[0]
     assert json.loads(output.stdout) == ids
 

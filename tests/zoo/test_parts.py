@@ -36,7 +36,13 @@ def numbers(tensor):
     return ops.convert_to_numpy(tensor)
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name == "members"))
+        for name in WRITERS
+    ],
+)
 def test_step_by_step_parts_say_what_the_whole_says(name):
     keras.utils.set_random_seed(1)
     model = WRITERS[name]()

@@ -45,7 +45,7 @@ def test_every_form_of_input_gives_the_same(trained):
 
 def test_a_dataset_of_strings_and_labels_trains(reviews):
     keras.utils.set_random_seed(1)
-    tokenizer = WordTokenizer(max_length=10)
+    tokenizer = WordTokenizer()
     tokenizer.adapt(reviews[0])
     model = SentimentClassifier(
         preprocessor=tokenizer,
