@@ -227,6 +227,10 @@ def test_what_is_wrong_is_told_and_nothing_is_left(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"must hold encoder\.onnx and step\.onnx"):
         write_greedy_loop(str(tmp_path), start_id=1, end_id=2)
     with monkeypatch.context() as patched:
+        patched.setattr(keras.config, "backend", lambda: "jax")
+        with pytest.raises(ValueError, match=r"OnnxWriter runs on .* runs on 'jax'"):
+            OnnxWriter(tmp_path)
+    with monkeypatch.context() as patched:
         patched.setitem(sys.modules, "onnxruntime", None)
         with pytest.raises(ImportError, match=r"pip install 'kerasrnn\[onnx\]'"):
             OnnxWriter(tmp_path)

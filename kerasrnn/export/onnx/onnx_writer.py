@@ -1,5 +1,6 @@
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -21,7 +22,8 @@ class OnnxWriter:
         **options: More of `onnxruntime.InferenceSession`, such as `sess_options`.
 
     Raises:
-        ValueError: They are not there.
+        ValueError: They are not there, or JAX is in use, whose loops are compiled and
+            call no other runtime.
 
     Example:
 
@@ -39,6 +41,11 @@ class OnnxWriter:
     """
 
     def __init__(self, folder: Any, **options: Any) -> None:
+        if keras.config.backend() == "jax":
+            raise ValueError(
+                "OnnxWriter runs on TensorFlow and torch, whose loops call a step each "
+                "time; this process runs on 'jax'. Set KERAS_BACKEND=tensorflow."
+            )
         if not installed():
             raise ImportError(
                 "ONNX files are run by the package `onnxruntime`: "
