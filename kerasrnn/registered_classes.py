@@ -16,6 +16,7 @@ CLASSES = {
         "AttentionCell",
         "BahdanauAttention",
         "Bidirectional",
+        "CRF",
         "GRU",
         "GRUCell",
         "LSTM",

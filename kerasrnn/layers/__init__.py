@@ -1,10 +1,11 @@
-"""Recurrent layers, equal to those of keras.layers in numbers, and attention."""
+"""Recurrent layers, equal to those of keras.layers in numbers, attention, and a CRF."""
 
 from typing import TYPE_CHECKING
 
 from kerasrnn.layers.attention_cell import AttentionCell
 from kerasrnn.layers.bahdanau_attention import BahdanauAttention
 from kerasrnn.layers.bidirectional import Bidirectional
+from kerasrnn.layers.crf import CRF
 from kerasrnn.layers.gru import GRU
 from kerasrnn.layers.gru_cell import GRUCell
 from kerasrnn.layers.lstm import LSTM
@@ -16,6 +17,7 @@ from kerasrnn.layers.simple_rnn_cell import SimpleRNNCell
 from kerasrnn.layers.stacked_rnn_cells import StackedRNNCells
 
 __all__ = [
+    "CRF",
     "GRU",
     "LSTM",
     "RNN",

@@ -13,7 +13,7 @@ import sys
 sys.modules["tensorflow"] = None  # Whoever imports it gets an ImportError.
 import numpy as np
 
-from kerasrnn.layers import GRU, LSTM, SimpleRNN
+from kerasrnn.layers import CRF, GRU, LSTM, SimpleRNN
 
 x, mask = np.ones((2, 3, 4), "float32"), np.array([[0, 1, 1], [0, 0, 0]], bool)
 for layer_class in (GRU, LSTM, SimpleRNN):
@@ -22,6 +22,8 @@ for layer_class in (GRU, LSTM, SimpleRNN):
     assert y.shape == (2, 3, 5)
     assert not np.asarray(y.detach() if hasattr(y, "detach") else y)[1].any()
     assert layer.explain()
+tags, _ = CRF(4).decode(x * np.arange(4), mask)
+assert np.asarray(tags).tolist() == [[0, 3, 3], [0, 0, 0]]
 """
 
 
