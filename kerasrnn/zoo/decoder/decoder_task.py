@@ -407,8 +407,8 @@ class DecoderTask(Task):
             outputs[f"new_{name}"] = new
         outputs |= dict(zip(["alignments"], seen, strict=False))
         encoded = {**states.given, **held.given, **known.given}
-        told = {**states.tensors, **held.tensors, **known.tensors}
-        inputs = {"token_ids": token_ids, **told}
+        carried = {**states.tensors, **held.tensors, **known.tensors}
+        inputs = {"token_ids": token_ids, **carried}
         return {
             "encoder": keras.Model(source, encoded, name="encoder"),
             "step": keras.Model(inputs, outputs, name="step"),
