@@ -30,6 +30,7 @@ needs_compiler = pytest.mark.skipif(
 
 # Import name -> package name, where they differ.
 PACKAGE_OF = {
+    "ai_edge_litert": "ai-edge-litert",
     "PIL": "pillow",
     "pypi_simple": "pypi-simple",
     "resvg_py": "resvg-py",
@@ -122,7 +123,7 @@ def expected_contents():
     expected = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "kerasrnn").rglob("*")
-        if path.suffix in {".py", ".cc", ".h"} or path.name == "py.typed"
+        if path.suffix in {".py", ".mjs", ".cc", ".h"} or path.name == "py.typed"
     }
     return expected | {
         "kerasrnn/zoo/recipes/" + path.relative_to(ROOT / "zoo").as_posix()
@@ -236,8 +237,11 @@ def test_one_extra_is_defined_by_another(wheel_without):
     assert extras["translate"] == {*train, "pysword", "sacrebleu"}
     assert extras["caption"] == {*train, "resvg-py", "sacrebleu"}
     assert extras["peers"] == {*train, "scikit-learn"}
-    assert extras["bench"] == {*extras["translate"], "scikit-learn"}
-    named = ("plot", "translate", "caption", "peers")
+    assert extras["onnx"] == {"onnx", "onnxruntime"}
+    assert extras["litert"] == {"ai-edge-litert"}
+    exports = extras["onnx"] | extras["litert"]
+    assert extras["bench"] == {*extras["translate"], "scikit-learn", *exports}
+    named = ("plot", "translate", "caption", "peers", "onnx", "litert")
     parts = {name for part in named for name in extras[part]}
     tools = {"hypothesis", "jupytext", "pytest", "pytest-xdist", "setuptools"}
     assert extras["test"] == parts | tools
@@ -320,9 +324,9 @@ def test_every_import_is_declared():
 
 
 def test_the_least_install_has_what_layers_and_predict_import():
-    """Backends are chosen by the user, pictures of attention by `--attention`."""
-    backends = {"jax", "torch", "absl"}
+    """Backends and formats are chosen by the user, pictures by `--attention`."""
+    chosen = {"jax", "torch", "absl", "onnx", "onnxruntime", "ai-edge-litert"}
     least = declared_packages(extras=False)
     parts = ("layers", "kernels", "zoo", "catalogue", "text", "decoding", "vision")
     for path, package in imported_packages(*parts, "fetching", "export", "cli"):
-        assert package in least | backends, f"{path} imports {package}"
+        assert package in least | chosen, f"{path} imports {package}"
