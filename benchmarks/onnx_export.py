@@ -55,6 +55,7 @@ layer = getattr(keras.layers, family)(int(units), return_sequences=True)
 model = keras.Model(x, layer(x))
 with np.load(weights) as arrays:
     model.set_weights([arrays[name] for name in arrays.files])
+model(np.zeros((1, int(steps), int(features)), "float32"))  # or Keras refuses
 model.export(path, format="onnx", verbose=False)
 """
 

@@ -36,6 +36,8 @@ class Bidirectional(keras.layers.Bidirectional):
         initial_state: The forward layer's states, then the backward layer's.
         mask: (B, T) booleans, True where a step counts.
         training: Whether dropout applies.
+        sequences_mask: As `mask`. Keras passes the attached mask by this name where a
+            call has several tensors, such as initial states.
 
     Output shape:
         (B, 2U) for "concat", (B, U) for "sum", "mul" and "ave", the two tensors
@@ -90,7 +92,9 @@ class Bidirectional(keras.layers.Bidirectional):
         initial_state: States | None = None,
         mask: Tensor | None = None,
         training: bool | None = None,
+        sequences_mask: Tensor | None = None,
     ) -> Any:
+        mask = sequences_mask if mask is None else mask
         if initial_state is not None:
             count = 2 * len(tree.flatten(list(self.forward_layer.state_size)))
             if not isinstance(initial_state, (list, tuple)) or count != len(

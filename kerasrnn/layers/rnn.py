@@ -79,6 +79,8 @@ class RNN(keras.layers.Layer):
         memory: (B, S, M), what a cell with attention looks at.
         memory_mask: (B, S) booleans, True where the memory counts; by default the
             mask that the layer before attached to `memory`.
+        sequences_mask: As `mask`. Keras passes the attached mask by this name where a
+            call has several tensors, such as initial states.
 
     Output shape:
         (B, U), or (B, T, U) with `return_sequences`. With more to return, a tuple:
@@ -266,9 +268,10 @@ class RNN(keras.layers.Layer):
         training: bool = False,
         memory: Tensor | dict | None = None,
         memory_mask: Tensor | None = None,
+        sequences_mask: Tensor | None = None,
     ) -> Any:
         sequences = with_features(sequences, cell_input_size(self.cell))
-        mask = standardize_mask(mask, sequences)
+        mask = standardize_mask(sequences_mask if mask is None else mask, sequences)
         memory = self._prepare_memory(memory, memory_mask)
         if isinstance(self.cell, AttentionCell):
             self.cell.check_rows(sequences, memory)

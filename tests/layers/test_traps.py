@@ -77,6 +77,20 @@ def test_the_mask_of_an_embedding_is_not_lost_beside_initial_state():
     assert not np.allclose(array(without), array(expected))
 
 
+@pytest.mark.parametrize("make", [LSTM, lambda units: Bidirectional(LSTM(units))])
+def test_nor_in_a_compiled_model(make):
+    ids = np.array([[3, 1, 0], [2, 0, 0]], "int32")
+    tokens, h, c = keras.Input((None,), dtype="int32"), *2 * (keras.Input((4,)),)
+    layer, embedding = make(4), keras.layers.Embedding(5, 4, mask_zero=True)
+    states = [h, c] * (2 if isinstance(layer, Bidirectional) else 1)
+    model = keras.Model([tokens, h], layer(embedding(tokens), initial_state=states))
+    zeros = np.ones((2, 4), "float32")
+    found = model.predict([ids, zeros], verbose=0)
+    given = [ops.convert_to_tensor(zeros)] * len(states)
+    expected = layer(embedding(ids), initial_state=given, mask=ids != 0)
+    np.testing.assert_allclose(found, array(expected), atol=1e-6)
+
+
 def test_masks_go_on_to_the_next_layer():
     tokens = keras.Input((None,), dtype="int32")
     x = keras.layers.Embedding(5, 4, mask_zero=True)(tokens)
