@@ -34,6 +34,7 @@ from timing import Report
 from kerasrnn.zoo import Task
 
 NAME = "translator"
+MOST_GROWTH = 1.2  # of the server's memory
 TEXTS = (
     "In the beginning God created the heavens and the earth.",
     "Don't be afraid, for I am with you.",
@@ -77,6 +78,8 @@ def main():
     report.close()
     if load.wrong or load.failed:
         sys.exit("some answers were wrong or missing")
+    if load.growth > MOST_GROWTH:
+        sys.exit(f"the server's memory grew {load.growth:.2f} times")
 
 
 def make_environment(folder):
@@ -202,11 +205,20 @@ class Load:
             self.wrong += 1
             print(f"{text!r}: {found!r}, not {self.answers[text]!r}", file=sys.stderr)
 
+    @property
+    def late_memory(self):
+        """The median of the last seconds."""
+        return statistics.median(self.memory[-10:])
+
+    @property
+    def growth(self):
+        """How many times the memory of the beginning is in use at the end."""
+        return self.late_memory / self.memory[0]
+
     def rows(self):
         """What the table says."""
-        quantiles = np.quantile(self.latencies, [0.5, 0.95, 0.99]) * 1000
-        first, *later = self.memory
-        late = statistics.median(later[-10:]) if later else first
+        quantiles = np.quantile(self.latencies or [np.nan], [0.5, 0.95, 0.99]) * 1000
+        first, late = self.memory[0], self.late_memory
         return [
             ("requests", f"{len(self.latencies):,} of {self.count:,}"),
             ("failed", f"{self.failed}"),

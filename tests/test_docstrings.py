@@ -16,6 +16,8 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 NOT_IMPORTED = {
     "kerasrnn.__main__",  # runs the command
     "kerasrnn.kernels.jax",
+    "kerasrnn.kernels.native_jax",
+    "kerasrnn.kernels.native_torch",
     "kerasrnn.kernels.torch",
 }
 
