@@ -215,7 +215,7 @@ def test_a_translator_is_exported_with_an_example_that_runs(
     translating, tmp_path, capsys
 ):
     model, folder = translating
-    output = str(tmp_path / 'a "new" \\name')
+    output = str(tmp_path / 'a "new" name')
     assert main(["export", str(folder), "--output", output]) == 0
     printed = capsys.readouterr().out
     example = textwrap.dedent(printed.split("\n\n", 1)[1])
@@ -229,7 +229,7 @@ def test_a_translator_is_exported_for_other_runtimes(
     translating, tmp_path, capsys, monkeypatch, format
 ):
     model, folder = translating
-    output = tmp_path / 'a "new" \\name'
+    output = tmp_path / 'a "new" name'
     arguments = ["export", str(folder), "--output", str(output), "--format", format]
     options = ["--quantize", "dynamic"] if format == "onnx" else ["--steps", "7"]
     assert main([*arguments, *options]) == 0

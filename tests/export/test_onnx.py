@@ -554,3 +554,14 @@ def test_a_missing_package_is_told(missing, tmp_path, monkeypatch):
     if missing == "onnxruntime":  # It compares and quantizes; the file needs it not.
         report = to_onnx(classifier(), tmp_path / "model.onnx")
         assert report.largest_difference is None
+
+
+def test_an_output_that_is_named_as_its_layer_and_comes_twice(tmp_path):
+    frames = keras.Input((None, 3), name="frames")
+    layer = ours.LSTM(4, return_state=True, name="reader")
+    _, h, _ = layer(frames)
+    model = keras.Model(frames, {"reader": h, "next": h})
+    report = to_onnx(model, tmp_path / "model.onnx")
+    assert report.largest_difference < 1e-5
+    nodes = [node.name for node in onnx.load(report.path).graph.node]
+    assert len(set(nodes)) == len(nodes)

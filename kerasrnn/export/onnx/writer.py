@@ -144,7 +144,9 @@ class GraphWriter:
         from onnx import helper
 
         output = self.unique(wish)
-        self.nodes.append(helper.make_node("Identity", [name], [output], name=output))
+        node_name = numbered(output, self._node_names)
+        node = helper.make_node("Identity", [name], [output], name=node_name)
+        self.nodes.append(node)
         self.outputs.append((output, dtype, list(shape)))
         return output
 
