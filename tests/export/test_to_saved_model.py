@@ -26,9 +26,8 @@ def tagger(namespace):
     return keras.Model(ids, outputs)
 
 
-@pytest.mark.parametrize(
-    "namespace", [layers, pytest.param(keras.layers, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("namespace", [layers, keras.layers])
 def test_a_model_of_two_outputs(namespace, tmp_path):
     model = tagger(namespace)
     report = to_saved_model(model, tmp_path / "tagger", version=2)

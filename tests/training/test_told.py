@@ -170,14 +170,13 @@ def test_in_python_a_warning_says_what_is_cut():
         "tokenizer has max_length=4."
     )
     for x in (texts, np.array(texts), tf.constant(texts)):
-        for call in (
-            lambda x: model.predict(x, verbose=0),
-            lambda x: model.evaluate(x, [0, 1], verbose=0),
-            lambda x: model.fit(x, [0, 1], verbose=0),
-        ):
-            with pytest.warns(UserWarning) as told:
-                call(x)
-            assert [str(warning.message) for warning in told] == [expected]
+        with pytest.warns(UserWarning) as told:
+            model.predict(x, verbose=0)
+        assert [str(warning.message) for warning in told] == [expected]
+    for call in (model.evaluate, model.fit):
+        with pytest.warns(UserWarning) as told:
+            call(texts, [0, 1], verbose=0)
+        assert [str(warning.message) for warning in told] == [expected]
     model.predict(["so so so so"], verbose=0)  # not a word too long
 
 

@@ -89,6 +89,7 @@ def test_batches_keep_their_size():
         classifier().fit(batches, batch_size=4, verbose=0)
 
 
+@pytest.mark.slow
 def test_a_translator_learns_from_pairs_of_lines():
     sources, targets = translators.pairs(6)
     expected = weights_after(translators.make(), sources, targets, batch_size=4)
