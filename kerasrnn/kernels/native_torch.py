@@ -106,24 +106,10 @@ class Library:
             raise (MemoryError if "no memory" in text else ValueError)(text)
         return outputs
 
-    def forward_shapes(
-        self,
-        x: Tensor,
-        h0: Tensor,
-        c0: Tensor,
-        kernel: Tensor,
-        recurrent_kernel: Tensor,
-        bias: Tensor,
-        mask: Tensor,
-        family: str,
-        instructions: str,
-        go_backwards: bool,
-        zero_output_for_mask: bool,
-        threads: int,
-        return_sequences: bool,
-        keep_residuals: bool,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    # PyTorch reads the types of an operation from what computes it.
+    def forward_shapes(self, x, h0, c0, kernel, recurrent_kernel, *others):
         """Unfilled: the last output, all outputs, h, c, what backward needs."""
+        _, _, family, instructions, *_, return_sequences, keep_residuals = others
         batch, steps, _ = x.shape
         units = recurrent_kernel.shape[0]
         floats = self.count(family.encode(), instructions.encode(), units)
@@ -162,26 +148,8 @@ class Library:
         return self.call("forward", inputs, outputs, attributes, flags)
 
     def backward_shapes(
-        self,
-        x: Tensor,
-        h0: Tensor,
-        c0: Tensor,
-        kernel: Tensor,
-        recurrent_kernel: Tensor,
-        bias: Tensor,
-        mask: Tensor,
-        outputs: Tensor,
-        residuals: Tensor,
-        d_last: Tensor,
-        d_outputs: Tensor,
-        d_h: Tensor,
-        d_c: Tensor,
-        family: str,
-        instructions: str,
-        go_backwards: bool,
-        zero_output_for_mask: bool,
-        threads: int,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        self, x, h0, c0, kernel, recurrent_kernel, bias, mask, outputs, residuals, *_
+    ):
         """Unfilled: the gradients of h0, c0, the weights and the gates."""
         like = h0, c0, kernel, recurrent_kernel, bias, residuals
         return tuple(one.new_empty(one.shape) for one in like)
@@ -214,22 +182,7 @@ class Library:
         found = self.backward_shapes(*arrays, *kept, *attributes)
         return self.call("backward", (*arrays, *kept), found, attributes)
 
-    def input_gradient_shapes(
-        self,
-        x: Tensor,
-        h0: Tensor,
-        c0: Tensor,
-        kernel: Tensor,
-        recurrent_kernel: Tensor,
-        bias: Tensor,
-        mask: Tensor,
-        records: Tensor,
-        family: str,
-        instructions: str,
-        go_backwards: bool,
-        zero_output_for_mask: bool,
-        threads: int,
-    ) -> Tensor:
+    def input_gradient_shapes(self, x, *_):
         """Unfilled: the gradient of x."""
         return x.new_empty(x.shape)
 
