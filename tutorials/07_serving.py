@@ -94,7 +94,8 @@ print({name: value.numpy().tolist() for name, value in answer.items()})
 # Raw strings in, labels and probabilities out, and nothing but TensorFlow needed: the
 # tokenizer travels inside, made of TensorFlow's operations. What stays behind is speed.
 # The compiled kernel that runs the layers here is no part of TensorFlow, so a SavedModel
-# has a loop over time in its place, and it needs TensorFlow, half a gigabyte of it.
+# has a loop over time in its place, and it needs TensorFlow, which takes one to two
+# gigabytes of disk.
 #
 # ## 2. The LSTM of ONNX
 #
@@ -217,9 +218,9 @@ for text, scores in zip(
 #
 # A weight of 32 bits can be kept in 8: as an integer from -128 to 127, times one number
 # for the whole matrix. With `quantize="dynamic"` that is all. What goes through the
-# operators is made of 8 bits at each call and back again. It costs accuracy. How much can
-# only be measured, and it is measured on the validation split: a choice is made here, and
-# the test split is for what was chosen.
+# operators is made of 8 bits at each call and back again. It may cost accuracy, and how
+# much can only be measured: on the validation split, since a choice is made here, and the
+# test split is for what was chosen.
 
 # %%
 texts, labels = tfds.load(
