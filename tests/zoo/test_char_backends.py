@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from other_backend import other_backends, run_on
 
-# Run on one backend: begins with the weights of the file, or writes them.
+# Run on one backend: begins with the model of the file, or writes it.
 CODE = """
 import json, sys
 from pathlib import Path
@@ -17,13 +17,13 @@ from kerasrnn.zoo import CharLanguageModel
 on_jax = keras.backend.backend() == "jax"  # which else compiles every loop anew
 folder, first, cell = Path(sys.argv[1]), sys.argv[2] == "first", sys.argv[3]
 text = 'the cat (a "big" cat) sat; the dog (fat) lay. ' * 12
-keras.utils.set_random_seed(1)
-model = CharLanguageModel(
-    preprocessor=CharacterTokenizer(sorted(set(text))), cell=cell, units=16
-)
+load = keras.saving.load_model
 if first:
-    model.save_weights(folder / f"{cell}.weights.h5")
-model.load_weights(folder / f"{cell}.weights.h5")
+    keras.utils.set_random_seed(1)
+    CharLanguageModel(
+        preprocessor=CharacterTokenizer(sorted(set(text))), cell=cell, units=16
+    ).save(folder / f"{cell}.keras")
+model = load(folder / f"{cell}.keras")
 model.compile(keras.optimizers.SGD(0.5, momentum=0.9), jit_compile=on_jax)
 history = model.fit(
     [text, text[:300]], batch_size=4, chunk=20, epochs=4, verbose=0,
@@ -31,9 +31,9 @@ history = model.fit(
 )
 losses = history.history["loss"] + history.history["val_loss"]
 if first:
-    model.save_weights(folder / f"{cell}.last.weights.h5")
+    model.save(folder / f"{cell}.last.keras")
 # The same weights again, as the losses agree to so many digits only.
-model.load_weights(folder / f"{cell}.last.weights.h5")
+model = load(folder / f"{cell}.last.keras")
 recording = record(model, text[:200], streams=2, warm_up=20)
 found = find_cells(model, text, text_features(text))
 states, outputs = model.initial_states(1), []
@@ -68,7 +68,7 @@ print("RESULT" + json.dumps({
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("weights")
+    return tmp_path_factory.mktemp("models")
 
 
 @pytest.fixture(scope="module")
