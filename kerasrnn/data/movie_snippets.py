@@ -1,6 +1,7 @@
 """TFDS builder `movie_snippets`: sentences of film reviews, rated by people."""
 
 import io
+import random
 import re
 import tarfile
 import zipfile
@@ -24,6 +25,22 @@ LEXICON = "hutto_ICWSM_2014/vader_sentiment_lexicon.txt"
 # As near to nought as this, people did not agree on a side.
 NEUTRAL = 0.3
 
+# The rules by which VADER rates what it has no rating for: a negated word, and what
+# stands before and after "but".
+NEGATED, BEFORE, AFTER = -0.74, 0.5, 1.5
+NEGATIONS = (
+    *("not", "never", "hardly", "rarely", "no", "without", "nothing", "neither"),
+    *("isn't", "is not", "wasn't", "aren't", "doesn't", "don't", "didn't", "can't"),
+    *("cannot", "won't", "lacks", "far from", "anything but", "not a", "not very"),
+    *("it is not", "it isn't", "it never", "it does not", "this is not a"),
+    *("the film is not", "there is nothing"),
+)
+ENDINGS = ("", "", "", "", "", "", "at all", "about it", "here", "enough")
+BUTS = (", but", "but", ", yet", ", though")
+# Words rated nearer to nought than this have no opposite.
+LEAST_NEGATED = 0.8
+CONTRASTS = 3000
+
 _CITATION = """\
 @inproceedings{hutto2014vader,
   title     = {{VADER}: A Parsimonious Rule-Based Model for Sentiment Analysis of
@@ -40,20 +57,25 @@ class MovieSnippets(tfds.core.GeneratorBasedBuilder):
     """10,605 sentences of film reviews with the mean rating of about twenty people.
 
     Split by SHA-1 of the id, modulo 10: 0 test, 1 validation, else train. Sentences
-    rated within 0.3 of nought are left out. `lexicon` holds single English words
-    rated in the same way, which are more to train on; they are no part of the others.
+    rated within 0.3 of nought are left out. More to train on, and no part of the
+    others: `lexicon` holds single English words rated in the same way, `negated` such
+    words after a negation and `contrasted` two of them with a "but" between, rated by
+    the rules of VADER.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First release."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {
+        "1.1.0": "Negated and contrasted words; all else as it was.",
+        "1.0.0": "First release.",
+    }
 
     def _info(self):
         return self.dataset_info_from_configs(
             description=(
                 "Sentences of film reviews from Rotten Tomatoes, collected by Pang "
                 "and Lee, rated from -4 (negative) to 4 (positive) by some twenty "
-                "people each; and the words of the VADER lexicon with their ratings. "
-                "MIT licence."
+                "people each; and the words of the VADER lexicon with their ratings, "
+                "alone, negated and in contrasts. MIT licence."
             ),
             features=tfds.features.FeaturesDict(
                 {
@@ -78,7 +100,9 @@ class MovieSnippets(tfds.core.GeneratorBasedBuilder):
         splits = {"train": [], "validation": [], "test": []}
         for example in read_snippets(snippets):
             splits[split_of(example["id"])].append(example)
-        splits["lexicon"] = read_lexicon(lexicon)
+        splits["lexicon"] = words = read_lexicon(lexicon)
+        splits["negated"] = negated(words)
+        splits["contrasted"] = contrasted(words)
         return {name: self._generate_examples(rows) for name, rows in splits.items()}
 
     def _generate_examples(self, examples):
@@ -104,6 +128,54 @@ def read_lexicon(content: bytes) -> list[dict]:
         for number, (word, rating, *_) in enumerate(rows, start=1)
         if re.fullmatch("[a-z'-]*[a-z][a-z'-]*", word)
     ]
+
+
+def negated(words: list[dict]) -> list[dict]:
+    """Each word after two negations, some with an ending.
+
+    rating = -0.74 · rating of the word
+
+    Args:
+        words: Examples of single words, as `read_lexicon` gives them.
+
+    Example:
+
+    >>> words = [{"id": "lexicon-1", "text": "good", "rating": 2.0, "label": 1}]
+    >>> [(row["text"], row["rating"]) for row in negated(words)]
+    [('this is not a good at all', -1.48), ("it isn't good at all", -1.48)]
+    """
+    draw = random.Random(0)
+    rows = []
+    for word in words:
+        if abs(word["rating"]) < LEAST_NEGATED:
+            continue
+        for number in range(2):
+            text = f"{draw.choice(NEGATIONS)} {word['text']} {draw.choice(ENDINGS)}"
+            key = f"negated-{number}-{word['id']}"
+            rows.append(_example(key, NEGATED * word["rating"], text.strip()))
+    return rows
+
+
+def contrasted(words: list[dict]) -> list[dict]:
+    """Pairs of words, "a, but b" or "though a, b".
+
+    rating = 0.5 · rating of a + 1.5 · rating of b
+
+    Args:
+        words: Examples of single words, as `read_lexicon` gives them.
+    """
+    if len(words) < 2:
+        return []
+    draw = random.Random(1)
+    rows = []
+    for number in range(CONTRASTS):
+        a, b = draw.sample(words, 2)
+        text = f"{a['text']} {draw.choice(BUTS)} {b['text']}"
+        if draw.random() < 0.25:
+            text = f"though {a['text']} , {b['text']}"
+        rating = BEFORE * a["rating"] + AFTER * b["rating"]
+        rows.append(_example(f"contrasted-{number}", rating, text))
+    return rows
 
 
 def _example(key, rating, text):

@@ -78,6 +78,17 @@ def test_tfds_loads_it_by_name(data_dir):
     words = {r["id"].decode(): r for r in tfds.as_numpy(splits["lexicon"])}
     assert sorted(words) == ["lexicon-2", "lexicon-3"]
     assert words["lexicon-2"]["text"] == b"good"
+    negated = [*tfds.as_numpy(splits["negated"])]
+    assert sorted(round(float(row["rating"]), 3) for row in negated) == [
+        *(-1.406, -1.406),
+        *(-0.74, -0.74),
+    ]
+    assert all(b"good" in row["text"] and row["label"] == 0 for row in negated)
+    assert len({row["id"] for row in negated}) == 4
+    contrasted = [*tfds.as_numpy(splits["contrasted"])]
+    # 0.5 · 1.9 + 1.5 · 1.0, and the other way round.
+    assert {round(float(row["rating"]), 2) for row in contrasted} == {2.45, 3.35}
+    assert all(row["text"].count(b"good") == 2 for row in contrasted)
 
 
 def test_examples_of_it(data_dir):
