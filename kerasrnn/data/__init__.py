@@ -5,7 +5,9 @@ Files of the user's own are read without TFDS, which comes with the extra `train
 
 from kerasrnn.data.builders import (
     BibleEnEs,
+    Drawings,
     KernelC,
+    LibreofficeHelp,
     MovieSnippets,
     ShakespearePlays,
     StampsAndEmoji,
@@ -31,9 +33,11 @@ from kerasrnn.fetching import FetchError
 __all__ = [
     "BibleEnEs",
     "CaptionedImages",
+    "Drawings",
     "Examples",
     "FetchError",
     "KernelC",
+    "LibreofficeHelp",
     "MovieSnippets",
     "ShakespearePlays",
     "StampsAndEmoji",
