@@ -85,9 +85,9 @@ SIZE = 128
 # The side of what two hands' drawings are compared at.
 COMPARED_SIZE = 64
 # Two drawings are copies if their pixels differ by less, as root mean square of 0 to
-# 255. Of the 41,500 pairs of two hands that drew the same emoji, 28 differ by at most 2,
-# the letters of Noto and of the first Noto most of all, none by 3 to 6, and 16 by 7 to
-# 10: squares and exclamation marks, a tornado, a tooth. Of half the pairs it is over 60.
+# 255. Of the 41,500 pairs of hands that drew the same emoji, 28 differ by 2 at most,
+# nearly all letters of Noto and of the first Noto; none by 3 to 6; 16 by 7 to 10, such
+# as squares, exclamation marks and a tooth. Half of the pairs differ by over 60.
 COPY = 10.0
 
 # Groups that the data set `stamps_and_emoji` knows by another emoji, since a stamp
