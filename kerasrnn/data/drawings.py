@@ -128,7 +128,7 @@ _CITATION = """\
 
 
 class Drawings(tfds.core.GeneratorBasedBuilder):
-    """Some 19,400 drawings of 1,949 things by up to seven hands each.
+    """Some 19,400 drawings of 1,957 things by up to seven hands each.
 
     One config a language: `en` (the default), `ko`, `de` and `es`. A picture's first
     caption is the emoji's name in the Unicode CLDR; further ones are its keywords.
@@ -320,7 +320,7 @@ def read_names(path) -> Names:
 
         entries = {language: read(f"{language}/data") for language in LANGUAGES}
         unicode = read("meta/unicode-names")
-        shortcodes = collections.defaultdict(list)
+        shortcodes: dict[str, list[str]] = collections.defaultdict(list)
         for kind in SHORTCODES:
             for code, some in read(f"en/shortcodes/{kind}").items():
                 some = [some] if isinstance(some, str) else some
@@ -414,8 +414,8 @@ def known_names(
                 codes.setdefault(names.key(name), code)
     for icons in sets:
         for alias, name in icons.aliases.items():
-            if code := codes.get(names.key(name)):
-                codes.setdefault(names.key(alias), code)
+            if names.key(name) in codes:
+                codes.setdefault(names.key(alias), codes[names.key(name)])
     for code, name in names.unicode.items():
         if code in known:
             codes.setdefault(names.key(name), code)
@@ -453,7 +453,7 @@ def split_drawings(drawings: list[Drawing], groups: dict[str, str]):
         A list of (drawing, group) pairs for each split; and how many are left out, as
         "copies" of others and as "unknown", since nobody else has drawn the thing.
     """
-    parts = {
+    parts: dict[str, list[tuple[Drawing, str]]] = {
         name: []
         for name in (
             "train",
@@ -463,21 +463,22 @@ def split_drawings(drawings: list[Drawing], groups: dict[str, str]):
             "test_things",
         )
     }
-    by_group = collections.defaultdict(lambda: collections.defaultdict(list))
+    by_group: dict[str, dict[str, list[Drawing]]] = {}
     for drawing in drawings:
-        by_group[groups[drawing.code]][drawing.hand].append(drawing)
+        hands = by_group.setdefault(groups[drawing.code], {})
+        hands.setdefault(drawing.hand, []).append(drawing)
     for group, hands in by_group.items():
         part = split_of(group)
         held_out = held_out_hands(group, hands) if part == "train" else {}
         for hand, some in hands.items():
             name = held_out.get(hand, "train") if part == "train" else f"{part}_things"
             parts[name] += [(drawing, group) for drawing in some]
-    known = {drawing.code for drawing, _ in parts["train"]}
     scored = {
         drawing.png for name in parts if name != "train" for drawing, _ in parts[name]
     }
     before = {name: len(rows) for name, rows in parts.items()}
     parts["train"] = [row for row in parts["train"] if row[0].png not in scored]
+    known = {drawing.code for drawing, _ in parts["train"]}
     for name in ("validation_drawings", "test_drawings"):
         parts[name] = [row for row in parts[name] if row[0].code in known]
     left_out = {name: before[name] - len(rows) for name, rows in parts.items()}

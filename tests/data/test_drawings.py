@@ -28,7 +28,7 @@ LABELS = {
     "es": lambda number: f"señal {number}",
 }
 # Enough of them that there are some in each split.
-CODES = [f"{0x2600 + number:x}" for number in range(120)]
+CODES = [f"{0x2600 + number:x}" for number in range(40)]
 COPIED = {CODES.index(code) for code in CODES if int(code, 16) % 3 == 0}
 
 
@@ -307,7 +307,7 @@ def test_the_real_packages():
     assert scored == {
         "train": 8026,
         "validation_drawings": 160,
-        "validation_things": 1091,
+        "validation_things": 1092,
         "test_drawings": 154,
         "test_things": 1056,
     }
