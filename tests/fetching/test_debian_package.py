@@ -1,4 +1,7 @@
+import functools
 import hashlib
+import http.server
+import threading
 
 import pytest
 
@@ -56,7 +59,9 @@ def test_what_apt_says_is_told(apt, tmp_path):
     with pytest.raises(FetchError) as error:
         debian_package.fetch_debian(PACKAGE, directory)
     assert "apt-get download: E: no\n  apt-get update: E: no" in str(error.value)
-    assert "run `apt-get download some-text=1.0-1`, and put" in str(error.value)
+    assert "run `apt-get download some-text=1.0-1` on a machine with" in str(
+        error.value
+    )
 
 
 def test_a_machine_without_apt_is_told(tmp_path, monkeypatch):
@@ -79,3 +84,111 @@ def test_a_member_is_bounded_by_the_file(tmp_path, size):
     path.write_bytes(b"!<arch>\n" + header + header.replace(b"control", b"data.ta"))
     with pytest.raises(ValueError, match="`path` must be a Debian package; got"):
         debian_package.open_debian(path)
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    """The address of a mirror of Debian, and the folder that it serves."""
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Handler, directory=folder)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    yield f"http://127.0.0.1:{server.server_port}/debian", folder / "debian"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def put(folder, content):
+    """Puts the package into a mirror's pool."""
+    path = folder / "pool/main/s/some-text/some-text_1.0-1_all.deb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "package, source, filename, path",
+    [
+        ("a-doc", "", "a-doc_1-1_all.deb", "a/a-doc/a-doc_1-1_all.deb"),
+        ("a-doc", "libab", "a-doc_1-1_all.deb", "liba/libab/a-doc_1-1_all.deb"),
+        ("a", "", "a_4%3a7+deb12u1_all.deb", "a/a/a_7+deb12u1_all.deb"),
+    ],
+)
+def test_where_the_pool_has_it(package, source, filename, path):
+    file = PackageFile(package, "1", filename, "", source)
+    assert debian_package.pool_path(file) == f"pool/main/{path}"
+
+
+def test_a_machine_without_apt_takes_the_mirror_that_is_named(
+    mirror, tmp_path, monkeypatch
+):
+    address, folder = mirror
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("KERASRNN_DEBIAN_MIRROR", f"{address}/")
+    put(folder, b"other")
+    with pytest.raises(FetchError) as error:
+        debian_package.fetch_debian(PACKAGE, tmp_path / "cache")
+    digest = hashlib.sha256(b"other").hexdigest()
+    assert "\n  apt-get: this machine has no apt-get\n" in str(error.value)
+    assert f"{address}/: SHA-256 is {digest}, not {PACKAGE.sha256}" in str(error.value)
+    put(folder, b"deb")
+    path = debian_package.fetch_debian(PACKAGE, tmp_path / "cache")
+    assert path.name == PACKAGE.filename and path.read_bytes() == b"deb"
+    assert [file.name for file in (tmp_path / "cache").iterdir()] == [path.name]
+
+
+def test_the_pool_of_apts_mirror_has_what_its_lists_lack(apt, mirror, tmp_path):
+    """As on another release of Debian."""
+    address, folder = mirror
+    directory = apt("")
+    (tmp_path / "bin" / "apt-get").write_text(
+        f"#!/bin/sh\ncase \"$*\" in indextargets*) echo '{address}'; echo '{address}';;"
+        "\n*update*) exit 0;;\n*) echo 'E: Version not found' >&2; exit 100;; esac\n"
+    )
+    with pytest.raises(FetchError) as error:
+        debian_package.fetch_debian(PACKAGE, directory)
+    assert f"{address}: it answered 404\n" in str(error.value)
+    assert "pool/main/s/some-text/some-text_1.0-1_all.deb in KERASRNN" in str(
+        error.value
+    )
+    put(folder, b"deb")
+    path = debian_package.fetch_debian(PACKAGE, directory)
+    assert path == directory / PACKAGE.filename and path.read_bytes() == b"deb"
+
+
+def test_another_version_of_the_same_content_will_do(apt, tmp_path):
+    directory = apt("")
+    (tmp_path / "bin" / "apt-get").write_text(
+        '#!/bin/sh\ncase "$*" in\n  *some-text=*) echo E: no >&2; exit 100;;\n'
+        "  *download*) printf new > some-text_1.0-2_all.deb;;\nesac\n"
+    )
+    with pytest.raises(FetchError) as error:
+        debian_package.fetch_debian(PACKAGE, directory)
+    assert "some-text_1.0-2" not in str(error.value)
+    with pytest.raises(FetchError) as error:
+        debian_package.fetch_debian(PACKAGE, directory, same_content=lambda _: False)
+    assert (
+        "some-text_1.0-2_all.deb, which apt has in its place: what is read of it is "
+        "not the same" in str(error.value)
+    )
+    assert list(directory.iterdir()) == []
+
+    def same(path):
+        return path.read_bytes() == b"new"
+
+    path = debian_package.fetch_debian(PACKAGE, directory, same_content=same)
+    assert path == directory / "some-text_1.0-2_all.deb"
+    # The second time it is there; another one that lies there is not taken for it.
+    (tmp_path / "bin" / "apt-get").write_text("#!/bin/sh\nexit 100")
+    assert debian_package.fetch_debian(PACKAGE, directory, same_content=same) == path
+    path.write_bytes(b"newer")
+    with pytest.raises(FetchError):
+        debian_package.fetch_debian(PACKAGE, directory, same_content=same)

@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import hashlib
 import http.server
@@ -111,6 +112,16 @@ def test_without_npm_from_the_environment(registry, tmp_path, monkeypatch):
     (folder / "some-pictures" / "1.0.0").write_text("{}")
     with pytest.raises(FetchError, match="answer is not understood"):
         fetch_npm(FILE, tmp_path / "other")
+
+
+def test_without_npm_a_package_with_a_scope(registry, tmp_path, monkeypatch):
+    address, folder = registry
+    file = dataclasses.replace(FILE, package="@some/pictures")
+    asked = folder / "@some" / "pictures"
+    asked.mkdir(parents=True)
+    (folder / "some-pictures" / "1.0.0").rename(asked / "1.0.0")
+    monkeypatch.setenv("npm_config_registry", address)
+    assert fetch_npm(file, tmp_path / "cache").read_bytes() == b"archive"
 
 
 def test_without_npm_from_its_settings(registry, tmp_path):

@@ -18,7 +18,12 @@ from tiny_captions import (
 from kerasrnn.data import CaptionedImages
 from kerasrnn.training import CaptionSamples, CaptionScores
 from kerasrnn.training.captioning.caption_data import CaptionData, caption_ids
-from kerasrnn.training.captioning.captioning import Captioning, best_first
+from kerasrnn.training.captioning.captioning import (
+    Captioning,
+    best_first,
+    evaluation_captions,
+    load_caption_splits,
+)
 from kerasrnn.zoo import Task
 
 pytest.importorskip("sacrebleu")
@@ -275,6 +280,36 @@ def test_variants_and_other_kinds_are_not_scored():
     assert task.groups("test")["all"].tolist() == [0, 1, 2, 4]
     task.named_groups = {"none": ["poem"], "emoji": ["emoji"]}
     assert list(task.groups("test")) == ["emoji"]
+
+
+def test_a_recipe_may_have_several_data_sets(monkeypatch):
+    """As drawings, and photographs of another data set."""
+
+    def load(name, split, *, config, kinds, most_captions):
+        key = f"{name}/{config} {split} {kinds} {most_captions}"
+        variants = (name == "drawings",)
+        return CaptionedImages(
+            (key,), (("a",),), ("",), lambda: iter([key]), variants=variants
+        )
+
+    monkeypatch.setattr("kerasrnn.data.load_captions", load)
+    data = {
+        "name": "drawings",
+        "config": "en",
+        "splits": {"test": "test_drawings+test_things"},
+        "most_captions": 1,
+        "also": [{"name": "stamps", "kinds": ["photograph"]}, {"name": "mine"}],
+    }
+    splits = load_caption_splits(data)
+    assert splits["train"].keys == (
+        "drawings/en train None 1",
+        "stamps/None train ['photograph'] None",
+        "mine/None train None None",
+    )
+    assert list(splits["validation"].read()) == list(splits["validation"].keys)
+    assert splits["test"].keys[0] == "drawings/en test_drawings+test_things None 1"
+    # What only varies others is not judged.
+    assert evaluation_captions(data).keys == splits["test"].keys[1:]
 
 
 class Parrot(keras.Model):

@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import itertools
+import operator
 import os
 import pathlib
 
@@ -62,7 +63,6 @@ from kerasrnn.zoo.preset import preprocessor_class
 
 CAPTIONS_FILE = "captions.tsv"
 GALLERY_FILE = "gallery.html"
-COLUMNS = ("keys", "captions", "kinds")
 SHOWN = 24
 # Of the user's own pictures an epoch has so many steps, where batches of 8 allow it.
 STEPS = 10
@@ -597,8 +597,9 @@ def load_caption_splits(data: dict, path=None) -> dict:
 
     Args:
         data: The `data` section of a recipe: `name` and `config` of a TFDS data set;
-            `splits`, what it calls `train`, `validation` and `test`; and `kinds`, to
-            leave out pictures of others.
+            `splits`, what it calls `train`, `validation` and `test`; `kinds`, to
+            leave out pictures of others; `most_captions`, the most of a picture; and
+            `also`, a list of further data sets with the same keys.
         path: A folder of pictures with a `captions.tsv` in place of the data set.
     """
     from kerasrnn.data import read_captions
@@ -611,11 +612,15 @@ def load_caption_splits(data: dict, path=None) -> dict:
 def _captions(data, part):
     from kerasrnn.data import load_captions
 
-    return load_captions(
+    first = load_captions(
         data["name"],
         data.get("splits", {}).get(part, part),
         config=data.get("config"),
         kinds=data.get("kinds"),
+        most_captions=data.get("most_captions"),
+    )
+    return functools.reduce(
+        operator.add, (_captions(other, part) for other in data.get("also", ())), first
     )
 
 
@@ -629,7 +634,7 @@ def evaluation_captions(data: dict | None, path=None, part=None):
         path: A folder of pictures with a `captions.tsv`. None: `data` says it.
         part: Which part of that folder is used, "test"; None: all of it.
     """
-    from kerasrnn.data import CaptionedImages, read_captions
+    from kerasrnn.data import read_captions
 
     if path is None:
         images = _captions(data, "test")
@@ -637,10 +642,4 @@ def evaluation_captions(data: dict | None, path=None, part=None):
     of_folder = read_captions(path)
     if part is not None:
         return of_folder[part]
-    parts = list(of_folder.values())
-
-    def read():
-        return itertools.chain.from_iterable(part.read() for part in parts)
-
-    keys, captions, kinds = (sum((getattr(p, n) for p in parts), ()) for n in COLUMNS)
-    return CaptionedImages(keys, captions, kinds, read)
+    return functools.reduce(operator.add, of_folder.values())
