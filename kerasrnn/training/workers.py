@@ -41,9 +41,7 @@ class Workers:
         self.count = count
 
     @classmethod
-    def join(
-        cls, rank: int, count: int, address: str, *, bind: str | None = None
-    ) -> "Workers":
+    def join(cls, rank: int, count: int, address: str) -> "Workers":
         """Meet the other processes; returns when all of them are there.
 
         To be called before anything else uses JAX.
@@ -51,9 +49,8 @@ class Workers:
         Args:
             rank: The number of this process, from 0.
             count: How many there are.
-            address: Host and port of the first process, at which the others find it.
-            bind: Host and port at which the first process listens. None: the port of
-                `address` on all interfaces.
+            address: Host and port at which the first process listens, on that
+                interface alone, and at which the others find it.
         """
         import jax
 
@@ -61,7 +58,7 @@ class Workers:
             # Without it, processes on CPUs train apart and no one says so.
             jax.config.update("jax_cpu_collectives_implementation", "gloo")
             jax.distributed.initialize(
-                address, count, rank, coordinator_bind_address=bind
+                address, count, rank, coordinator_bind_address=address
             )
         if jax.process_count() != count:
             raise RuntimeError(
