@@ -27,7 +27,7 @@ from timing import Report, number, parser
 from kerasrnn.training.workers import Workers
 
 SIDES = {"one": 1, "two": 2, "two, half of the cores each": 2}
-STEPS, FIRST = 30, 5  # of which the first are not measured
+STEPS, FIRST = 15, 3  # of which the first are not measured
 
 
 def sentiment_movies():
@@ -140,7 +140,7 @@ def main():
                 stdout=subprocess.PIPE,
                 text=True,
                 check=True,
-                timeout=300,
+                timeout=600,
             ).stdout
             for name, value in json.loads(printed.split("RESULT")[1]).items():
                 times.setdefault(name, {}).setdefault(side, []).append(value)

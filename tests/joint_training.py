@@ -32,7 +32,7 @@ def batches(*arrays):
             return tf.data.Dataset.from_generator(
                 lambda: (tuple(a[rows] for a in arrays) for rows in order),
                 output_signature=tuple(specs),
-            )
+            ).apply(tf.data.experimental.assert_cardinality(len(order)))
 
         def validate(self, model):
             return {"val_loss": float(len(model.weights))}
@@ -54,27 +54,6 @@ def counting():
     loss = keras.losses.MeanAbsoluteError(reduction="sum")
     model.compile(keras.optimizers.SGD(1.0), loss)
     return model, (np.eye(10, dtype="float32"), np.full((10, 1), 1e3, "float32"))
-
-
-def classifier():
-    import numpy as np
-
-    from kerasrnn.text import WordTokenizer
-    from kerasrnn.zoo import SentimentClassifier
-
-    model = SentimentClassifier(
-        preprocessor=WordTokenizer([f"w{n}" for n in range(18)]),
-        labels=["bad", "good"],
-        units=5,
-        embedding_dim=6,
-        dropout=0.3,
-        recurrent_dropout=0.2,
-        word_dropout=0.1,
-    )
-    model.compile()
-    draw = np.random.default_rng(1)
-    ids = draw.integers(2, 20, (10, 6), "int32")
-    return model, (ids, ids[:, 0] % 2)
 
 
 def translator():
@@ -120,7 +99,7 @@ def joint_training(workers):
     from kerasrnn.training.resumable_fit import resumable_fit
 
     found = {}
-    for make in (counting, classifier, translator, characters):
+    for make in (counting, translator, characters):
 
         def model_of(make=make):
             keras.utils.set_random_seed(4)

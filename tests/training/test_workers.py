@@ -17,7 +17,7 @@ from tiny_run import write_recipe
 from kerasrnn import cli
 from kerasrnn.training.workers import Workers
 
-SECONDS = 280  # that one of these programs may take
+SECONDS = 500  # that one of these programs may take
 
 
 def needs(*packages):
@@ -53,7 +53,8 @@ def started():
         clock.cancel()
     for process in running:
         end(process)
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 @pytest.mark.slow
@@ -66,7 +67,7 @@ def test_two_processes_learn_what_one_does_and_each_example_once_an_epoch(starte
         return json.loads(printed.split("RESULT")[1].splitlines()[0])
 
     one, two = result(1), result(2)
-    assert {*one} == {"counting", "classifier", "translator", "characters"}
+    assert {*one} == {"counting", "translator", "characters"}
     for name, expected in one.items():
         losses = expected["losses"]
         assert len(losses) > 50

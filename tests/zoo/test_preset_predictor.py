@@ -21,14 +21,15 @@ from kerasrnn.zoo import PresetPredictor
 
 source, folder = sys.argv[1:]
 schema = pa.schema({"text": pa.binary()})
-with open(source, "rb") as lines, pq.ParquetWriter(folder + "/lines.parquet", schema) as writer:
+made = folder + "/lines.parquet"
+with open(source, "rb") as lines, pq.ParquetWriter(made, schema) as writer:
     while block := lines.readlines(2**12):
         column = pa.array([line.rstrip(b"\\r\\n") for line in block], pa.binary())
         writer.write_table(pa.table([column], schema))
 ray.init(address="local", num_cpus=2, _node_ip_address="127.0.0.1",
          include_dashboard=False, log_to_driver=False)
 ray.data.DataContext.get_current().execution_options.preserve_order = True
-found = ray.data.read_parquet(folder + "/lines.parquet").map_batches(
+found = ray.data.read_parquet(made).map_batches(
     PresetPredictor, fn_constructor_args=["sentiment-movies"], batch_size=64,
     compute=ray.data.ActorPoolStrategy(size=2))
 rows = [[row["text"].hex(), row["answer"], row["problem"]] for row in found.iter_rows()]
