@@ -1,9 +1,14 @@
 """Programs with a network of their own, in which there is nothing but this machine."""
 
+import contextlib
 import functools
 import os
+import pathlib
+import signal
 import subprocess
 import sys
+import tempfile
+import uuid
 
 # Lets the loopback interface work (SIOCSIFFLAGS, IFF_UP), and becomes the program.
 BEGIN = """\
@@ -29,13 +34,40 @@ def why_there_is_none():
     return None
 
 
-def start(*arguments, **environment):
-    """Start Python with these arguments; what it prints, errors too, is one stream."""
-    return subprocess.Popen(
-        [*COMMAND, sys.executable, *map(str, arguments)],
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+class Program:
+    """Python with these arguments; what it prints, errors too, goes to one file.
+
+    A pipe would stay open as long as anything that it has started.
+    """
+
+    def __init__(self, *arguments, **environment):
+        self.mark = f"KERASRNN_TESTS={uuid.uuid4()}"
+        name, _, value = self.mark.partition("=")
+        self.file = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [*COMMAND, sys.executable, *map(str, arguments)],
+            env=os.environ | environment | {name: value},
+            stdout=self.file,
+            stderr=subprocess.STDOUT,
+        )
+
+    def printed(self):
+        """All that it has printed so far."""
+        self.file.flush()
+        return os.pread(self.file.fileno(), 2**24, 0).decode("utf-8", "replace")
+
+    def wait(self, seconds):
+        """Its exit code, and all that it has printed."""
+        try:
+            return self.process.wait(seconds), self.printed()
+        except subprocess.TimeoutExpired:
+            return f"none after {seconds} s", self.printed()
+
+    def end(self):
+        """End it, and whatever it has started and is left."""
+        for environment in pathlib.Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if self.mark.encode() in environment.read_bytes():
+                    os.kill(int(environment.parent.name), signal.SIGKILL)
+        self.process.wait()
+        self.file.close()

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import threading
 import time
 
 import joint_training
@@ -31,39 +30,24 @@ def started():
     """Starts a program in a network of its own, all of which ends with the test."""
     if reason := own_network.why_there_is_none():
         pytest.skip(reason)
-    running, clocks = [], []
-
-    def end(process):
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    programs = []
 
     def start(*arguments, **environment):
-        process = own_network.start(
-            *arguments, **{"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"} | environment
-        )
-        clocks.append(threading.Timer(SECONDS, end, [process]))
-        clocks[-1].start()
-        running.append(process)
-        return process
+        quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+        programs.append(own_network.Program(*arguments, **quick | environment))
+        return programs[-1]
 
     yield start
-    for clock in clocks:
-        clock.cancel()
-    for process in running:
-        end(process)
-        process.wait()
-        process.stdout.close()
+    for program in programs:
+        program.end()
 
 
 @pytest.mark.slow
 @needs("jax")
 def test_two_processes_learn_what_one_does_and_each_example_once_an_epoch(started):
     def result(count):
-        process = started(joint_training.__file__, count)
-        printed = process.communicate()[0]
-        assert process.returncode == 0, printed[-3000:]
+        code, printed = started(joint_training.__file__, count).wait(SECONDS)
+        assert code == 0, printed[-3000:]
         return json.loads(printed.split("RESULT")[1].splitlines()[0])
 
     one, two = result(1), result(2)
@@ -106,33 +90,27 @@ def test_a_killed_worker_ends_the_run_which_then_goes_on(started, tmp_path):
             *("-u", "-m", "kerasrnn", *arguments, *options), KERAS_BACKEND="jax"
         )
 
-    process = train("whole")
-    printed = process.communicate()[0]
-    assert process.returncode == 0, printed
+    code, printed = train("whole").wait(SECONDS)
+    assert code == 0, printed
 
-    process, printed = train("broken", "--workers", "2"), []
+    program = train("broken", "--workers", "2")
     checkpoints = tmp_path / "broken" / "seed-3" / "checkpoints" / "state.json"
-    while line := process.stdout.readline():
-        printed.append(line)
-        if line.startswith("Model:"):
-            break
-    while process.poll() is None and not checkpoints.is_file():
+    while program.process.poll() is None and not checkpoints.is_file():
         time.sleep(0.01)
-    second = re.search(r"Worker 2 of 2 is process (\d+)", "".join(printed))
+    second = re.search(r"Worker 2 of 2 is process (\d+)", program.printed())
     os.kill(int(second[1]), signal.SIGKILL)
     begin = time.monotonic()
-    told = process.communicate()[0]
-    assert process.returncode == 1, told
+    code, printed = program.wait(SECONDS)
+    assert code == 1, printed
     assert time.monotonic() - begin < 120
     assert re.search(
         r"kerasrnn train: Worker [12] of 2 ended: .*\. The same call goes on from the "
         r"last checkpoint\.\n",
-        told,
-    ), told
+        printed,
+    ), printed
 
-    process = train("broken", "--workers", "2")
-    printed = process.communicate()[0]
-    assert process.returncode == 0, printed
+    code, printed = train("broken", "--workers", "2").wait(SECONDS)
+    assert code == 0, printed
     assert "Going on from epoch" in printed
     whole, broken = (
         json.loads((tmp_path / name / "results.json").read_text())

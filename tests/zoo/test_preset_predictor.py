@@ -101,12 +101,10 @@ def test_ray_data_keeps_order_and_loses_no_row(tmp_path):
     lines = [f"{TEXTS[n % 4]} number {n}\u2028".encode() for n in range(LINES)]
     lines[7], lines[200], lines[-1] = b"\xff\xfe bad", b"", b"caf\xe9"
     (tmp_path / "lines.txt").write_bytes(b"\n".join(lines) + b"\n")
-    process = own_network.start("-c", PROGRAM, tmp_path / "lines.txt", tmp_path)
-    try:
-        printed = process.communicate(timeout=280)[0]
-    finally:
-        process.kill()
-    assert process.returncode == 0, printed
+    program = own_network.Program("-c", PROGRAM, tmp_path / "lines.txt", tmp_path)
+    code, printed = program.wait(500)
+    program.end()
+    assert code == 0, printed
     rows = json.loads(printed.split("RESULT")[1].splitlines()[0])
     assert [bytes.fromhex(text) for text, _, _ in rows] == lines
     bad = {7: "`text` is not UTF-8", LINES - 1: "`text` is not UTF-8"}
