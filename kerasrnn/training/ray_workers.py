@@ -14,11 +14,11 @@ from typing import Any
 
 import keras
 
+from kerasrnn.catalogue import Recipe, load_recipe
 from kerasrnn.training.workers import Workers
 
 # What the processes have of this one's environment, wherever they are.
 HANDED_ON = ("KERAS_BACKEND", "JAX_PLATFORMS", "TF_CPP_MIN_LOG_LEVEL")
-PATHS = ("recipe", "output", "data", "start_from")
 # Errors of a worker that are raised here as what they are.
 USERS_ERRORS = (ValueError, TypeError, OSError, ImportError)
 GOES_ON = "The same call goes on from the last checkpoint."
@@ -56,15 +56,13 @@ def train_with_workers(count: int, recipe: Any, **arguments: Any) -> dict:
     from ray.train import RunConfig, ScalingConfig, WorkerGroupError
     from ray.train.v2.jax import JaxTrainer
 
-    arguments = {"recipe": recipe, **arguments}
-    arguments.setdefault("output", None)
-    if arguments["output"] is None:
-        name = os.path.basename(getattr(recipe, "name", os.fspath(recipe)))
-        arguments["output"] = pathlib.Path("runs", name)
-    for key in PATHS:  # Workers stand in another folder.
+    name = (recipe if isinstance(recipe, Recipe) else load_recipe(recipe)).name
+    output = arguments.pop("output", None) or pathlib.Path("runs", name)
+    # Workers stand in another folder.
+    arguments = {"recipe": recipe, **arguments, "output": os.path.abspath(output)}
+    for key in ("recipe", "data", "start_from"):
         value = arguments.get(key)
-        is_path = isinstance(value, (str, os.PathLike)) and os.path.exists(value)
-        if is_path or key == "output":
+        if isinstance(value, (str, os.PathLike)) and os.path.exists(value):
             arguments[key] = os.path.abspath(value)
     with (
         tempfile.TemporaryDirectory(prefix="kerasrnn-ray-") as notes,

@@ -26,7 +26,8 @@ with open(source, "rb") as lines, pq.ParquetWriter(made, schema) as writer:
     while block := lines.readlines(2**12):
         column = pa.array([line.rstrip(b"\\r\\n") for line in block], pa.binary())
         writer.write_table(pa.table([column], schema))
-ray.init(address="local", num_cpus=2, _node_ip_address="127.0.0.1",
+# Reading and writing need CPUs beside those of the models.
+ray.init(address="local", num_cpus=4, _node_ip_address="127.0.0.1",
          include_dashboard=False, log_to_driver=False)
 ray.data.DataContext.get_current().execution_options.preserve_order = True
 found = ray.data.read_parquet(made).map_batches(
