@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import itertools
 import logging
 import os
@@ -194,6 +195,15 @@ def _parser():
         "--no-word-vectors",
         action="store_true",
         help="begin without the English word vectors, 76 MB, of a classifier",
+    )
+    train.add_argument(
+        "--workers",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="train by N processes, each of which takes its share of every batch, on "
+        "this machine, or on the Ray cluster that RAY_ADDRESS names; it needs "
+        "KERAS_BACKEND=jax and the extra `ray` (1)",
     )
     train.add_argument(
         "--tensorboard", action="store_true", help="write OUTPUT/logs for TensorBoard"
@@ -411,10 +421,15 @@ def _train(options):
     _require_file(options.data)
     with quiet_tensorflow(options.debug):
         from kerasrnn.training import train
+        from kerasrnn.training.ray_workers import train_with_workers
+    if options.workers == 1:
+        run = functools.partial(train, log=_log)
+    else:
+        run = functools.partial(train_with_workers, options.workers)
     screen, sys.stdout = sys.stdout, _Patient(sys.stdout)
     try:
         with _notes():
-            train(
+            run(
                 options.recipe,
                 output=options.output,
                 data=options.data,
@@ -425,7 +440,6 @@ def _train(options):
                 tensorboard=options.tensorboard,
                 word_vectors=not options.no_word_vectors,
                 command=_command_line(),
-                log=_log,
             )
     finally:
         sys.stdout = screen

@@ -239,6 +239,7 @@ def test_one_extra_is_defined_by_another(wheel_without):
     assert extras["peers"] == {*train, "scikit-learn"}
     assert extras["onnx"] == {"onnx", "onnxruntime"}
     assert extras["litert"] == {"ai-edge-litert"}
+    assert extras["ray"] == {*train, "jax", "ray"}
     exports = extras["onnx"] | extras["litert"]
     assert extras["bench"] == {*extras["translate"], "scikit-learn", *exports}
     named = ("plot", "translate", "caption", "peers", "onnx", "litert")

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasrnn.training.workers import Workers
+
 
 def lower_is_better(metric: str) -> bool:
     """Whether a metric of this name is better when it is lower.
@@ -55,7 +57,9 @@ def resumable_fit(
     log=print,
     callbacks=(),
     on_epoch_end=(),
-) -> Fitted:
+    workers: Workers | None = None,
+    learner=None,
+) -> Fitted | None:
     """Train to the same weights, bit for bit, however often the process is killed.
 
     The order of the data is a pure function of seed and epoch; a checkpoint holds all
@@ -90,6 +94,13 @@ def resumable_fit(
         log: Called with the lines for the user.
         callbacks: More Keras callbacks.
         on_epoch_end: Functions that are called with the epoch's number and its metrics.
+        workers: The processes that train together. None: this one alone.
+        learner: The model that they train, `workers.learner` of the same model; the
+            first process has the outcome in `model`, the others need none. None:
+            `model` itself is trained.
+
+    Returns:
+        What came of it; None in all processes but the first.
 
     Reference: averaging: Junczys-Dowmunt et al. 2016, "The AMU-UEDIN Submission to the
     WMT16 News Translation Task", section 4; of every epoch: Izmailov et al. 2018,
@@ -112,7 +123,10 @@ def resumable_fit(
                 "be None and `average_checkpoints` 1; got "
                 f"{patience!r} and {average_checkpoints!r}."
             )
-    model.optimizer.build(model.trainable_variables)
+    workers = workers or Workers()
+    learner = model if learner is None else learner
+    with workers.scope():
+        learner.optimizer.build(learner.trainable_variables)
     state: dict[str, Any] = {
         "epoch": 0,
         "step": 0,
@@ -129,14 +143,15 @@ def resumable_fit(
     if patience is None and average_checkpoints == 1:
         kept = 0
     saver = _Saver(checkpoint_every)
-    saved = checkpoints.load()
+    saved = workers.from_first(checkpoints.load() if workers.is_first else None)
     for skipped in checkpoints.skipped:
         log(f"Skipped a damaged checkpoint, {skipped}.")
     if saved is not None:
         arrays, state = saved
-        variables = _state_variables(model)
+        variables = _state_variables(learner)
         _restore(variables, _collect(arrays, "model"), "model")
-        _restore(model.optimizer.variables, _collect(arrays, "optimizer"), "optimizer")
+        optimizer = learner.optimizer.variables
+        _restore(optimizer, _collect(arrays, "optimizer"), "optimizer")
         saver.torch_states = _collect(arrays, "torch")
         saver.metrics = _collect(arrays, "metrics")
         flat = _collect(arrays, "best")
@@ -144,15 +159,22 @@ def resumable_fit(
         best_weights = [flat[i : i + width] for i in range(0, len(flat), width)]
         log(f"Going on from epoch {state['epoch'] + 1}, step {state['step']}.")
 
-    def save(model, metrics=()):
+    def save(learner, metrics=()):
+        if not workers.is_first:
+            return
         arrays = {
-            **_named(_state_variables(model), "model"),
-            **_named(model.optimizer.variables, "optimizer"),
+            **_named(_state_variables(learner), "model"),
+            **_named(learner.optimizer.variables, "optimizer"),
             **_named(metrics, "metrics"),
             **_named([array for arrays in best_weights for array in arrays], "best"),
             **_named(_torch_random_states(), "torch"),
         }
-        checkpoints.save(int(model.optimizer.iterations), arrays, state)
+        checkpoints.save(int(learner.optimizer.iterations), arrays, state)
+
+    def take_over():
+        if workers.is_first and learner is not model:
+            weights = [_array(v) for v in _state_variables(learner)]
+            _restore(_state_variables(model), weights, "model")
 
     def better(one, other):
         return _rank(one, monitor, told_apart) > _rank(other, monitor, told_apart)
@@ -168,21 +190,24 @@ def resumable_fit(
         order = data.order(seed, epoch)
         if progress is not None:
             progress.start(epoch, len(order), first_step)
-        if saver.metrics:
-            # Makes the variables of the metrics, which are to be filled.
-            model.evaluate(data.dataset(order[:1]), verbose=0)
-        saver.start(state, save, steps=len(order))
-        fitted = model.fit(
-            data.dataset(order[first_step:]),
-            shuffle=False,
-            verbose=0,
-            callbacks=[saver, *([progress] if progress else []), *callbacks],
-        )
+        with workers.scope():
+            if saver.metrics:
+                # Makes the variables of the metrics, which are to be filled.
+                learner.evaluate(data.dataset(order[:1]), verbose=0)
+            saver.start(state, save, steps=len(order))
+            fitted = learner.fit(
+                data.dataset(order[first_step:]),
+                shuffle=False,
+                verbose=0,
+                callbacks=[saver, *([progress] if progress else []), *callbacks],
+            )
         saver.count_seconds()
         metrics = {name: float(values[-1]) for name, values in fitted.history.items()}
         if progress is not None:
             progress.validating()
-        metrics |= data.validate(model)
+        take_over()
+        validated = data.validate(model) if workers.is_first else None
+        metrics |= workers.from_first(validated)
         if monitor not in metrics:
             raise ValueError(
                 f"`monitor` must be one of {', '.join(metrics)}; got {monitor!r}."
@@ -196,23 +221,26 @@ def resumable_fit(
         best.insert(place, epoch)
         if kept:
             if place < kept:
-                weights = [_array(v) for v in _state_variables(model)]
+                weights = [_array(v) for v in _state_variables(learner)]
                 best_weights.insert(place, weights)
             del best_weights[kept:]
         elif average_from is not None and epoch + 1 >= average_from:
-            weights = [_array(v) for v in _state_variables(model)]
+            weights = [_array(v) for v in _state_variables(learner)]
             if best_weights:
                 count = epoch + 2 - average_from
                 weights = _moved(best_weights[0], weights, 1 / count)
             best_weights = [weights]
         del best[max(kept, 1) :]
         state |= {"epoch": epoch + 1, "step": 0}
-        save(model)
+        save(learner)
         if progress is not None:
             progress.finish(metrics, "  best" if is_best else "")
         for function in on_epoch_end:
             function(epoch, metrics)
 
+    if not workers.is_first:
+        return None
+    take_over()
     history, best = state["history"], state["best_epochs"]
     _tell_the_end(history, best[0], epochs, monitor, patience if stop() else None, log)
     if average_from is not None:

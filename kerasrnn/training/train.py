@@ -20,6 +20,7 @@ from kerasrnn.training.provenance import provenance
 from kerasrnn.training.resumable_fit import lower_is_better, resumable_fit
 from kerasrnn.training.run_folder import RESULTS_FILE, RunFolder, copy_folder
 from kerasrnn.training.starting_point import StartingPoint
+from kerasrnn.training.workers import Workers
 from kerasrnn.zoo import Task
 
 MAX_SEED = 2**32 - 1
@@ -39,6 +40,7 @@ def train(
     word_vectors: bool = True,
     command: str | None = None,
     log: Callable[[str], object] = print,
+    workers: Workers | None = None,
 ) -> dict:
     """Train a recipe: data, training, test, figures, results and a preset.
 
@@ -74,9 +76,13 @@ def train(
             does so.
         command: The command line to note in the results.
         log: Called with every line for the user.
+        workers: The processes that train together, each of which calls `train` with
+            the same arguments; the first alone writes to `output`, and needs it. None:
+            this one alone.
 
     Returns:
-        The contents of `results.json`: `metrics` are means over the seeds.
+        The contents of `results.json`: `metrics` are means over the seeds. Of all
+        workers but the first an empty dictionary.
 
     Raises:
         ValueError: No such recipe, unusable data or seeds; or `start_from` is no
@@ -91,6 +97,9 @@ def train(
         raise ImportError(
             "`tensorboard` needs the package of that name: pip install tensorboard."
         )
+    workers = workers or Workers()
+    if not workers.is_first:
+        log = _unheard
     figures = importlib.util.find_spec("matplotlib") is not None
     if not figures:
         log(
@@ -140,8 +149,11 @@ def train(
     if config["training"].get("dtype"):
         config["model"]["dtype"] = config["training"]["dtype"]
     files = (*kind.files, *kind.pages)
-    with RunFolder(output, settings=settings, seeds=seeds, files=files) as folder:
-        finished = folder.plan(restart, replaces=replaces)
+    with (
+        workers.folder(output) as path,
+        RunFolder(path, settings=settings, seeds=seeds, files=files) as folder,
+    ):
+        finished = workers.from_first(folder.plan(restart, replaces=replaces))
         if finished is not None:
             log(
                 f"{output} holds this run, finished on {finished['date']}. Begin anew "
@@ -154,7 +166,8 @@ def train(
         tf.config.experimental.enable_op_determinism()
         begin = time.monotonic()
         log(f"Data: {config['data']['name']}")
-        task = kind(config, data, log, *([] if source is None else [source]))
+        with workers.first_first():  # It prepares the data.
+            task = kind(config, data, log, *([] if source is None else [source]))
         task.epochs_are_given = epochs is not None
         sizes = task.examples
         listed = ", ".join(f"{size:,} {name}" for name, size in sizes.items())
@@ -166,9 +179,10 @@ def train(
         for seed in seeds:
             if len(seeds) > 1:
                 log(f"\nSeed {seed}")
-            runs.append(
-                _train_seed(folder.work / f"seed-{seed}", task, seed, tensorboard, log)
-            )
+            of_seed = folder.work / f"seed-{seed}"
+            runs.append(_train_seed(of_seed, task, seed, tensorboard, log, workers))
+        if not workers.is_first:
+            return workers.from_first()
         choose = min if lower_is_better(task.selected_by) else max
         kept = choose(runs, key=lambda run: run["metrics"][task.selected_by])
         of_kept = folder.work / f"seed-{kept['seed']}"
@@ -196,6 +210,7 @@ def train(
             "preset_seed": kept["seed"],
             "runs": runs,
             "wall_time_s": round(time.monotonic() - begin, 1),
+            **({"workers": workers.count} if workers.count > 1 else {}),
             "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
             "command": command or f"kerasrnn train {recipe.name}",
             **provenance(),
@@ -203,6 +218,7 @@ def train(
         text = json.dumps(results, indent=2) + "\n"
         replace_file(folder.work / RESULTS_FILE, text)
         folder.finish()
+    workers.from_first({})  # The others end when all is written.
     task.report(model, results, kept)
     score = results["metrics"][task.headline]
     tell_peers(results["peers"], task.headline, score, log)
@@ -210,6 +226,10 @@ def train(
     log(f"\nWritten to {output}: {listed}, and the preset. Try:")
     log(f"  {predict_command(output, kind.input_example)}")
     return results
+
+
+def _unheard(text):
+    """Log nothing."""
 
 
 def _is_integer(value):
@@ -237,11 +257,11 @@ def _checked_seeds(seeds):
     return [int(seed) for seed in seeds]
 
 
-def _train_seed(folder, task, seed, tensorboard, log):
+def _train_seed(folder, task, seed, tensorboard, log, workers):
     done = folder / RESULTS_FILE
-    if done.is_file():
+    if workers.from_first(done.is_file()):
         log(f"Seed {seed} is trained already.")
-        return json.loads(done.read_text(encoding="utf-8"))
+        return json.loads(done.read_text("utf-8")) if workers.is_first else None
     training = task.config["training"]
     checkpoints = Checkpoints(folder / "checkpoints")
     epochs_before = 0
@@ -250,17 +270,25 @@ def _train_seed(folder, task, seed, tensorboard, log):
         epochs_before = state["epoch"]
         if checkpoints.load() is None:
             checkpoints.save(task.first_step, arrays, {**state, "waited": 0})
-    model = task.build_model(seed)
+    model, learner = _models(task, seed, workers)
     log(f"Model: {task.config['task']}, {model.count_params():,} parameters\n")
     begin = time.monotonic()
     epochs = epochs_before + training["epochs"]
-    progress = ProgressLine(epochs, shown=task.progress)
     fit_data = task.fit_data(model)
-    steps = training["epochs"] * len(fit_data.order(seed, 0))
-    after_epoch = task.after_epoch(model)
-    if tensorboard:
-        logs = folder.parent / "logs" / folder.name
-        after_epoch.append(_tensorboard_writer(logs))
+    shown = {}
+    if workers.is_first:
+        progress = ProgressLine(epochs, shown=task.progress)
+        steps = training["epochs"] * len(fit_data.order(seed, 0))
+        after_epoch = task.after_epoch(model)
+        if tensorboard:
+            logs = folder.parent / "logs" / folder.name
+            after_epoch.append(_tensorboard_writer(logs))
+        callbacks = [*task.callbacks(model, folder), TimeLine(steps, progress, log)]
+        shown = {
+            "progress": progress,
+            "callbacks": callbacks,
+            "on_epoch_end": after_epoch,
+        }
     fitted = resumable_fit(
         model,
         fit_data,
@@ -273,11 +301,13 @@ def _train_seed(folder, task, seed, tensorboard, log):
         average_from=training.get("average_from"),
         told_apart=task.told_apart,
         checkpoint_every=training.get("checkpoint_every", 200),
-        progress=progress,
         log=log,
-        callbacks=[*task.callbacks(model, folder), TimeLine(steps, progress, log)],
-        on_epoch_end=after_epoch,
+        workers=workers,
+        learner=learner,
+        **shown,
     )
+    if not workers.is_first:
+        return None
     model.save_to_preset(folder / "preset")
     if training.get("dtype"):
         # It was for speed, where processors have instructions for it: not all have.
@@ -298,6 +328,24 @@ def _train_seed(folder, task, seed, tensorboard, log):
     }
     replace_file(done, json.dumps(run, indent=2) + "\n")
     return run
+
+
+def _models(task, seed, workers):
+    """The untrained model, and the one that all workers train.
+
+    Where there are several workers, the first has both, the others the second only.
+    """
+    if workers.count == 1:
+        model = task.build_model(seed)
+        return model, model
+    model = None
+    with workers.first_first():  # It computes what is kept on disk.
+        if workers.is_first:
+            model = task.build_model(seed)
+    log, task.log = task.log, _unheard  # It would say the same again.
+    learner = workers.learner(lambda: task.build_model(seed))
+    task.log = log
+    return model or learner, learner
 
 
 def _summary(runs):

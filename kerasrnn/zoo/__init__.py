@@ -5,6 +5,7 @@ from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.decoder.scheduled_sampling import ScheduledSampling
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
 from kerasrnn.zoo.language_model.char_language_model import CharLanguageModel
+from kerasrnn.zoo.preset_predictor import PresetPredictor
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.sentiment.sentiment_classifier import SentimentClassifier
 from kerasrnn.zoo.task import Task
@@ -17,6 +18,7 @@ __all__ = [
     "ImageCaptioner",
     "MaskedCrossentropy",
     "MaskedPooling",
+    "PresetPredictor",
     "Recipe",
     "ScheduledSampling",
     "SentimentClassifier",

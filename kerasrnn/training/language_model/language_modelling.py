@@ -142,7 +142,7 @@ print("The " + written["text"].numpy()[0].decode())"""
     def callbacks(self, model, folder) -> list:
         """Keras callbacks of a run."""
         options = self.config["training"].get("samples", {})
-        return [TextSamples(folder / SAMPLES_FILE, **options)]
+        return [TextSamples(folder / SAMPLES_FILE, writer=model, **options)]
 
     def judge(self, model, fitted, folder) -> dict:
         """What the results say of a trained model, as it ships."""

@@ -21,6 +21,8 @@ class TextSamples(keras.callbacks.Callback):
         temperature: What logits are divided by; 0 takes the likeliest character.
         seed: The same for all samples, so that they differ by what was learned only.
         log: Called with the lines of every sample; None: not shown.
+        writer: A model that writes, with the weights of the one that is trained, which
+            several processes may share. None: the one that is trained.
 
     Example:
 
@@ -47,6 +49,7 @@ class TextSamples(keras.callbacks.Callback):
         temperature: float = 0.8,
         seed: int = 1,
         log: Any = None,
+        writer: Any = None,
     ) -> None:
         super().__init__()
         if steps is None:
@@ -56,6 +59,7 @@ class TextSamples(keras.callbacks.Callback):
         self.prompt = prompt
         self.options = {"length": length, "temperature": temperature, "seed": seed}
         self.log = log
+        self.writer = writer
         self.step = 0  # set anew where training begins
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -78,7 +82,10 @@ class TextSamples(keras.callbacks.Callback):
         page = self.path.read_text("utf-8") if self.path.is_file() else HEADER
         if title in page:
             return
-        text = self.prompt + self.model.generate(self.prompt, **self.options)
+        writer = self.writer or self.model
+        if writer is not self.model:
+            writer.set_weights(self.model.get_weights())
+        text = self.prompt + writer.generate(self.prompt, **self.options)
         # In a block of more backticks than any text has in a row.
         fence = "````"
         self.path.parent.mkdir(parents=True, exist_ok=True)
