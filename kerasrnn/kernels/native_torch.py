@@ -52,7 +52,7 @@ class Library:
 
     def __init__(self, path: pathlib.Path):
         library = ctypes.CDLL(str(path))
-        self.run, self.count = library.kerasrnn_run, library.kerasrnn_record_floats
+        self.run, self.count = library.kerasrnn_call, library.kerasrnn_record_floats
         self.run.restype, self.run.argtypes = ctypes.c_bool, [ctypes.POINTER(Call)]
         self.count.restype = ctypes.c_int64
         self.count.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64]

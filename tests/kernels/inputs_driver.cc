@@ -156,7 +156,7 @@ Given through_c(const std::string& operation, const FakeCall& call,
                           arrays.data(),
                           static_cast<int64_t>(message.size()),
                           message.data()};
-  if (!kerasrnn_run(&c)) given.message = message.data();
+  if (!kerasrnn_call(&c)) given.message = message.data();
   return given;
 }
 

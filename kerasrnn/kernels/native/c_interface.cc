@@ -59,7 +59,7 @@ bool execute(const KerasrnnCall& c) {
 }  // namespace
 }  // namespace kerasrnn
 
-extern "C" bool kerasrnn_run(const KerasrnnCall* call) {
+extern "C" bool kerasrnn_call(const KerasrnnCall* call) {
   try {
     return kerasrnn::execute(*call);
   } catch (const std::exception&) {

@@ -23,7 +23,7 @@ struct KerasrnnCall {
 };
 
 // Whether it succeeded.
-__attribute__((visibility("default"))) bool kerasrnn_run(
+__attribute__((visibility("default"))) bool kerasrnn_call(
     const KerasrnnCall* call);
 
 // How many floats a step of a row leaves behind for the backward pass.
