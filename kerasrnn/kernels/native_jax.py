@@ -1,7 +1,8 @@
 """The compiled kernel on JAX, as foreign functions of XLA.
 
 Forward and backward are calls of the library under `jax.custom_vjp`; gradients of
-gradients are those of JAX's own loop (`jax.py`). Under `jax.vmap` the calls are made
+gradients are those of JAX's own loop (`jax.py`). JAX refuses forward mode (`jax.jvp`,
+`jax.hessian`) here; the kernel `reference` has it. Under `jax.vmap` the calls are made
 one after the other. XLA cannot divide a call among devices, and none may get into an
 exported function: `place_declines` refuses there.
 """

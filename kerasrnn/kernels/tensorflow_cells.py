@@ -205,28 +205,30 @@ class GRU(Cell):
     deltas = (3, 3)
 
     def prepare(self, w, u, b=None):
-        # z and r take the sum of both biases. They are added gate by gate: fused
-        # with a product TensorFlow adds them more slowly.
+        # z and r take the sum of both biases. They are added here: fused with a
+        # product TensorFlow adds them more slowly.
         weights = super().prepare(w, u)
         if b is None:
             return weights
-        b_z, b_r, b_g = tf.split(b[0], 3)
-        a_z, a_r, a_g = tf.split(b[1], 3)
-        return (*weights, b_z + a_z, b_r + a_r, b_g, a_g)
+        sizes = [2 * self.units, self.units]
+        (b_zr, b_g), (a_zr, a_g) = (tf.split(part, sizes) for part in (b[0], b[1]))
+        return (*weights, b_zr + a_zr, b_g, a_g)
 
     def scale(self, w, u, *b):
-        scales = (*self.scales, self.scales[2])  # b_a is in the candidate's sum
-        biases = [k * bias for k, bias in zip(scales, b, strict=False)]
+        # b_a is in the candidate's sum.
+        scales = (self.scales[:2], self.scales[2:], self.scales[2:])
+        biases = [scale_columns(bias, k) for k, bias in zip(scales, b, strict=False)]
         return (*super().scale(w, u), *biases)
 
-    def forward(self, x, states, w, u, b_z=None, b_r=None, b_g=None, b_a=None):
+    def forward(self, x, states, w, u, b_zr=None, b_g=None, b_a=None):
         (h,) = states
-        z, r, g = tf.split(self.of_x(x, w), 3, axis=-1)
-        a_z, a_r, a = tf.split(self.of_h(h, u), 3, axis=-1)
-        z, r = z + a_z, r + a_r
-        if b_z is not None:
-            z, r, g, a = z + b_z, r + b_r, g + b_g, a + b_a
-        z, r = self.sigma(z), self.sigma(r)
+        sizes = [2 * self.units, self.units]
+        zr, g = tf.split(self.of_x(x, w), sizes, axis=-1)
+        a_zr, a = tf.split(self.of_h(h, u), sizes, axis=-1)
+        zr = zr + a_zr
+        if b_zr is not None:
+            zr, g, a = zr + b_zr, g + b_g, a + b_a
+        z, r = tf.split(self.sigma(zr), 2, axis=-1)
         g = self.phi(g + r * a)
         return (g + z * (h - g),), (z, r, g, a)
 
@@ -244,7 +246,8 @@ class GRU(Cell):
     def gradients(self, x, h, residuals, deltas, w, u, *b):
         dx, da = deltas
         d_g = over_steps_and_rows(da[:, :, 2 * self.units :])
-        d_b = (*tf.split(over_steps_and_rows(dx), 3), d_g)
+        d_zr, d_x = tf.split(over_steps_and_rows(dx), [2 * self.units, self.units])
+        d_b = (d_zr, d_x, d_g)
         return (
             self.of_x.backward_over_steps(dx, w),
             self.of_x.weight_gradient(x, dx),

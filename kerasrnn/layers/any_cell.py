@@ -1,5 +1,6 @@
 """What every cell can be asked, one of kerasrnn, of Keras or of a user."""
 
+import functools
 import inspect
 import numbers
 from typing import Any
@@ -78,7 +79,13 @@ def initial_states(cell, batch_size, dtype):
 
 def takes(cell, argument: str) -> bool:
     """Whether the `call` of a cell has this argument."""
-    return argument in inspect.signature(cell.call).parameters
+    return argument in _parameters(getattr(cell.call, "__func__", cell.call))
+
+
+# A signature takes longer to make than some layers to run.
+@functools.lru_cache(maxsize=256)
+def _parameters(function) -> frozenset:
+    return frozenset(inspect.signature(function).parameters)
 
 
 def run_step(cell, inputs, states, **arguments):

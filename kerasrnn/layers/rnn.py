@@ -276,14 +276,11 @@ class RNN(keras.layers.Layer):
         if isinstance(self.cell, AttentionCell):
             self.cell.check_rows(sequences, memory)
         batch = ops.shape(sequences)[0]
-        if initial_state is None:
-            if self.stateful:
-                initial_state = self._carried.rows(
-                    sequences.shape[0], batch, may_be_partial=is_traced(sequences)
-                )
-            else:
-                initial_state = self.get_initial_state(batch)
-        initial_state = check_initial_state(self, initial_state, sequences)
+        if initial_state is None and self.stateful:
+            initial_state = self._carried.rows(
+                sequences.shape[0], batch, may_be_partial=is_traced(sequences)
+            )
+        initial_state = self._checked_states(initial_state, sequences, batch)
         last_output, outputs, states = self._run(
             sequences, initial_state, mask, training, memory
         )
@@ -340,9 +337,7 @@ class RNN(keras.layers.Layer):
             shape = None if memory is None else memory.shape
             self.build(sequences.shape, memory_shape=shape)
         memory = self._prepare_memory(memory, None)
-        if states is None:
-            states = self.get_initial_state(ops.shape(sequences)[0])
-        states = check_initial_state(self, states, sequences)
+        states = self._checked_states(states, sequences, ops.shape(sequences)[0])
         output, _, states = self._run(sequences, states, None, False, memory)
         if self.returns_alignments:
             size = self.output_size
@@ -390,6 +385,15 @@ class RNN(keras.layers.Layer):
         rank_known = self.input_spec is not None or takes_vectors(self.cell)
         check_sequences(self, sequences, rank_known=rank_known, features=features)
 
+    def _checked_states(self, states, sequences, batch):
+        """`states` as the cell wants them, those before the first step if None."""
+        if states is None:
+            states = self.get_initial_state(batch)
+            own = type(self).get_initial_state is RNN.get_initial_state
+            if own and type(self.cell) in FAMILIES:
+                return states  # No need to look at them: they are ours.
+        return check_initial_state(self, states, sequences)
+
     def _prepare_memory(self, memory, memory_mask):
         """`memory` as the cell wants it at every step, computed once."""
         if not self.takes_memory:
@@ -433,9 +437,7 @@ class RNN(keras.layers.Layer):
             )
         finally:
             reset_dropout_masks(self.cell)
-        return tree.map_structure(
-            lambda a: None if a is None else ops.cast(a, self.compute_dtype), results
-        )
+        return cast_all(results, self.compute_dtype)
 
     def _run_cell(self, cell, sequences, states, mask, training, memory, **changes):
         """Last output, outputs and states of a cell, by the fastest way there is.
@@ -604,6 +606,13 @@ def run_in_turn(cell, mask) -> list:
 def hoists_dropout(cell) -> bool:
     """Whether all that `step` would drop are inputs, dropped before the loop."""
     return type(cell) in FAMILIES and not cell.has_gate_dropout
+
+
+def cast_all(tensors, dtype):
+    """Lists of tensors in `dtype`; None stays None."""
+    if isinstance(tensors, (list, tuple)):
+        return type(tensors)([cast_all(tensor, dtype) for tensor in tensors])
+    return None if tensors is None else ops.cast(tensors, dtype)
 
 
 def side_by_side(output_and_alignments):

@@ -129,20 +129,19 @@ std::vector<FakeTensor> given_inputs(const FakeCall& call) {
 
 Given through_c(const std::string& operation, const FakeCall& call,
                 const FakeCall& right) {
-  const auto arrays = [](std::vector<FakeTensor>& tensors) {
-    std::vector<KerasrnnArray> all;
-    for (FakeTensor& tensor : tensors)
-      all.push_back({tensor.type == TF_BOOL,
-                     static_cast<int64_t>(tensor.shape.size()),
-                     tensor.shape.data(), tensor.bytes.data()});
-    return all;
-  };
   const auto flag = [&](const char* name) {
     return int64_t{call.attributes.at(name) == "true"};
   };
   std::vector<FakeTensor> inputs = given_inputs(call);
   Given given{"", unfilled(right)};
-  const auto input = arrays(inputs), output = arrays(given.outputs);
+  std::vector<int64_t> arrays;
+  for (auto* tensors : {&inputs, &given.outputs})
+    for (FakeTensor& tensor : *tensors) {
+      arrays.push_back(tensor.type == TF_BOOL);
+      arrays.push_back(tensor.shape.size());
+      arrays.insert(arrays.end(), tensor.shape.begin(), tensor.shape.end());
+      arrays.push_back(reinterpret_cast<int64_t>(tensor.bytes.data()));
+    }
   std::vector<char> message(512);
   const KerasrnnCall c = {operation.c_str(),
                           call.attributes.at("family").c_str(),
@@ -152,13 +151,12 @@ Given through_c(const std::string& operation, const FakeCall& call,
                           flag("return_sequences"),
                           flag("keep_residuals"),
                           2,
-                          static_cast<int64_t>(input.size()),
-                          static_cast<int64_t>(output.size()),
-                          input.data(),
-                          output.data(),
+                          static_cast<int64_t>(inputs.size()),
+                          static_cast<int64_t>(given.outputs.size()),
+                          arrays.data(),
                           static_cast<int64_t>(message.size()),
                           message.data()};
-  if (!kerasrnn_run(&c)) given.message = message.data();
+  if (!kerasrnn_call(&c)) given.message = message.data();
   return given;
 }
 

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <new>
 #include <random>
 #include <thread>
 #include <vector>
@@ -18,7 +19,25 @@
 namespace {
 
 using kerasrnn::Family;
-using Floats = std::vector<float>;
+
+// Arrays begin with a line of the cache, as those of frameworks do.
+template <class T>
+struct OnLines {
+  using value_type = T;
+  OnLines() = default;
+  template <class Other>
+  OnLines(const OnLines<Other>&) {}
+  T* allocate(size_t count) {
+    void* memory = nullptr;
+    if (posix_memalign(&memory, 64, count * sizeof(T)) != 0)
+      throw std::bad_alloc();
+    return static_cast<T*>(memory);
+  }
+  void deallocate(T* memory, size_t) { free(memory); }
+  bool operator==(const OnLines&) const { return true; }
+  bool operator!=(const OnLines&) const { return false; }
+};
+using Floats = std::vector<float, OnLines<float>>;
 
 // What is special about a case; each family meets all of them in turn.
 enum Kind {
@@ -32,6 +51,7 @@ enum Kind {
   kAllMasked,
   kMoreTasksThanRows,
   kWholeBlocks,
+  kOneRow,
   kKinds
 };
 constexpr unsigned kFamilies = 5;
@@ -56,6 +76,7 @@ struct Case {
     if (kind == kNoFeatures) features = 0;
     if (kind == kMoreTasksThanRows) batch = up_to(3);
     if (kind == kWholeBlocks) features = 16 * up_to(3), units = 16 * up_to(5);
+    if (kind == kOneRow) batch = 1, units = 16 * up_to(5);
     const int64_t gates = family == Family::kLstm  ? 4
                           : family < Family::kLstm ? 1
                                                    : 3;

@@ -163,6 +163,27 @@ def test_a_step_is_bitwise_the_sequence(family):
             np.testing.assert_array_equal(y, outputs[:, t])
 
 
+@pytest.mark.parametrize("instructions", ["best", "avx2", "baseline"], indirect=True)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_one_row_alone_is_bitwise_that_row_of_a_batch(family, instructions):
+    name, options = FAMILIES[family]
+    options = options | {"return_sequences": True, "return_state": True}
+    # Whole vectors: the recurrent kernel of one row is used as it was given.
+    layer = getattr(layers, name)(32, bias_initializer="random_normal", **options)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3, 9, 5)).astype("float32")
+    states = [rng.normal(size=(3, 32)).astype("float32")] * (1 + (name == "LSTM"))
+    mask = random_mask(rng, "holes", 3, 9)
+    one = x[:1], [state[:1] for state in states], mask[:1], True
+    with use_kernel("native"):
+        whole, alone = results_of(layer, x, states, mask, True), results_of(layer, *one)
+    with use_kernel("reference"):
+        expected = results_of(layer, *one)
+    for a, b in zip(alone[: 1 + len(states)], whole, strict=False):
+        np.testing.assert_array_equal(a, b[:1])
+    assert_close(alone, expected)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_nan_and_infinity_pass_through_as_in_keras(family, value):

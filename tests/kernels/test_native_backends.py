@@ -182,6 +182,27 @@ def test_under_vmap_checkpoint_and_jit_it_gives_the_same():
 
 
 @needs_jax
+def test_forward_mode_is_refused_and_the_definition_has_it():
+    import jax
+    import jax.numpy as jnp
+
+    layer, _ = case_of(7)
+    weights = [v.value for v in layer.trainable_variables]
+    tangent = jnp.ones_like(X)
+    with pytest.raises(TypeError, match=r"forward-mode .*custom_vjp"):
+        jax.jvp(lambda x: call_of(layer, "auto")(x, weights), (X,), (tangent,))
+
+    # By the gradients that the compiled kernel has: uᵀ (J v) = (Jᵀ u) v.
+    y, backward = jax.vjp(lambda x: call_of(layer, "native")(x, weights), X)
+    _, moved = jax.jvp(
+        lambda x: call_of(layer, "reference")(x, weights), (X,), (tangent,)
+    )
+    np.testing.assert_allclose(
+        (y * moved).sum(), (backward(y)[0] * tangent).sum(), rtol=1e-4
+    )
+
+
+@needs_jax
 def test_no_exported_function_contains_it():
     import jax
 
@@ -302,6 +323,7 @@ def test_the_operations_are_as_pytorch_wants_them():
     checks = "test_schema", "test_faketensor"
     for operation, arguments in (
         (library.forward, (*arrays[:7], *attributes, True, True)),
+        (library.infer, (*arrays[:7], *attributes, True, False)),
         (library.backward, (*arrays, *attributes)),
         (library.input_gradient, (*arrays[:7], arrays[8], *attributes)),
     ):

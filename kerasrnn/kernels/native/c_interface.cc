@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <utility>
 #include <vector>
 
 #include "given_arrays.h"
@@ -10,14 +11,18 @@
 namespace kerasrnn {
 namespace {
 
-std::vector<Array> arrays(const KerasrnnArray* given, int64_t count) {
-  std::vector<Array> all;
-  for (int64_t i = 0; i < count; ++i)
-    all.push_back({given[i].type == 0   ? Type::kFloat
-                   : given[i].type == 1 ? Type::kBool
-                                        : Type::kOther,
-                   {given[i].shape, given[i].shape + given[i].rank},
-                   given[i].data});
+// The next `count` arrays of the list, which then goes on behind them.
+std::vector<Array> read_arrays(const int64_t*& list, int64_t count) {
+  std::vector<Array> all(count);
+  for (Array& array : all) {
+    const int64_t type = *list++, rank = *list++;
+    array.type = type == 0   ? Type::kFloat
+                 : type == 1 ? Type::kBool
+                             : Type::kOther;
+    array.shape.assign(list, list + rank);
+    list += rank;
+    array.data = reinterpret_cast<void*>(*list++);
+  }
   return all;
 }
 
@@ -43,7 +48,9 @@ bool execute(const KerasrnnCall& c) {
   attributes.keep_residuals = c.keep_residuals;
   attributes.threads =
       static_cast<int>(std::clamp<int64_t>(c.threads, 1, INT32_MAX));
-  GivenArrays call(arrays(c.input, c.inputs), arrays(c.output, c.outputs));
+  const int64_t* list = c.arrays;
+  std::vector<Array> inputs = read_arrays(list, c.inputs);
+  GivenArrays call(std::move(inputs), read_arrays(list, c.outputs));
   run(operation, attributes, call);
   if (!call.ok()) tell(c, call.message());
   return call.ok();
@@ -52,7 +59,7 @@ bool execute(const KerasrnnCall& c) {
 }  // namespace
 }  // namespace kerasrnn
 
-extern "C" bool kerasrnn_run(const KerasrnnCall* call) {
+extern "C" bool kerasrnn_call(const KerasrnnCall* call) {
   try {
     return kerasrnn::execute(*call);
   } catch (const std::exception&) {

@@ -7,13 +7,6 @@
 
 extern "C" {
 
-struct KerasrnnArray {
-  int64_t type;  // 0 float32, 1 boolean, 2 another
-  int64_t rank;
-  const int64_t* shape;
-  void* data;
-};
-
 struct KerasrnnCall {
   const char* operation;  // "forward", "backward" or "input_gradient"
   const char* family;
@@ -21,13 +14,16 @@ struct KerasrnnCall {
   int64_t go_backwards, zero_output_for_mask, return_sequences, keep_residuals;
   int64_t threads;
   int64_t inputs, outputs;
-  const KerasrnnArray *input, *output;
+  // Of each input, then of each output: type (0 float32, 1 boolean, 2 another),
+  // rank, as many sizes, address. One list, since Python makes few objects of
+  // it.
+  const int64_t* arrays;
   int64_t message_bytes;
   char* message;  // out: why it failed
 };
 
 // Whether it succeeded.
-__attribute__((visibility("default"))) bool kerasrnn_run(
+__attribute__((visibility("default"))) bool kerasrnn_call(
     const KerasrnnCall* call);
 
 // How many floats a step of a row leaves behind for the backward pass.

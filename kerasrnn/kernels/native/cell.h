@@ -14,6 +14,18 @@
 namespace kerasrnn {
 namespace KERASRNN_ISA {
 
+// Consecutive vectors of a record or of a packed kernel.
+struct Range {
+  int64_t first, count;
+};
+
+// The recurrent kernel as it was given, for one row; see `multiply_unpacked`.
+struct Unpacked {
+  const float* weights = nullptr;  // (U, G U), or null: it is packed
+  int64_t width = 0;               // G U
+  const Place* places = nullptr;   // of the vectors of `recurrent_range`
+};
+
 struct ForwardStep {
   int64_t rows, units, blocks;  // blocks of kLanes units
   const float* panels;          // packed recurrent kernel
@@ -24,17 +36,32 @@ struct ForwardStep {
   float* const* record;         // rows x (width vectors)
   float* const* y;              // rows x (U), or nulls
   bool keep;                    // leave in `record` what the way back needs
+  Unpacked unpacked;
 
+  bool is_unpacked() const { return unpacked.weights != nullptr && rows > 0; }
+
+  // record += a (U) x the recurrent kernel's vectors [first, first + count).
+  void add_unpacked(const float* a, int64_t first, int64_t count) const {
+    multiply_unpacked(a, unpacked.weights, unpacked.width, units,
+                      unpacked.places + first, count, record[0]);
+  }
+
+  // What `multiply_rows` does with its sums, N vectors at a time, here with
+  // those that load(row, vector, v) gives.
+  template <int N, class Load, class Finish>
+  void finish_row(int64_t vectors, const Load& load,
+                  const Finish& finish) const {
+    for (int64_t vector = 0; vector < vectors; vector += N) {
+      Vec sums[N];
+      for (int v = 0; v < N; ++v) sums[v] = load(0, vector, v);
+      finish(0, vector, sums, N);
+    }
+  }
   void finish(int64_t row, int64_t block, Vec h_new) const {
     int64_t unit = block * kLanes;
     store(h_next[row] + unit, h_new);
     if (y[row] != nullptr) store(y[row] + unit, h_new, units - unit);
   }
-};
-
-// Consecutive vectors of a record or of a packed kernel.
-struct Range {
-  int64_t first, count;
 };
 
 struct BackwardStep {
@@ -45,10 +72,16 @@ struct BackwardStep {
   float* const* record;        // rows x (width vectors)
   float* const* d_h;           // rows x (padded U), updated in place
   float* const* d_c;           // rows x (padded U), updated in place (LSTM)
+  Unpacked unpacked;
 
   // d_h += vectors [first, first + count) of the records, the gates'
   // gradients, times a transposed recurrent kernel.
   void add_recurrent(int64_t first, int64_t count, const float* panels) const {
+    if (unpacked.weights != nullptr && rows > 0) {
+      multiply_unpacked_transposed(record[0], unpacked.weights, unpacked.width,
+                                   units, unpacked.places, count, d_h[0]);
+      return;
+    }
     multiply_rows<4, 1>(
         record, first * kLanes, rows, count * kLanes, panels, blocks,
         [&](int64_t row, int64_t vector, int64_t v) {

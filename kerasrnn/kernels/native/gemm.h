@@ -125,6 +125,51 @@ inline int64_t offset_of(Column column, int64_t units) {
   return column.gate * units + column.block * kLanes;
 }
 
+// Where a vector of a record lies in it, and its columns in a row of weights.
+struct Place {
+  int64_t record, column;
+};
+
+// So many rows of weights at a time are read side by side.
+constexpr int64_t kAtOnce = kLanes < 8 ? kLanes : 8;
+
+// record += a (depth) x weights (depth, width), for one row of the batch, which
+// reads weights once a step: packing them would cost more than it spares. To
+// the last bit what `multiply` gives. Vectors are whole, and so are lines of
+// the cache where weights begin with one.
+inline void multiply_unpacked(const float* a, const float* weights,
+                              int64_t width, int64_t depth, const Place* places,
+                              int64_t count, float* record) {
+  for (int64_t i = 0; i < depth; i += kAtOnce) {
+    Vec values[kAtOnce];
+    for (int64_t k = 0; k < kAtOnce; ++k) values[k] = splat(a[i + k]);
+    for (int64_t v = 0; v < count; ++v) {
+      const float* from = weights + i * width + places[v].column;
+      Vec sum = load(record + places[v].record);
+      for (int64_t k = 0; k < kAtOnce; ++k)
+        sum += values[k] * load(from + k * width);
+      store(record + places[v].record, sum);
+    }
+  }
+}
+
+// d (depth) += record x transpose of weights (depth, width), the same way.
+inline void multiply_unpacked_transposed(const float* record,
+                                         const float* weights, int64_t width,
+                                         int64_t depth, const Place* places,
+                                         int64_t count, float* d) {
+  for (int64_t i = 0; i < depth; i += kAtOnce) {
+    Vec sums[kAtOnce] = {};
+    for (int64_t v = 0; v < count; ++v) {
+      const float* from = weights + i * width + places[v].column;
+      const Vec value = load(record + places[v].record);
+      for (int64_t k = 0; k < kAtOnce; ++k)
+        sums[k] += value * load(from + k * width);
+    }
+    for (int64_t k = 0; k < kAtOnce; ++k) d[i + k] += sum_of(sums[k]);
+  }
+}
+
 // So many rows of weights at a time go into all panels: their lines and pages
 // stay in the caches while panel after panel takes its columns of them.
 constexpr int64_t kPackedRows = 16;

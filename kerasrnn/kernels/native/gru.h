@@ -29,29 +29,39 @@ struct GruResetAfter {
   }
 
   static void forward(const ForwardStep& s) {
-    multiply_rows<3, 3>(
-        s.h, 0, s.rows, s.units, s.panels, 3 * s.blocks,
-        [&](int64_t row, int64_t vector, int64_t v) {
-          int64_t block = vector / 3;
-          if (v == 2) return load(s.bias + block * kLanes);
-          return load(s.record[row] + (s.blocks + 2 * block + v) * kLanes);
-        },
-        [&](int64_t row, int64_t vector, const Vec* sums, int64_t) {
-          int64_t block = vector / 3;
-          float* candidate = s.record[row] + (3 * s.blocks + block) * kLanes;
-          Vec z = sigmoid(sums[0]);
-          Vec r = sigmoid(sums[1]);
-          Vec g = tanh(load(candidate) + r * sums[2]);
-          if (s.keep) {
-            float* gates = s.record[row] + (s.blocks + 2 * block) * kLanes;
-            store(s.record[row] + block * kLanes, sums[2]);
-            store(gates, z);
-            store(gates + kLanes, r);
-            store(candidate, g);
-          }
-          Vec h = load(s.h[row] + block * kLanes);
-          s.finish(row, block, z * h + (1.0f - z) * g);
-        });
+    auto start = [&](int64_t row, int64_t vector, int64_t v) {
+      int64_t block = vector / 3;
+      if (v == 2) return load(s.bias + block * kLanes);
+      return load(s.record[row] + (s.blocks + 2 * block + v) * kLanes);
+    };
+    auto finish = [&](int64_t row, int64_t vector, const Vec* sums, int64_t) {
+      int64_t block = vector / 3;
+      float* candidate = s.record[row] + (3 * s.blocks + block) * kLanes;
+      Vec z = sigmoid(sums[0]);
+      Vec r = sigmoid(sums[1]);
+      Vec g = tanh(load(candidate) + r * sums[2]);
+      if (s.keep) {
+        float* gates = s.record[row] + (s.blocks + 2 * block) * kLanes;
+        store(s.record[row] + block * kLanes, sums[2]);
+        store(gates, z);
+        store(gates + kLanes, r);
+        store(candidate, g);
+      }
+      Vec h = load(s.h[row] + block * kLanes);
+      s.finish(row, block, z * h + (1.0f - z) * g);
+    };
+    if (s.is_unpacked()) {
+      memcpy(s.record[0], s.bias, s.blocks * kLanes * sizeof(float));
+      s.add_unpacked(s.h[0], 0, 3 * s.blocks);
+      auto summed = [&](int64_t row, int64_t vector, int64_t v) {
+        if (v < 2) return start(row, vector, v);
+        return load(s.record[row] + vector / 3 * kLanes);
+      };
+      s.finish_row<3>(3 * s.blocks, summed, finish);
+    } else {
+      multiply_rows<3, 3>(s.h, 0, s.rows, s.units, s.panels, 3 * s.blocks,
+                          start, finish);
+    }
   }
 
   static void backward(const BackwardStep& s) {
@@ -95,39 +105,47 @@ struct Gru {
   }
 
   static void forward(const ForwardStep& s) {
-    multiply_rows<4, 2>(
-        s.h, 0, s.rows, s.units, s.panels, 2 * s.blocks,
-        [&](int64_t row, int64_t vector, int64_t v) {
-          return load(s.record[row] + (vector + v) * kLanes);
-        },
-        [&](int64_t row, int64_t vector, const Vec* sums, int64_t n) {
-          for (int64_t v = 0; v < n; v += 2) {
-            int64_t block = (vector + v) / 2;
-            float* gates = s.record[row] + (vector + v) * kLanes;
-            Vec r = sigmoid(sums[v + 1]);
-            store(gates, sigmoid(sums[v]));
-            if (s.keep) store(gates + kLanes, r);
-            store(s.record[row] + (3 * s.blocks + block) * kLanes,
-                  r * load(s.h[row] + block * kLanes));
-          }
-        });
-    multiply_rows<4, 1>(
-        s.record, 3 * s.blocks * kLanes, s.rows, s.units,
-        s.panels + 2 * s.blocks * kLanes * s.units, s.blocks,
-        [&](int64_t row, int64_t vector, int64_t v) {
-          return load(s.record[row] + (2 * s.blocks + vector + v) * kLanes);
-        },
-        [&](int64_t row, int64_t vector, const Vec* sums, int64_t n) {
-          for (int64_t v = 0; v < n; ++v) {
-            int64_t block = vector + v;
-            Vec g = tanh(sums[v]);
-            Vec z = load(s.record[row] + 2 * block * kLanes);
-            Vec h = load(s.h[row] + block * kLanes);
-            if (s.keep)
-              store(s.record[row] + (2 * s.blocks + block) * kLanes, g);
-            s.finish(row, block, z * h + (1.0f - z) * g);
-          }
-        });
+    auto start_gates = [&](int64_t row, int64_t vector, int64_t v) {
+      return load(s.record[row] + (vector + v) * kLanes);
+    };
+    auto finish_gates = [&](int64_t row, int64_t vector, const Vec* sums,
+                            int64_t n) {
+      for (int64_t v = 0; v < n; v += 2) {
+        int64_t block = (vector + v) / 2;
+        float* gates = s.record[row] + (vector + v) * kLanes;
+        Vec r = sigmoid(sums[v + 1]);
+        store(gates, sigmoid(sums[v]));
+        if (s.keep) store(gates + kLanes, r);
+        store(s.record[row] + (3 * s.blocks + block) * kLanes,
+              r * load(s.h[row] + block * kLanes));
+      }
+    };
+    auto start = [&](int64_t row, int64_t vector, int64_t v) {
+      return load(s.record[row] + (2 * s.blocks + vector + v) * kLanes);
+    };
+    auto finish = [&](int64_t row, int64_t vector, const Vec* sums, int64_t n) {
+      for (int64_t v = 0; v < n; ++v) {
+        int64_t block = vector + v;
+        Vec g = tanh(sums[v]);
+        Vec z = load(s.record[row] + 2 * block * kLanes);
+        Vec h = load(s.h[row] + block * kLanes);
+        if (s.keep) store(s.record[row] + (2 * s.blocks + block) * kLanes, g);
+        s.finish(row, block, z * h + (1.0f - z) * g);
+      }
+    };
+    const int64_t reset_h = 3 * s.blocks * kLanes;
+    if (s.is_unpacked()) {
+      s.add_unpacked(s.h[0], 0, 2 * s.blocks);
+      s.finish_row<2>(2 * s.blocks, start_gates, finish_gates);
+      s.add_unpacked(s.record[0] + reset_h, 2 * s.blocks, s.blocks);
+      s.finish_row<1>(s.blocks, start, finish);
+    } else {
+      multiply_rows<4, 2>(s.h, 0, s.rows, s.units, s.panels, 2 * s.blocks,
+                          start_gates, finish_gates);
+      multiply_rows<4, 1>(s.record, reset_h, s.rows, s.units,
+                          s.panels + 2 * s.blocks * kLanes * s.units, s.blocks,
+                          start, finish);
+    }
   }
 
   // panels: transposes of [U_z U_r] in record order, then of U_g.

@@ -24,29 +24,34 @@ struct Lstm {
   }
 
   static void forward(const ForwardStep& s) {
-    multiply_rows<4, 4>(
-        s.h, 0, s.rows, s.units, s.panels, 4 * s.blocks,
-        [&](int64_t row, int64_t vector, int64_t v) {
-          return load(s.record[row] + (vector + v) * kLanes);
-        },
-        [&](int64_t row, int64_t vector, const Vec* z, int64_t) {
-          int64_t unit = vector / 4 * kLanes;
-          Vec i = sigmoid(z[0]);
-          Vec f = sigmoid(z[1]);
-          Vec g = tanh(z[2]);
-          Vec o = sigmoid(z[3]);
-          Vec c = f * load(s.c[row] + unit) + i * g;
-          store(s.c[row] + unit, c);
-          if (s.keep) {
-            float* gates = s.record[row] + vector * kLanes;
-            store(gates, i);
-            store(gates + kLanes, f);
-            store(gates + 2 * kLanes, g);
-            store(gates + 3 * kLanes, o);
-            store(s.record[row] + 4 * s.blocks * kLanes + unit, c);
-          }
-          s.finish(row, vector / 4, o * tanh(c));
-        });
+    auto start = [&](int64_t row, int64_t vector, int64_t v) {
+      return load(s.record[row] + (vector + v) * kLanes);
+    };
+    auto finish = [&](int64_t row, int64_t vector, const Vec* z, int64_t) {
+      int64_t unit = vector / 4 * kLanes;
+      Vec i = sigmoid(z[0]);
+      Vec f = sigmoid(z[1]);
+      Vec g = tanh(z[2]);
+      Vec o = sigmoid(z[3]);
+      Vec c = f * load(s.c[row] + unit) + i * g;
+      store(s.c[row] + unit, c);
+      if (s.keep) {
+        float* gates = s.record[row] + vector * kLanes;
+        store(gates, i);
+        store(gates + kLanes, f);
+        store(gates + 2 * kLanes, g);
+        store(gates + 3 * kLanes, o);
+        store(s.record[row] + 4 * s.blocks * kLanes + unit, c);
+      }
+      s.finish(row, vector / 4, o * tanh(c));
+    };
+    if (s.is_unpacked()) {
+      s.add_unpacked(s.h[0], 0, 4 * s.blocks);
+      s.finish_row<4>(4 * s.blocks, start, finish);
+    } else {
+      multiply_rows<4, 4>(s.h, 0, s.rows, s.units, s.panels, 4 * s.blocks,
+                          start, finish);
+    }
   }
 
   static void backward(const BackwardStep& s) {

@@ -69,6 +69,28 @@ Sizes sizes_of(const Problem& p) {
   return s;
 }
 
+// Whether the recurrent kernel can be used as it was given: one row reads it
+// once a step. Not a matter of the tasks, on which no result may depend.
+inline bool may_be_unpacked(const Problem& p, const Sizes& s) {
+  return p.batch == 1 && s.padded == p.units;
+}
+// Vectors across two lines of the cache would cost more than packing.
+inline bool is_on_lines(const float* weights) {
+  return reinterpret_cast<uintptr_t>(weights) % 64 == 0;
+}
+
+// The vectors of the recurrent range, gate after gate, as weights have them.
+template <class Cell>
+void list_places(const Problem& p, const Sizes& s, Place* places) {
+  const Range range = Cell::recurrent_range(s.blocks);
+  for (int64_t vector = range.first; vector < range.first + range.count;
+       ++vector) {
+    const Column column = Cell::order(vector, s.blocks);
+    places[column.gate * s.blocks + column.block] = {
+        vector * kLanes, offset_of(column, p.units)};
+  }
+}
+
 inline int64_t chunk_steps(int64_t rows) {
   return max(1, kChunk / max(1, rows));
 }
@@ -103,6 +125,8 @@ struct ForwardJob {
   float* recurrent_panels = nullptr;
   float* input_bias = nullptr;
   float* recurrent_bias = nullptr;
+  Place* places = nullptr;
+  Unpacked unpacked = {};
   ForwardScratch* scratch = nullptr;
 };
 
@@ -128,6 +152,7 @@ void pack_forward_task(void* context, int64_t task) {
       pack_panel(p.kernel, begin, end, p.features, width, p.units, vector,
                  min(4, input.count - vector), order, job.input_panels);
   });
+  if (job.unpacked.weights != nullptr) return;
   for_rows(p.units, [&](int64_t begin, int64_t end) {
     float* panels = job.recurrent_panels;
     Cell::pack_forward(
@@ -241,7 +266,7 @@ void forward_task(void* context, int64_t task) {
       }
       Cell::forward({active, p.units, s.blocks, job.recurrent_panels,
                      job.recurrent_bias, own.h_in, own.h_out, own.c_in, record,
-                     own.y, f.residuals != nullptr});
+                     own.y, f.residuals != nullptr, job.unpacked});
       record += active;
     }
   }
@@ -265,13 +290,16 @@ bool forward(const Problem& p, const Forward& f) {
   const Sizes s = sizes_of<Cell>(p);
   const int64_t vectors = Cell::input_range(s.blocks).count;
   const int64_t records = f.residuals == nullptr ? s.pairs * s.record : 0;
+  const bool unpacked = may_be_unpacked(p, s) && is_on_lines(p.recurrent);
+  const int64_t recurrent = Cell::kGates * s.padded;  // of each row
   void* memory;
   ForwardJob<Cell> job = allocate_arrays(
       [&](Arena& arena) {
         ForwardJob<Cell> job{p, f, s};
         job.input_panels = arena.take<float>(vectors * kLanes * p.features);
         job.recurrent_panels =
-            arena.take<float>(Cell::kGates * s.padded * p.units);
+            arena.take<float>(unpacked ? 0 : recurrent * p.units);
+        job.places = arena.take<Place>(unpacked ? Cell::kGates * s.blocks : 0);
         job.input_bias = arena.take<float>(vectors * kLanes);
         job.recurrent_bias = arena.take<float>(s.padded);
         job.scratch = arena.take<ForwardScratch>(p.tasks);
@@ -296,6 +324,10 @@ bool forward(const Problem& p, const Forward& f) {
       &memory);
   if (memory == nullptr) return false;
   pack_bias<Cell>(job);
+  if (unpacked) {
+    list_places<Cell>(p, s, job.places);
+    job.unpacked = {p.recurrent, Cell::kGates * p.units, job.places};
+  }
   parallel(p.threads, p.threads, pack_forward_task<Cell>, &job);
   parallel(p.threads, p.tasks, forward_task<Cell>, &job);
   release(memory);
@@ -331,6 +363,8 @@ struct BackwardJob {
   const Backward& g;
   Sizes sizes;
   float* recurrent_panels = nullptr;
+  Place* places = nullptr;
+  Unpacked unpacked = {};
   BackwardScratch* scratch = nullptr;
   // All valid pairs, and the weight gradients made of them.
   int64_t pairs = 0;
@@ -434,7 +468,8 @@ void backward_task(void* context, int64_t task) {
       ++active;
     }
     Cell::backward({active, p.units, s.blocks, job.recurrent_panels, own.h_prev,
-                    own.c_prev, own.record, own.d_h_in, own.d_c_in});
+                    own.c_prev, own.record, own.d_h_in, own.d_c_in,
+                    job.unpacked});
   }
 
   for (int64_t j = 0; j < count; ++j) {
@@ -532,12 +567,17 @@ template <class Cell>
 bool backward(const Problem& p, const Backward& g) {
   const Sizes s = sizes_of<Cell>(p);
   const int64_t all = p.batch * p.steps;
+  // The GRU that resets before needs a product of its own for r h. Sums are in
+  // another order than packed, so that lines of the cache must not decide.
+  const bool unpacked = may_be_unpacked(p, s) && p.family != Family::kGru;
+  const int64_t recurrent = Cell::kGates * s.padded;  // of each row
   void* memory;
   BackwardJob<Cell> job = allocate_arrays(
       [&](Arena& arena) {
         BackwardJob<Cell> job{p, g, s};
         job.recurrent_panels =
-            arena.take<float>(Cell::kGates * s.padded * s.padded);
+            arena.take<float>(unpacked ? 0 : recurrent * s.padded);
+        job.places = arena.take<Place>(unpacked ? Cell::kGates * s.blocks : 0);
         job.x = arena.take<const float*>(all);
         job.h_prev = arena.take<const float*>(all);
         job.reset_h = arena.take<const float*>(all);
@@ -562,7 +602,12 @@ bool backward(const Problem& p, const Backward& g) {
       },
       &memory);
   if (memory == nullptr) return false;
-  parallel(p.threads, p.threads, pack_backward_task<Cell>, &job);
+  if (unpacked) {
+    list_places<Cell>(p, s, job.places);
+    job.unpacked = {p.recurrent, Cell::kGates * p.units, job.places};
+  } else {
+    parallel(p.threads, p.threads, pack_backward_task<Cell>, &job);
+  }
   parallel(p.threads, p.tasks, backward_task<Cell>, &job);
   list_products<Cell>(job);
   const int64_t width = Cell::kGates * p.units;

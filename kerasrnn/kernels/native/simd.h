@@ -57,6 +57,12 @@ inline Vec keep(Vec v, int64_t n) {
   return v;
 }
 
+inline float sum_of(Vec v) {
+  for (int64_t half = kLanes / 2; half > 0; half /= 2)
+    for (int64_t i = 0; i < half; ++i) v[i] += v[i + half];
+  return v[0];
+}
+
 inline Vec reciprocal(Vec x) {
 #ifdef __AVX512F__
   // 14 bits, then one Newton step: a third of the time of a division.

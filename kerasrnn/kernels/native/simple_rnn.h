@@ -21,23 +21,28 @@ struct SimpleRnn {
   }
 
   static void forward(const ForwardStep& s) {
-    multiply_rows<4, 1>(
-        s.h, 0, s.rows, s.units, s.panels, s.blocks,
-        [&](int64_t row, int64_t vector, int64_t v) {
-          return load(s.record[row] + (vector + v) * kLanes);
-        },
-        [&](int64_t row, int64_t vector, const Vec* z, int64_t n) {
-          for (int64_t v = 0; v < n; ++v) {
-            Vec h;
-            if constexpr (kRelu) {
-              h = z[v] < 0.0f ? Vec{} : z[v];
-            } else {
-              h = tanh(z[v]);
-            }
-            if (s.keep) store(s.record[row] + (vector + v) * kLanes, h);
-            s.finish(row, vector + v, h);
-          }
-        });
+    auto start = [&](int64_t row, int64_t vector, int64_t v) {
+      return load(s.record[row] + (vector + v) * kLanes);
+    };
+    auto finish = [&](int64_t row, int64_t vector, const Vec* z, int64_t n) {
+      for (int64_t v = 0; v < n; ++v) {
+        Vec h;
+        if constexpr (kRelu) {
+          h = z[v] < 0.0f ? Vec{} : z[v];
+        } else {
+          h = tanh(z[v]);
+        }
+        if (s.keep) store(s.record[row] + (vector + v) * kLanes, h);
+        s.finish(row, vector + v, h);
+      }
+    };
+    if (s.is_unpacked()) {
+      s.add_unpacked(s.h[0], 0, s.blocks);
+      s.finish_row<1>(s.blocks, start, finish);
+    } else {
+      multiply_rows<4, 1>(s.h, 0, s.rows, s.units, s.panels, s.blocks, start,
+                          finish);
+    }
   }
 
   static void backward(const BackwardStep& s) {

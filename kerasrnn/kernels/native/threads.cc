@@ -26,7 +26,7 @@ namespace {
 // a gradient that vanishes over a long sequence costs thirty times as much
 // otherwise, and results would depend on the thread.
 class FlushSubnormals {
-#ifdef __SSE2__
+#if defined(__SSE2__)
  public:
   FlushSubnormals() : before_(_mm_getcsr()) {
     _mm_setcsr(before_ | kFlushToZero | kSubnormalsAreZero);
@@ -36,6 +36,21 @@ class FlushSubnormals {
  private:
   static constexpr unsigned kFlushToZero = 1 << 15, kSubnormalsAreZero = 1 << 6;
   unsigned before_;
+#elif defined(__aarch64__)
+ public:
+  FlushSubnormals() {
+    asm volatile("mrs %0, fpcr" : "=r"(before_));
+    set(before_ | kFlushToZero);
+  }
+  ~FlushSubnormals() { set(before_); }
+
+ private:
+  // Of operands and results.
+  static constexpr uint64_t kFlushToZero = 1 << 24;
+  static void set(uint64_t control) {
+    asm volatile("msr fpcr, %0" : : "r"(control));
+  }
+  uint64_t before_;
 #endif
 };
 
