@@ -8,6 +8,7 @@ from kerasrnn.data.train_extra import tensorflow_datasets
 if find_spec("tensorflow_datasets"):
     from kerasrnn.data.bible_en_es import BibleEnEs
     from kerasrnn.data.kernel_c import KernelC
+    from kerasrnn.data.m3_competition import M3Competition
     from kerasrnn.data.movie_snippets import MovieSnippets
     from kerasrnn.data.shakespeare_plays import ShakespearePlays
     from kerasrnn.data.stamps_and_emoji import StampsAndEmoji
@@ -22,6 +23,7 @@ else:
     # The names stand for other classes above.
     BibleEnEs: Any = Builder  # type: ignore[no-redef]
     KernelC: Any = Builder  # type: ignore[no-redef]
+    M3Competition: Any = Builder  # type: ignore[no-redef]
     MovieSnippets: Any = Builder  # type: ignore[no-redef]
     ShakespearePlays: Any = Builder  # type: ignore[no-redef]
     StampsAndEmoji: Any = Builder  # type: ignore[no-redef]
@@ -29,6 +31,7 @@ else:
 __all__ = [
     "BibleEnEs",
     "KernelC",
+    "M3Competition",
     "MovieSnippets",
     "ShakespearePlays",
     "StampsAndEmoji",
