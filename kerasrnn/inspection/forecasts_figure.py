@@ -72,15 +72,16 @@ def forecasts_figure(
             after = None if future is None else np.asarray(future[number], "float64")
             _draw_series(axes, before, told[number], after)
             axes.set_title(labels[number])
-            if number == 0:
-                axes.legend(fontsize=8, loc="best")
+        figure.legend(
+            *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4
+        )
         return save(figure, path)
 
 
 def _draw_series(axes, past, told, future):
     """One series; steps are counted from where the past ends."""
     ahead = np.arange(1, len(told) + 1)
-    axes.plot(np.arange(1 - len(past), 1), past, color=INK, linewidth=1.3)
+    axes.plot(np.arange(1 - len(past), 1), past, color=INK, linewidth=1.3, label="past")
     if told.shape[1] > 2:
         axes.fill_between(
             ahead,

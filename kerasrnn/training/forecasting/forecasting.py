@@ -185,9 +185,7 @@ class Forecasting(TaskKind):
         untrained = Forecaster(**self.config["model"])
         return {
             "seasonal naive": forecast_scores(true, naive),
-            "exponential smoothing with half the slope": self._scores(
-                untrained, "test"
-            ),
+            "smoothing alone": self._scores(untrained, "test"),
         }
 
     def judge_peers(self) -> dict[str, float]:

@@ -119,21 +119,22 @@ class LevelReader(keras.layers.Layer):
         length = present.shape[1]
         noise = 0.3 * ops.log(found.noise) + 0.8
         slope = ops.clip(found.slope / found.noise, -1.0, 1.0)
-        alike = ops.ones_like(present)
         sequences = ops.stack(
             [
                 ops.clip(found.deviations, -3.0, 3.0),
                 0.3 * ops.clip(found.deviations / found.noise, -8.0, 8.0),
                 present,
-                3.0 * repeated(found.seasonal, length),
-                alike * found.strength,
-                alike * noise,
+                3.0 * repeated(found.seasonal, length) * present,
+                present * found.strength,
+                present * noise,
             ],
             axis=-1,
         )  # (B, L, 6)
+        # A step without a value is all zeros, also in its channel that says so: unlike
+        # a mask with holes, the recurrent operators of every runtime can read that.
         state = ops.cast(sequences, self.compute_dtype)
         for layer in self.recurrent_layers:
-            state = layer(state, mask=present > 0, training=training)
+            state = layer(state, training=training)
         reach = found.slope * float(self.horizon)
         summary = ops.concatenate(
             [

@@ -145,7 +145,8 @@ class SeasonalLevels(keras.layers.Layer):
 
     def _slope(self, values, present):
         count = ops.maximum(_sum(present), 1.0)
-        time = (self.steps - _sum(present * self.steps) / count) * present
+        middle = _sum(present * self.steps) / count
+        time = ops.subtract(self.steps, middle) * present
         spread = ops.maximum(_sum(time * time), 1e-6)
         return _sum(time * (values - _sum(values) / count)) / spread
 
