@@ -16,6 +16,7 @@ from kerasrnn.data.user_file import read_lines
 COLUMNS = ("series", "time", "value")
 # Steps of a series, at most: more are a wrong unit of time.
 MOST_STEPS = 1_000_000
+NUMBER, MONTH, DAY = FORMS = (r"-?\d{1,18}", r"\d{4}-\d{2}", r"\d{4}-\d{2}-\d{2}")
 MISSING = ("", "na", "nan", "null", "none")
 
 
@@ -156,28 +157,31 @@ def _number(text, path, number):
 def _numbers_of_times(found, path):
     """The times of each series as whole numbers, of one unit in the whole file."""
     texts = [time for of_series in found.values() for time in of_series]
-    if all(re.fullmatch(r"-?\d+", time) for time in texts):
-        unit = int
-    elif all(re.fullmatch(r"\d{4}-\d{2}", time) for time in texts):
-        unit = _month
-    else:
-        _check_days(found, path)
-        days = {time[8:10] for time in texts}
-        # The same day of each month stands for the month.
-        unit = _month if len(days) == 1 and len(texts) > 1 else _day
+    form = next((form for form in FORMS if re.fullmatch(form, texts[0])), None)
+    for of_series in found.values():
+        for time, (_, number) in of_series.items():
+            if form is None or not re.fullmatch(form, time) or not _is_day(time, form):
+                raise ValueError(
+                    f"{path}, line {number}: the time must be a whole number, a month "
+                    "(2024-07) or a day (2024-07-31), and of one kind in all lines; "
+                    f"got {time!r}."
+                )
+    days = {time[8:] for time in texts}
+    # The same day of each month stands for the month.
+    is_monthly = form == MONTH or (form == DAY and len(days) == 1 < len(texts))
+    unit = int if form == NUMBER else _month if is_monthly else _day
     return {name: [unit(time) for time in times] for name, times in found.items()}
 
 
-def _check_days(found, path):
-    for of_series in found.values():
-        for time, (_, number) in of_series.items():
-            try:
-                datetime.date.fromisoformat(time)
-            except ValueError:
-                raise ValueError(
-                    f"{path}, line {number}: the time must be a whole number, a month "
-                    f"(2024-07) or a day (2024-07-31), as in all lines; got {time!r}."
-                ) from None
+def _is_day(time, form):
+    """Whether a time is in the calendar, where it is to be."""
+    if form == NUMBER:
+        return True
+    try:
+        datetime.date.fromisoformat(time if form == DAY else f"{time}-01")
+    except ValueError:
+        return False
+    return True
 
 
 def _month(time):

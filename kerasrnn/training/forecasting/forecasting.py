@@ -183,6 +183,7 @@ class Forecasting(TaskKind):
         )
         # What the network begins with: nothing is learned.
         untrained = Forecaster(**self.config["model"])
+        untrained.set_weights([np.zeros(w.shape) for w in untrained.weights])
         return {
             "seasonal naive": forecast_scores(true, naive),
             "smoothing alone": self._scores(untrained, "test"),

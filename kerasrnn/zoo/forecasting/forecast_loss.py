@@ -65,6 +65,7 @@ class ForecastLoss(keras.losses.Loss):
         if self.quantiles:
             shape = (-1, *(1,) * (len(y_pred.shape) - 3))
             tau = np.reshape(np.asarray(self.quantiles, "float32"), shape)
+            tau = ops.convert_to_tensor(tau)
             of = error[:, :, 1:]
             pinball = 2.0 * ops.maximum(tau * of, (tau - 1.0) * of)
             losses = losses + ops.sum(pinball, axis=2, keepdims=True)

@@ -53,7 +53,8 @@ class LevelReader(keras.layers.Layer):
         ]
         self.drop = keras.layers.Dropout(dropout, dtype=dtype, name="drop")
         sizes = {"mixture": len(ALPHAS), "trend": 1, "season": 1}
-        sizes["spread"] = horizon * len(self.quantiles)
+        if self.quantiles:
+            sizes["spread"] = horizon * len(self.quantiles)
         if decoder == "direct":
             sizes["correction"] = horizon
         self.heads = {name: _small_dense(size, name) for name, size in sizes.items()}
