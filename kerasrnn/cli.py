@@ -237,8 +237,8 @@ def _parser():
                           before each
           language model  the text, and what the model writes after it, character by
                           character, line feeds too; "" lets it begin by itself
-          forecaster      the texts are names of files of series,time,value, or series as
-                          numbers: a line for each step ahead, with its quantiles
+          forecaster      the texts are names of files of series,time,value, or series
+                          as numbers: a line for each step ahead, with its quantiles
         Without a text, reads one a line from standard input. A picture that cannot be
         read is told on standard error, and the exit code is 1 after all others are
         done.

@@ -62,7 +62,8 @@ def test_tfds_loads_it_by_name(data_dir):
 def test_series_of_it_are_whole_and_sorted(data_dir):
     found = load_series("m3_competition", "monthly", data_dir=data_dir)
     assert found.names == ("N0001", "N0002")
-    assert [v.tolist() for v in found.values] == [[9, 8, 7], [1.5, 2.5, 3.5, 4.5, 5]]
+    values = [v.tolist() for v in found.values]
+    assert values == [[9, 8, 7], [1.5, 2.5, 3.5, 4.5, 5]]
     assert found.before(3).names == ("N0002",)
     assert found.before(3).values[0].tolist() == [1.5, 2.5]
     with pytest.raises(ValueError, match="made of .*monthly.*; got 'weekly'"):
