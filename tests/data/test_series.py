@@ -66,7 +66,7 @@ def test_series_of_it_are_whole_and_sorted(data_dir):
     assert values == [[9, 8, 7], [1.5, 2.5, 3.5, 4.5, 5]]
     assert found.before(3).names == ("N0002",)
     assert found.before(3).values[0].tolist() == [1.5, 2.5]
-    with pytest.raises(ValueError, match="made of .*monthly.*; got 'weekly'"):
+    with pytest.raises(ValueError, match=r"made of .*monthly.*; got 'weekly'"):
         load_series("m3_competition", "weekly", data_dir=data_dir)
 
 

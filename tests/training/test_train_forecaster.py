@@ -219,7 +219,7 @@ def test_short_series_are_told_and_left_out(tmp_path):
     assert "1 of 2 series are too short to learn from: fewer than 10 steps" in log
     assert task.examples == {"train": 26, "validation": 2, "test": 2}
     only = write_series(tmp_path / "only.csv", count=2, steps=9)
-    with pytest.raises(ValueError, match="a series of 10 steps or more.* has 9"):
+    with pytest.raises(ValueError, match=r"a series of 10 steps or more.* has 9"):
         kind(only)
 
 
