@@ -74,12 +74,14 @@ PAGE = tables((ROOT / "zoo" / "README.md").read_text(encoding="utf-8"))
 
 def signature(*functions, without):
     """{argument: default} of functions, ... where there is none."""
-    return {
+    defaults = {
         name: ... if one.default is one.empty else one.default
         for function in functions
         for name, one in inspect.signature(function).parameters.items()
         if name not in without
     }
+    # YAML knows no tuples.
+    return {n: [*d] if isinstance(d, tuple) else d for n, d in defaults.items()}
 
 
 def holds(node, section):

@@ -95,10 +95,10 @@ def read_series(path: str | os.PathLike) -> SeriesSet:
     Example:
 
     >>> import pathlib
-    >>> lines = ["series,time,value", "a,2024-03,3", "a,2024-01,1", "b,2024-01,5"]
+    >>> lines = ["series,time,value", "a,2024-04,4", "a,2024-01,1", "a,2024-03,3"]
     >>> size = pathlib.Path("sales.csv").write_text("\n".join(lines))
     >>> read_series("sales.csv").values
-    (array([ 1., nan,  3.]), array([5.]))
+    (array([ 1., nan,  3.,  4.]),)
     """
     found: dict[str, dict[str, tuple[float, int]]] = {}
     for number, line in read_lines(path):

@@ -290,8 +290,8 @@ class Forecasting(TaskKind):
         )
 
     @classmethod
-    def told_of_data(cls, data):
-        return f"They are from {data['series']:,} series."
+    def told_of_data(cls, found):
+        return f"They are from {found['series']:,} series."
 
     @classmethod
     def told_of_results(cls, recipe, run, table_of):
