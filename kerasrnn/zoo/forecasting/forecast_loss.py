@@ -32,8 +32,9 @@ class ForecastLoss(keras.losses.Loss):
     Example:
 
     >>> loss = ForecastLoss((0.1, 0.9))
-    >>> float(loss([[1.0]], [[[2.0, 1.0, 3.0]]]))  # 1 + 0 + 2 · 0.1 · 2
-    1.399999976158142
+    >>> told = np.array([[[2.0, 1.0, 3.0]]])
+    >>> round(float(loss(np.array([[1.0]]), told)), 3)  # 1 + 0 + 2 · 0.1 · 2
+    1.4
 
     Reference: Koenker and Bassett 1978, "Regression Quantiles".
     """
