@@ -39,6 +39,9 @@ METRICS = {
     "exact_match": ("exact match", ".1%"),
     "brevity_penalty": ("brevity penalty", ".3f"),
     "length_ratio": ("length ratio", ".3f"),
+    "smape": ("sMAPE", ".2f"),
+    "mase": ("MASE", ".3f"),
+    "coverage": ("coverage of the interval", ".1%"),
     "tokens_per_second": ("tokens per second", ",.0f"),
 }
 

@@ -156,6 +156,7 @@ def _parser():
         kerasrnn train sentiment-movies --data my.tsv --from runs/sentiment-movies
         kerasrnn train caption-stamps --data pictures      with captions.tsv
         kerasrnn train char-lm --data book.txt             any text in UTF-8
+        kerasrnn train forecast-m3-monthly --data my.csv   series,time,value
         """,
     )
     train.set_defaults(when_stopped=" The same command goes on from where it was.")
@@ -229,8 +230,8 @@ def _parser():
         "--data",
         metavar="FILE",
         help="a file with label<tab>text on each line, or source<tab>target for a "
-        "translator, or any text for a language model; or a folder of pictures with a "
-        "captions.tsv of file<tab>caption",
+        "translator, or series,time,value for a forecaster, or any text for a language "
+        "model; or a folder of pictures with a captions.tsv of file<tab>caption",
     )
 
     predict = command(
@@ -246,6 +247,8 @@ def _parser():
                           before each
           language model  the text, and what the model writes after it, character by
                           character, line feeds too; "" lets it begin by itself
+          forecaster      the texts are names of files of series,time,value, or series
+                          as numbers: a line for each step ahead, with its quantiles
         Without a text, reads one a line from standard input. A picture that cannot be
         read is told on standard error, and the exit code is 1 after all others are
         done.
@@ -257,6 +260,7 @@ def _parser():
         kerasrnn predict translate-en-es --n-best 3 --scores "Let there be light."
         kerasrnn predict caption-stamps-attention photo.png --attention looks.png
         kerasrnn predict chars-shakespeare "ROMEO:" --length 300 --temperature 0.7
+        kerasrnn predict forecast-m3-monthly series.csv
         """,
     )
     _add_model(predict)
@@ -319,7 +323,8 @@ def _parser():
         Writes a TensorFlow SavedModel that takes raw strings, or the bytes of pictures,
         and returns label and probabilities, translations or captions; of a language
         model what comes after a text, and, under other signatures, the probability of
-        every character (score), and of the next one, state in and out (step). It needs
+        every character (score), and of the next one, state in and out (step); of a
+        forecaster the past goes in, forecasts and quantiles come out. It needs
         TensorFlow and neither Keras nor kerasrnn, and lies as TensorFlow Serving
         expects it: OUTPUT/VERSION.
 

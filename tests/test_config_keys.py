@@ -27,6 +27,7 @@ KINDS = {
     "Translators": "translation",
     "Captioners": "captioning",
     "Character models": "language_model",
+    "Forecasters": "forecasting",
 }
 TOKENIZERS = ("WordTokenizer", "SubwordTokenizer", "CharacterTokenizer")
 # Variables that hold a section.
@@ -73,12 +74,14 @@ PAGE = tables((ROOT / "zoo" / "README.md").read_text(encoding="utf-8"))
 
 def signature(*functions, without):
     """{argument: default} of functions, ... where there is none."""
-    return {
+    defaults = {
         name: ... if one.default is one.empty else one.default
         for function in functions
         for name, one in inspect.signature(function).parameters.items()
         if name not in without
     }
+    # YAML knows no tuples.
+    return {n: [*d] if isinstance(d, tuple) else d for n, d in defaults.items()}
 
 
 def holds(node, section):
@@ -199,6 +202,7 @@ def test_the_arguments_of_tokenizers(heading):
         ("Captioners", zoo.ImageCaptioner),
         ("AttentionCaptioner", zoo.AttentionCaptioner),
         ("CharLanguageModel", zoo.CharLanguageModel),
+        ("Forecaster", zoo.Forecaster),
     ],
 )
 def test_the_arguments_of_models(heading, model):
@@ -242,6 +246,7 @@ MODELS = {
         ["Translators and captioners", "Captioners", "AttentionCaptioner"],
     ),
     "CharLanguageModel": ("Character models", ["CharLanguageModel"]),
+    "Forecaster": ("Forecasters", ["Forecaster"]),
 }
 
 
@@ -250,14 +255,14 @@ def test_a_recipe_has_no_key_that_the_page_does_not_know(name):
     config = load_recipe(name).config
     heading, models = MODELS[config["task"]]
     writes = "Translators and captioners"
-    writes = "Character models" if heading == "Character models" else writes
+    writes = heading if heading in ("Character models", "Forecasters") else writes
     tokenizer = config["preprocessor"].get("tokenizer") or {
         "Classifiers": "WordTokenizer",
         "Character models": "CharacterTokenizer",
     }.get(heading)
     known = {
         "model": models,
-        "preprocessor": ["Classes", tokenizer],
+        "preprocessor": ["Classes", *([tokenizer] if tokenizer else [])],
         "data": ["All tasks", heading],
         "training": ["All tasks", heading],
         "evaluation": [writes],

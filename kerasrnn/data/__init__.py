@@ -22,6 +22,7 @@ from kerasrnn.data.builders import (
     Drawings,
     KernelC,
     LibreofficeHelp,
+    M3Competition,
     MovieSnippets,
     ShakespearePlays,
     StampsAndEmoji,
@@ -34,6 +35,13 @@ from kerasrnn.data.captioned_images import (
 from kerasrnn.data.documents import load_documents
 from kerasrnn.data.glove import load_glove
 from kerasrnn.data.length_bucketing import batches_by_length
+from kerasrnn.data.series import (
+    SeriesSet,
+    load_series,
+    origins_of,
+    read_series,
+    series_windows,
+)
 from kerasrnn.data.text_classification import (
     Examples,
     load_text_classification,
@@ -52,7 +60,9 @@ __all__ = [
     "FetchError",
     "KernelC",
     "LibreofficeHelp",
+    "M3Competition",
     "MovieSnippets",
+    "SeriesSet",
     "ShakespearePlays",
     "StampsAndEmoji",
     "TextPairs",
@@ -61,11 +71,15 @@ __all__ = [
     "load_captions",
     "load_documents",
     "load_glove",
+    "load_series",
     "load_text_classification",
     "load_translation",
     "open_text_file",
+    "origins_of",
     "read_captions",
     "read_lines",
     "read_pairs",
+    "read_series",
     "read_tsv",
+    "series_windows",
 ]

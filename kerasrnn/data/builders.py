@@ -10,6 +10,7 @@ if find_spec("tensorflow_datasets"):
     from kerasrnn.data.drawings import Drawings
     from kerasrnn.data.kernel_c import KernelC
     from kerasrnn.data.libreoffice_help import LibreofficeHelp
+    from kerasrnn.data.m3_competition import M3Competition
     from kerasrnn.data.movie_snippets import MovieSnippets
     from kerasrnn.data.shakespeare_plays import ShakespearePlays
     from kerasrnn.data.stamps_and_emoji import StampsAndEmoji
@@ -26,6 +27,7 @@ else:
     Drawings: Any = Builder  # type: ignore[no-redef]
     KernelC: Any = Builder  # type: ignore[no-redef]
     LibreofficeHelp: Any = Builder  # type: ignore[no-redef]
+    M3Competition: Any = Builder  # type: ignore[no-redef]
     MovieSnippets: Any = Builder  # type: ignore[no-redef]
     ShakespearePlays: Any = Builder  # type: ignore[no-redef]
     StampsAndEmoji: Any = Builder  # type: ignore[no-redef]
@@ -35,6 +37,7 @@ __all__ = [
     "Drawings",
     "KernelC",
     "LibreofficeHelp",
+    "M3Competition",
     "MovieSnippets",
     "ShakespearePlays",
     "StampsAndEmoji",

@@ -21,6 +21,10 @@ from kerasrnn.inspection.colored_text import (
 )
 from kerasrnn.inspection.confusion_matrix import confusion_matrix_figure
 from kerasrnn.inspection.figure_style import require_matplotlib
+from kerasrnn.inspection.forecasts_figure import (
+    error_by_horizon_figure,
+    forecasts_figure,
+)
 from kerasrnn.inspection.gate_saturation import (
     Saturation,
     gate_saturation,
@@ -54,7 +58,9 @@ __all__ = [
     "colored_text_terminal",
     "confusion_matrix_figure",
     "distance_from_diagonal",
+    "error_by_horizon_figure",
     "find_cells",
+    "forecasts_figure",
     "found_cells_figure",
     "gate_saturation",
     "gate_saturation_figure",

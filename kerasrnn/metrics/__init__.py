@@ -8,6 +8,11 @@ from kerasrnn.metrics.cider_d import (
     count_documents,
 )
 from kerasrnn.metrics.classification import classification_scores, confusion_matrix
+from kerasrnn.metrics.forecast_scores import (
+    forecast_scores,
+    seasonal_naive,
+    smape,
+)
 from kerasrnn.metrics.token_metrics import (
     BitsPerCharacter,
     MaskedAccuracy,
@@ -28,6 +33,9 @@ __all__ = [
     "classification_scores",
     "confusion_matrix",
     "count_documents",
+    "forecast_scores",
     "require_sacrebleu",
+    "seasonal_naive",
+    "smape",
     "translation_scores",
 ]

@@ -16,7 +16,7 @@ def lower_is_better(metric: str) -> bool:
     >>> lower_is_better("val_loss"), lower_is_better("val_bleu")
     (True, False)
     """
-    return metric.endswith(("loss", "perplexity", "bits_per_character"))
+    return metric.endswith(("loss", "perplexity", "bits_per_character", "smape"))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,6 +4,8 @@ from kerasrnn.zoo.captioning.image_captioner import ImageCaptioner
 from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.decoder.scheduled_sampling import ScheduledSampling
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
+from kerasrnn.zoo.forecasting.forecast_loss import ForecastLoss
+from kerasrnn.zoo.forecasting.forecaster import Forecaster
 from kerasrnn.zoo.language_model.char_language_model import CharLanguageModel
 from kerasrnn.zoo.preset_predictor import PresetPredictor
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
@@ -15,6 +17,8 @@ from kerasrnn.zoo.translation.seq2seq_attention import Seq2SeqAttention
 __all__ = [
     "AttentionCaptioner",
     "CharLanguageModel",
+    "ForecastLoss",
+    "Forecaster",
     "ImageCaptioner",
     "MaskedCrossentropy",
     "MaskedPooling",

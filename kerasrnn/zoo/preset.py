@@ -33,7 +33,8 @@ WEIGHTS_FILE = "model.weights.h5"
 
 def save_preset(model, folder):
     """Write `model` into `folder`, which is made where it is missing."""
-    if model.preprocessor is None:
+    reads_ids = any(size is not None for size in model.vocabulary_sizes())
+    if model.preprocessor is None and reads_ids:
         raise ValueError(
             "A preset holds a preprocessor, so that it can be used on raw text; this "
             f"{type(model).__name__} has `preprocessor=None`."
@@ -48,7 +49,9 @@ def save_preset(model, folder):
         "task": _name_of(type(model)),
         "parameters": model.count_params(),
         "model": arguments,
-        "preprocessor": _describe(model.preprocessor, vocabularies),
+        "preprocessor": (
+            _describe(model.preprocessor, vocabularies) if model.preprocessor else None
+        ),
     }
     for file, words in vocabularies.items():
         _write_vocabulary(folder / file, words)
@@ -118,7 +121,9 @@ def _name_of(cls):
 
 
 def read_preprocessor(folder, description, role="source"):
-    """Make the preprocessor that a section of `config.json` describes."""
+    """Make the preprocessor that a section of `config.json` describes, or None."""
+    if description is None:
+        return None
     options = dict(description)
     found = preprocessor_class(options.pop("class"))
     for key, value in options.items():
