@@ -39,6 +39,9 @@ METRICS = {
     "exact_match": ("exact match", ".1%"),
     "brevity_penalty": ("brevity penalty", ".3f"),
     "length_ratio": ("length ratio", ".3f"),
+    "span_f1": ("span F1", ".1%"),
+    "span_precision": ("span precision", ".1%"),
+    "span_recall": ("span recall", ".1%"),
     "tokens_per_second": ("tokens per second", ",.0f"),
 }
 

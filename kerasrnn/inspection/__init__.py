@@ -20,6 +20,7 @@ from kerasrnn.inspection.colored_text import (
     colored_text_terminal,
 )
 from kerasrnn.inspection.confusion_matrix import confusion_matrix_figure
+from kerasrnn.inspection.confusions import confusions_figure
 from kerasrnn.inspection.figure_style import require_matplotlib
 from kerasrnn.inspection.gate_saturation import (
     Saturation,
@@ -32,6 +33,8 @@ from kerasrnn.inspection.gradient_study import GradientStudy, gradient_flow_stud
 from kerasrnn.inspection.learning_curve import learning_curve_figure
 from kerasrnn.inspection.recording import Recording, record
 from kerasrnn.inspection.recurrent_model import set_largest_singular_value
+from kerasrnn.inspection.tagged_frames import tagged_frames_figure
+from kerasrnn.inspection.tagged_words import tagged_words_figure
 from kerasrnn.inspection.text_features import text_features
 from kerasrnn.inspection.untrained_copy import untrained_copy
 
@@ -53,6 +56,7 @@ __all__ = [
     "colored_text_html",
     "colored_text_terminal",
     "confusion_matrix_figure",
+    "confusions_figure",
     "distance_from_diagonal",
     "find_cells",
     "found_cells_figure",
@@ -65,6 +69,8 @@ __all__ = [
     "record",
     "require_matplotlib",
     "set_largest_singular_value",
+    "tagged_frames_figure",
+    "tagged_words_figure",
     "text_features",
     "translation_attention",
     "untrained_copy",

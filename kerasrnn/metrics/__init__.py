@@ -8,6 +8,7 @@ from kerasrnn.metrics.cider_d import (
     count_documents,
 )
 from kerasrnn.metrics.classification import classification_scores, confusion_matrix
+from kerasrnn.metrics.spans import marks_spans, span_scores, spans_of
 from kerasrnn.metrics.token_metrics import (
     BitsPerCharacter,
     MaskedAccuracy,
@@ -28,6 +29,9 @@ __all__ = [
     "classification_scores",
     "confusion_matrix",
     "count_documents",
+    "marks_spans",
     "require_sacrebleu",
+    "span_scores",
+    "spans_of",
     "translation_scores",
 ]

@@ -4,6 +4,7 @@ from kerasrnn.catalogue import unknown_name
 from kerasrnn.training.captioning.captioning import Captioning
 from kerasrnn.training.language_model.language_modelling import LanguageModelling
 from kerasrnn.training.sentiment.text_classification import TextClassification
+from kerasrnn.training.tagging.tagging import Tagging
 from kerasrnn.training.task_kind import TaskKind
 from kerasrnn.training.translation.translation import Translation
 
@@ -12,6 +13,7 @@ KINDS: list[type[TaskKind]] = [
     Translation,
     Captioning,
     LanguageModelling,
+    Tagging,
 ]
 
 

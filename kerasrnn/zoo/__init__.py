@@ -7,6 +7,7 @@ from kerasrnn.zoo.decoder.word_dropout import WordDropout
 from kerasrnn.zoo.language_model.char_language_model import CharLanguageModel
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.sentiment.sentiment_classifier import SentimentClassifier
+from kerasrnn.zoo.tagging.sequence_tagger import SequenceTagger
 from kerasrnn.zoo.task import Task
 from kerasrnn.zoo.translation.seq2seq import Seq2Seq
 from kerasrnn.zoo.translation.seq2seq_attention import Seq2SeqAttention
@@ -22,6 +23,7 @@ __all__ = [
     "SentimentClassifier",
     "Seq2Seq",
     "Seq2SeqAttention",
+    "SequenceTagger",
     "Task",
     "WordDropout",
     "list_recipes",

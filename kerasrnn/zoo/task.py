@@ -85,6 +85,11 @@ class Task(keras.Model):
         else:
             super().__setattr__(name, value)
 
+    @property
+    def needs_preprocessor(self) -> bool:
+        """Whether what users have must be made into numbers for it, such as texts."""
+        return True
+
     def check_kind_of_preprocessor(self, preprocessor: Any) -> None:
         """Raise a TypeError where the object is no preprocessor for this model."""
         if not callable(preprocessor):
@@ -471,6 +476,10 @@ class Task(keras.Model):
         They share the weights of this one, and leave texts to their users.
         """
         raise NotImplementedError(f"{type(self).__name__} has no parts.")
+
+    def notes_for_export(self) -> dict[str, Any]:
+        """What `model.json` beside the exported parts says of them, by name."""
+        return {}
 
     def random_source(self, steps: int) -> np.ndarray:
         """What the model may read, drawn at random: token ids (4, steps).
