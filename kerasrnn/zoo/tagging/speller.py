@@ -24,6 +24,7 @@ class Speller(keras.layers.Layer):
 
     Call arguments:
         letters: (N, L) integers.
+        training: Whether it is in training.
 
     Output shape: (N, 2 units)
 
@@ -58,9 +59,9 @@ class Speller(keras.layers.Layer):
         self.reader.build((*input_shape, self.letter_dim))
         self.built = True
 
-    def call(self, letters: Tensor) -> Tensor:
+    def call(self, letters: Tensor, training: bool = False) -> Tensor:
         mask = ops.not_equal(letters, 0)  # (N, L)
-        return self.reader(self.embedding(letters), mask=mask)
+        return self.reader(self.embedding(letters), mask=mask, training=training)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], 2 * self.units)
