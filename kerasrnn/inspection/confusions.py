@@ -65,5 +65,5 @@ def confusions_figure(found: dict, path: str | os.PathLike) -> pathlib.Path:
         note = f"\n{MISSING_NOTE}" if lacking else ""
         axes.set_xlabel(f"predicted{note}")
         axes.set_ylabel("true")
-        axes.set_title(f"Confused most, of {found.get('all', counts.shape[0])} labels")
+        axes.set_title("The labels that are confused most")
         return save(figure, path)

@@ -312,7 +312,7 @@ class Task(keras.Model):
             if of_lines:
                 x = x.batch(batch_size or 32)
             self._check_element(x.element_spec, name)
-            dataset = checked_labels(x, self.class_names(), name)
+            dataset = self._checked_targets(x, name)
             dataset = checked_ids(dataset, self.vocabulary_sizes(), name)
         else:
             inputs = self._as_inputs(x, name)
@@ -374,6 +374,9 @@ class Task(keras.Model):
 
     def _check_element(self, element_spec, name):
         check_element(element_spec, name)
+
+    def _checked_targets(self, dataset, name):
+        return checked_labels(dataset, self.class_names(), name)
 
     def _map_batch(self, strings, *labels_and_weights):
         ids = self._traced_preprocessor.value[1](strings)  # (B, T)

@@ -66,8 +66,10 @@ def test_it_learns_from_lists_and_from_strings(trained):
     dataset = tf.data.Dataset.from_tensor_slices((texts, tags))
     for given in ((x, numbers), (texts, tags), (texts, padded)):
         assert trained.evaluate(*given, verbose=0)[0] == pytest.approx(loss, 1e-4)
-    for one in (dataset, dataset.batch(7)):
-        assert trained.evaluate(one, verbose=0)[0] == pytest.approx(loss, 1e-4)
+    assert trained.evaluate(dataset, verbose=0)[0] == pytest.approx(loss, 1e-4)
+    # The mean over batches, of which one may have more steps than another.
+    found = trained.evaluate(dataset.batch(7), verbose=0)
+    assert found == pytest.approx([loss, 1], rel=0.2)
     one_step = trained.evaluate(x[:1], y[:1], sample_weight=np.array([2.0]), verbose=0)
     assert one_step[0] == pytest.approx(trained.evaluate(x[:1], y[:1], verbose=0)[0])
 
@@ -115,7 +117,7 @@ def test_unknown_words_are_read_by_their_spelling():
     stems = ["".join(random.choice(list("bcdfgklmprt"), 2)) for _ in range(60)]
     x = [[stem + ending] for stem in stems for ending in endings]
     y = [[tag] for _ in stems for tag in endings.values()]
-    model.preprocessor = SpelledWordTokenizer([], letters="bcdfgklmprtinges")
+    model.preprocessor = SpelledWordTokenizer([], letters="bcdfgklmprtines")
     model = SequenceTagger(
         preprocessor=model.preprocessor, labels=["DT", "NN", "VB"], **SMALL
     )
@@ -177,12 +179,14 @@ def test_it_grows_by_words_and_labels(trained):
         ["the platypus sees the platypus"], labels=["DT", "NN", "VB", "JJ"]
     )
     assert grown.vocabulary_size == trained.vocabulary_size + 1
-    if trained.crf is None:
-        x, y = sentences(10, seed=3)
-        # The new label begins with scores of its own, the others as they were.
-        scores = grown(np.asarray(grown.preprocess([" ".join(r) for r in x])))
-        best = np.asarray(scores)[:, :, :3].argmax(-1)
-        assert [trained.labels[n] for n in best[0][: len(y[0])]] == y[0]
+    text = ["a dog hears the cat"]
+    # The new label begins with scores of its own, the others as they were.
+    rows = np.asarray(grown.preprocess(text))
+    np.testing.assert_allclose(grown(rows)[..., :3], trained(rows), atol=1e-5)
+    if trained.crf is not None:
+        for old, new in zip(trained.crf.weights, grown.crf.weights, strict=True):
+            known = (slice(3),) * len(old.shape)
+            np.testing.assert_array_equal(new.numpy()[known], old.numpy())
 
 
 def test_a_saved_model_says_the_same(trained, tmp_path):
@@ -190,7 +194,9 @@ def test_a_saved_model_says_the_same(trained, tmp_path):
     answer = tf.saved_model.load(str(folder)).signatures["serving_default"]
     found = answer(text=tf.constant(["the cat sees", "", "a  dog\t."]))
     labels = [[x.decode() for x in row if x] for row in found["labels"].numpy()]
-    names, sure = trained.tag(["the cat sees", "", "a dog ."], return_probabilities=True)
+    names, sure = trained.tag(
+        ["the cat sees", "", "a dog ."], return_probabilities=True
+    )
     assert labels == names
     np.testing.assert_allclose(found["probabilities"][0], sure[0], atol=1e-5)
 
@@ -308,10 +314,12 @@ def test_what_cannot_be_read_is_told():
     with pytest.raises(ValueError, match="`preprocessor=None` and takes rows"):
         model.tag(["a cat"])
     dataset = tf.data.Dataset.from_tensor_slices((["a cat"], ["DT XX"]))
-    with pytest.raises(ValueError, match="must give labels that the model knows.*'XX'"):
+    with pytest.raises(ValueError, match=r"must give labels that the model .*'XX'"):
         make().fit(dataset, verbose=0)
     dataset = tf.data.Dataset.from_tensor_slices((["a cat"], ["DT NN VB"]))
-    with pytest.raises(ValueError, match="as many words as labels"):
+    with pytest.raises(
+        ValueError, match="must give a label for each word; got '2 words and 3"
+    ):
         make().fit(dataset, verbose=0)
 
 

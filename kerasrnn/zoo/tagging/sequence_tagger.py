@@ -253,6 +253,13 @@ class SequenceTagger(Task):
             (self.scores.kernel, 1, "label"),
             (self.scores.bias, 0, "label"),
         ]
+        if self.crf is not None:
+            of_labels += [
+                (self.crf.transitions, 0, "label"),
+                (self.crf.transitions, 1, "label"),
+                (self.crf.start, 0, "label"),
+                (self.crf.end, 0, "label"),
+            ]
         if self.frame_dim is not None:
             return of_labels
         return [(self.encoder.embedding.embeddings, 0, "text"), *of_labels]
@@ -563,6 +570,9 @@ class SequenceTagger(Task):
                 f"elements are {element_spec}."
             )
 
+    def _checked_targets(self, dataset, name):
+        return dataset  # They are checked beside the steps, by `_map_batch`.
+
     def _map_batch(self, strings, *labels_and_weights):
         import tensorflow as tf
 
@@ -570,31 +580,27 @@ class SequenceTagger(Task):
         if not labels_and_weights:
             return rows
         labels, *weights = labels_and_weights
-        if labels.dtype == tf.string:
+        are_names = labels.dtype == tf.string
+        if are_names:
             labels = self._numbers_of(labels)
+        words = tf.reduce_sum(tf.cast(rows[:, :, 0] != 0, tf.int32), axis=1)
+        given = tf.reduce_sum(tf.cast(labels != NO_LABEL, tf.int32), axis=1)
+        # A number may be -1, for a word that does not count.
+        fits = tf.equal(given, words) if are_names else given <= words
+        first = tf.argmin(tf.cast(fits, tf.int32))
+        found = tf.strings.join(
+            [tf.as_string(words[first]), "words and", tf.as_string(given[first])], " "
+        )
+        expected = "`x` must give a label for each word"
+        told = tf.debugging.Assert(
+            tf.reduce_all(fits), [expected, tf.strings.join([found, " labels"])]
+        )
         # As many labels as the longest sentence of the batch has words.
         steps = tf.shape(rows)[1]
-        found = tf.shape(labels)[1]
-        labels = tf.pad(
-            labels[:, :steps],
-            [[0, 0], [0, tf.maximum(steps - found, 0)]],
-            constant_values=NO_LABEL,
-        )
-        # A string has no labels (N, T) beside it that could be checked before.
-        shown = tf.reduce_sum(tf.cast(rows[:, :, 0] != 0, tf.int32), axis=1)
-        given = tf.reduce_sum(tf.cast(labels != NO_LABEL, tf.int32), axis=1)
-        too_many = tf.reduce_any(given > shown)
-        told = tf.debugging.Assert(
-            ~too_many,
-            [
-                "`x` must give sentences with as many words as labels",
-                tf.reduce_max(given - shown),
-                tf.reduce_max(given),
-            ],
-            summarize=1,
-        )
         with tf.control_dependencies([told] if told is not None else []):
-            labels = tf.identity(labels)
+            labels = labels[:, :steps]
+        lacking = [[0, 0], [0, steps - tf.shape(labels)[1]]]
+        labels = tf.pad(labels, lacking, constant_values=NO_LABEL)
         weights = [w[:, :steps] if w.shape.rank == 2 else w for w in weights]
         return (rows, labels, *weights)
 
