@@ -28,16 +28,15 @@ def confusions_figure(found: dict, path: str | os.PathLike) -> pathlib.Path:
     Raises:
         ValueError: `counts` has another shape.
     """
-    counts = np.asarray(found["counts"], int).reshape(-1, len(found["labels"]))
-    classes = len(found["labels"])
+    names = list(found["labels"]) or ["–"]  # Nothing was taken for anything else.
+    counts = np.asarray(found["counts"] or [[0]], int)
+    classes = len(names)
     if counts.shape != (classes, classes):
         raise ValueError(
             f"`found` must have counts (labels, labels)=({classes}, {classes}); got "
             f"{counts.shape}."
         )
-    if not classes:
-        found, counts, classes = {"labels": ["–"]}, np.zeros((1, 1), int), 1
-    labels, fonts, lacking = drawable(found["labels"], LONGEST_LABEL)
+    labels, fonts, lacking = drawable(names, LONGEST_LABEL)
     wrong = counts * (1 - np.eye(classes, dtype=int))
     size = 2.4 + CELL * classes
     with new_figure(size, size, fonts=fonts) as (figure, axes):

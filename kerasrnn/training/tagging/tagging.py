@@ -171,7 +171,7 @@ class Tagging(TaskKind):
     def judge(self, model, fitted, folder) -> dict:
         """What the results say of a trained model, as it ships."""
         test = self.splits["test"]
-        predicted = model.tag(texts_of(test))
+        predicted = model.tag(test.inputs)
         seen = None
         if self.tokenizer is not None:
             seen = {word for words in self.splits["train"].inputs for word in words}
@@ -213,7 +213,8 @@ class Tagging(TaskKind):
         figure(model, shown, folder / "tagged.png", true=true)
 
     def _shown_sentences(self):
-        return (self.config.get("examples") or texts_of(self.splits["test"]))[:3]
+        words = self.splits["test"].inputs[:3]
+        return (self.config.get("examples") or [" ".join(row) for row in words])[:3]
 
     def report(self, model, results, run):
         """Tell the user how good the model is."""
@@ -237,7 +238,7 @@ class Tagging(TaskKind):
                 f"{'words' if model.frame_dim is None else 'frames'}; the data hold "
                 f"{'frames' if test.channels else 'words'}."
             )
-        predicted = model.tag(texts_of(test))
+        predicted = model.tag(test.inputs)
         seen = None
         if path is None and not test.channels:
             seen = {word for words in splits["train"].inputs for word in words}
@@ -322,11 +323,6 @@ def told_frames(model: Any, path: Any) -> Any:
         mean = float(np.mean(sure[begin:end]))
         yield f"{begin}\t{end - 1}\t{tag}\t{mean:.3f}\n"
         begin = end
-
-
-def texts_of(sequences: Any) -> list:
-    """The inputs as the model takes them."""
-    return list(sequences.inputs)
 
 
 def load_splits(data: dict, path: Any = None) -> dict:
