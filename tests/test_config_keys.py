@@ -27,17 +27,21 @@ KINDS = {
     "Translators": "translation",
     "Captioners": "captioning",
     "Character models": "language_model",
+    "Taggers": "tagging",
 }
-TOKENIZERS = ("WordTokenizer", "SubwordTokenizer", "CharacterTokenizer")
+TOKENIZERS = (
+    *("WordTokenizer", "SubwordTokenizer", "CharacterTokenizer"),
+    "SpelledWordTokenizer",
+)
 # Variables that hold a section.
 NAMES = {"preprocessor": {"preprocessor", "options"}, "evaluation": {"search"}}
 # Arguments that are no keys: the tokenizer says them, or the recipe cannot mean them.
 NOT_OF_MODELS = {
     *("self", "kwargs", "preprocessor", "labels", "embedding_matrix", "start_id"),
     *("end_id", "vocabulary_size", "source_vocabulary_size", "target_vocabulary_size"),
-    "feature_dim",
+    *("feature_dim", "frame_dim", "letter_count"),
 }
-NOT_OF_TOKENIZERS = {"self", "kwargs", "vocabulary", "characters"}
+NOT_OF_TOKENIZERS = {"self", "kwargs", "vocabulary", "characters", "letters"}
 NOT_OF_TOKENIZERS |= {"add_start", "add_end"}  # the pair adds them
 NOT_OF_SEARCHES = {
     *("self", "inputs", "options", "batch_size", "return_scores", "verbose", "sampler"),
@@ -199,6 +203,7 @@ def test_the_arguments_of_tokenizers(heading):
         ("Captioners", zoo.ImageCaptioner),
         ("AttentionCaptioner", zoo.AttentionCaptioner),
         ("CharLanguageModel", zoo.CharLanguageModel),
+        ("SequenceTagger", zoo.SequenceTagger),
     ],
 )
 def test_the_arguments_of_models(heading, model):
@@ -242,6 +247,7 @@ MODELS = {
         ["Translators and captioners", "Captioners", "AttentionCaptioner"],
     ),
     "CharLanguageModel": ("Character models", ["CharLanguageModel"]),
+    "SequenceTagger": ("Taggers", ["SequenceTagger"]),
 }
 
 
@@ -250,8 +256,9 @@ def test_a_recipe_has_no_key_that_the_page_does_not_know(name):
     config = load_recipe(name).config
     heading, models = MODELS[config["task"]]
     writes = "Translators and captioners"
-    writes = "Character models" if heading == "Character models" else writes
-    tokenizer = config["preprocessor"].get("tokenizer") or {
+    writes = heading if heading in ("Character models", "Taggers") else writes
+    tokenizer = (config["preprocessor"] or {}).get("tokenizer") or {
+        "Taggers": "SpelledWordTokenizer",
         "Classifiers": "WordTokenizer",
         "Character models": "CharacterTokenizer",
     }.get(heading)
