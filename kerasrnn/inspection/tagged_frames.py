@@ -36,7 +36,6 @@ def tagged_frames_figure(
         The path.
     """
     tags, sure = model.tag(sequences, return_probabilities=True)
-    frames = np.concatenate([np.asarray(x, "float32") for x in sequences])
     flat = [tag for row in tags for tag in row]
     ends = np.cumsum([len(row) for row in tags])
     rows = [("predicted", flat)]
@@ -50,8 +49,10 @@ def tagged_frames_figure(
         upper, middle, lower = figure.subplots(
             3, 1, sharex=True, height_ratios=(5, len(rows), 1.2)
         )
-        for channel in frames.T:
-            upper.plot(channel, linewidth=0.6)
+        for part, end in zip(sequences, ends, strict=True):
+            upper.set_prop_cycle(color=COLOURS)  # A channel has one colour.
+            at = np.arange(end - len(part), end)
+            upper.plot(at, np.asarray(part, "float32"), linewidth=0.6)
         upper.set_ylabel("measured")
         for number, (_, row) in enumerate(rows):
             for begin, end, tag in _runs(row):
@@ -65,7 +66,7 @@ def tagged_frames_figure(
         lower.set_ylabel("probability", fontsize=8)
         lower.set_xlabel("frame")
         for axes in (upper, middle, lower):
-            axes.set_xlim(0, len(frames))
+            axes.set_xlim(0, ends[-1])
             for end in ends[:-1]:
                 axes.axvline(end, color=QUIET, linewidth=0.8)
         middle.spines[:].set_visible(False)

@@ -18,7 +18,7 @@ from kerasrnn.inspection.figure_style import (
 from kerasrnn.inspection.glyphs import MISSING_NOTE, drawable
 
 # Inches: a page, a line with words, labels and probabilities, and between two words.
-WIDTH, LINE, BETWEEN = 10.0, 0.72, 0.16
+WIDTH, LINE, BETWEEN = 10.0, 0.85, 0.16
 LONGEST_WORD = 24
 
 
@@ -59,7 +59,7 @@ def tagged_words_figure(
         colours = sequential_colours()
         y = height - 0.25
         for line, begins in lines:
-            y -= 0.0 if not begins else 0.05
+            y -= 0.05 if begins else 0.0
             for x, width, word, tag, probability, answer in line:
                 _draw(figure, colours, height, (x, y, width), word, tag, probability)
                 if tag != answer:
