@@ -329,14 +329,16 @@ def load_splits(data: dict, path: Any = None) -> dict:
     """Training, validation and test sequences.
 
     Args:
-        data: The `data` section of a recipe: `name` of a TFDS data set.
+        data: The `data` section of a recipe: `name` of a TFDS data set; `splits`, what
+            it calls `train`, `validation` and `test`.
         path: A file of the user's own in place of that.
     """
     from kerasrnn.data import load_tagging, read_tagged
 
     if path is not None:
         return read_tagged(path)
-    return {part: load_tagging(data["name"], part) for part in PARTS}
+    names = {part: data.get("splits", {}).get(part, part) for part in PARTS}
+    return {part: load_tagging(data["name"], name) for part, name in names.items()}
 
 
 def whole(splits: dict) -> Any:
