@@ -20,8 +20,9 @@ def evaluate(
         data: A file to judge it on: label<tab>text for a classifier, source<tab>target
             for a translator, word<tab>tag for a tagger; for a captioner a folder of
             pictures with a captions.tsv of file<tab>caption; for a language model any
-            text file. All of it is used; of the file that the model was trained on, the test part, which it has not
-            seen. None: the test part of what the model was trained on.
+            text file. All of it is used; of the file that the model was trained on,
+            the test part, which it has not seen. None: the test part of what the model
+            was trained on.
         log: Called with every line for the user.
 
     Returns:

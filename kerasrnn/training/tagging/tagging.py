@@ -272,14 +272,25 @@ class Tagging(TaskKind):
 
     @classmethod
     def told_of_data(cls, data):
-        listed = ", ".join(f"{n:,} for {name}" for name, n in data["steps"].items())
-        return f"Steps: {listed}. Labels: {len(data['labels'])}."
+        return told_sizes(**data)
 
     @classmethod
     def told_of_results(cls, recipe, run, table_of):
         pairs = run["confusions"]["pairs"][:8]
         listed = ", ".join(f"{true} taken for {p} ({n:,})" for true, p, n in pairs)
         return [table_of(metric_names(recipe)), f"Confused most: {listed}."]
+
+
+def told_sizes(steps: dict[str, int], labels: list[str], **_: Any) -> str:
+    """What a card says of the sizes of the data.
+
+    Example:
+
+    >>> told_sizes({"train": 1200, "test": 90}, ["nn", "vb"])
+    'Steps: 1,200 for train, 90 for test. Labels: 2.'
+    """
+    listed = ", ".join(f"{count:,} for {name}" for name, count in steps.items())
+    return f"Steps: {listed}. Labels: {len(labels)}."
 
 
 def told(sentence: str, tags: list[str]) -> str:
