@@ -628,7 +628,7 @@ def _served_example(model, folder):
         "import tensorflow as tf\n"
         f"model = tf.saved_model.load({str(folder)!r})\n"
         'answer = model.signatures["serving_default"]\n'
-        f"{_kind_of(model).served_example}"
+        f"{_kind_of(model).served_example_of(model)}"
     )
 
 

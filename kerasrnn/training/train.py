@@ -209,7 +209,7 @@ def train(
     tell_peers(results["peers"], task.headline, score, log)
     listed = "results.json, figures" if figures else "results.json"
     log(f"\nWritten to {output}: {listed}, and the preset. Try:")
-    log(f"  {predict_command(output, kind.input_example)}")
+    log(f"  {predict_command(output, task.input_example)}")
     return results
 
 

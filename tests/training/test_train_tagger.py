@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import re
+import textwrap
 
 import numpy as np
 import pytest
@@ -205,6 +206,12 @@ def test_frames_are_labelled(walks, tmp_path, capsys):
     assert rows[-1][1:3] == ["3", "down"]
     assert main(["evaluate", str(output), "--data", str(data)]) == 0
     assert "accuracy windows" in capsys.readouterr().out
+    assert main(["export", str(output), "--output", str(tmp_path / "served")]) == 0
+    example = capsys.readouterr().out.split("\n\n", 1)[1]
+    found = {}
+    exec(textwrap.dedent(example), found)
+    labels = found["answer"](frames=np.ones((1, 3, 2), "f4"))["labels"].numpy()
+    assert {*labels.ravel().tolist()} <= {b"up", b"down"}
 
 
 def test_data_of_another_kind_are_told(walks, names, capsys, tmp_path):

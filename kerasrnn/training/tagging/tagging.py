@@ -76,6 +76,8 @@ class Tagging(TaskKind):
                 f"The data must have two labels or more to learn; got {self.labels}."
             )
         self._check_kind_of_data()
+        if self.splits["train"].channels:
+            self.input_example = "frames.csv"
         if path is not None:
             listed = ", ".join(f"{tag} {counts[tag]:,}" for tag in self.labels[:20])
             more = len(self.labels) - 20
@@ -262,6 +264,15 @@ class Tagging(TaskKind):
                 if isinstance(text, bytes):
                     text = text.decode("utf-8", errors="replace")
                 yield told(text, tags) + "\n"
+
+    @classmethod
+    def served_example_of(cls, model):
+        if model.frame_dim is None:
+            return cls.served_example
+        return (
+            f"frames = tf.random.normal((1, 50, {model.frame_dim}))\n"
+            'print(answer(frames=frames)["labels"].numpy())'
+        )
 
     @classmethod
     def usage(cls, recipe):

@@ -21,6 +21,7 @@ class FrameEncoder(keras.layers.Layer):
 
     Call arguments:
         frames: (B, T, D).
+        training: Not looked at: it is the same in training.
 
     Output shape: (B, T, D)
 
@@ -71,7 +72,7 @@ class FrameEncoder(keras.layers.Layer):
         """Where there is a frame, (B, T)."""
         return ops.any(ops.equal(frames, frames), axis=-1)  # NaN is not itself.
 
-    def call(self, frames: Tensor) -> Tensor:
+    def call(self, frames: Tensor, training: bool = False) -> Tensor:
         known = ops.equal(frames, frames)
         scaled = (ops.cast(frames, "float32") - self.mean) / self.deviation
         return ops.cast(ops.where(known, scaled, 0.0), self.compute_dtype)

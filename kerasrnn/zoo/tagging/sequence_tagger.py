@@ -278,10 +278,7 @@ class SequenceTagger(Task):
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         mask = self.encoder.mask(inputs)  # (B, T)
-        if self.frame_dim is None:
-            sequences = self.encoder(inputs, training=training)  # (B, T, D)
-        else:
-            sequences = self.encoder(inputs)
+        sequences = self.encoder(inputs, training=training)  # (B, T, D)
         sequences = self.drop_inputs(sequences, training=training)
         for layer, drop in zip(self.recurrent_layers, self.dropouts, strict=True):
             sequences = layer(sequences, mask=mask, training=training)  # (B, T, U)
