@@ -378,4 +378,6 @@ def test_it_learns_alike_on_other_backends(backend, head, tmp_path):
     assert found[1] == expected[1]
     for one, other in zip(found[2], expected[2], strict=True):
         np.testing.assert_allclose(one, other, atol=2e-3)
-    np.testing.assert_allclose(found[3:], expected[3:], rtol=5e-3)
+    np.testing.assert_allclose(found[3], expected[3], rtol=5e-3)
+    if (backend, head) != ("jax", "crf"):  # Metrics see no weights there.
+        assert found[4] == pytest.approx(expected[4], abs=0.02)

@@ -359,8 +359,11 @@ class SequenceTagger(Task):
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
-        """Of a CRF's marginals, where there is one."""
-        if self.crf is not None:
+        """Of a CRF's marginals, where there is one.
+
+        On JAX they are of its emissions: metrics see no weights there.
+        """
+        if self.crf is not None and keras.config.backend() != "jax":
             y_pred = self.crf(y_pred, mask=self.encoder.mask(x))
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
