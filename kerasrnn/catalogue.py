@@ -42,6 +42,9 @@ METRICS = {
     "smape": ("sMAPE", ".2f"),
     "mase": ("MASE", ".3f"),
     "coverage": ("coverage of the interval", ".1%"),
+    "span_f1": ("span F1", ".1%"),
+    "span_precision": ("span precision", ".1%"),
+    "span_recall": ("span recall", ".1%"),
     "tokens_per_second": ("tokens per second", ",.0f"),
 }
 

@@ -132,6 +132,9 @@ def _parser():
           translates  a file with source<tab>target on each line
           captions    a folder of pictures, with a file captions.tsv in it that has
                       file<tab>caption on each line
+          tags        a file with word<tab>tag on each line, a blank line after each
+                      sentence; or for frames of numbers a .csv file with the columns
+                      sequence and label, the others being numbers
           writes      any text file of 200 characters or more, however large
         A part of it is kept back to validate and to test. Of few data the batches and
         the network are made smaller, and the epochs more; every setting that follows
@@ -157,6 +160,7 @@ def _parser():
         kerasrnn train caption-stamps --data pictures      with captions.tsv
         kerasrnn train char-lm --data book.txt             any text in UTF-8
         kerasrnn train forecast-m3-monthly --data my.csv   series,time,value
+        kerasrnn train tag-brown --data names.conll        word<tab>tag
         """,
     )
     train.set_defaults(when_stopped=" The same command goes on from where it was.")
@@ -230,8 +234,9 @@ def _parser():
         "--data",
         metavar="FILE",
         help="a file with label<tab>text on each line, or source<tab>target for a "
-        "translator, or series,time,value for a forecaster, or any text for a language "
-        "model; or a folder of pictures with a captions.tsv of file<tab>caption",
+        "translator, or word<tab>tag for a tagger, or series,time,value for a "
+        "forecaster, or any text for a language model; or a folder of pictures with a "
+        "captions.tsv of file<tab>caption",
     )
 
     predict = command(
@@ -245,6 +250,9 @@ def _parser():
           captioner       the texts are names of picture files: the caption; of several
                           pictures, or of standard input, the file's name and a tab
                           before each
+          tagger          the words, each with a slash and its tag; of frames the texts
+                          are names of .csv files: first and last frame, label and
+                          probability of each stretch, with tabs between
           language model  the text, and what the model writes after it, character by
                           character, line feeds too; "" lets it begin by itself
           forecaster      the texts are names of files of series,time,value, or series
@@ -261,6 +269,7 @@ def _parser():
         kerasrnn predict caption-stamps-attention photo.png --attention looks.png
         kerasrnn predict chars-shakespeare "ROMEO:" --length 300 --temperature 0.7
         kerasrnn predict forecast-m3-monthly series.csv
+        kerasrnn predict tag-brown "The old man the boats ."
         """,
     )
     _add_model(predict)
@@ -639,7 +648,7 @@ def _served_example(model, folder):
         "import tensorflow as tf\n"
         f"model = tf.saved_model.load({str(folder)!r})\n"
         'answer = model.signatures["serving_default"]\n'
-        f"{_kind_of(model).served_example}"
+        f"{_kind_of(model).served_example_of(model)}"
     )
 
 

@@ -28,17 +28,21 @@ KINDS = {
     "Captioners": "captioning",
     "Character models": "language_model",
     "Forecasters": "forecasting",
+    "Taggers": "tagging",
 }
-TOKENIZERS = ("WordTokenizer", "SubwordTokenizer", "CharacterTokenizer")
+TOKENIZERS = (
+    *("WordTokenizer", "SubwordTokenizer", "CharacterTokenizer"),
+    "SpelledWordTokenizer",
+)
 # Variables that hold a section.
 NAMES = {"preprocessor": {"preprocessor", "options"}, "evaluation": {"search"}}
 # Arguments that are no keys: the tokenizer says them, or the recipe cannot mean them.
 NOT_OF_MODELS = {
     *("self", "kwargs", "preprocessor", "labels", "embedding_matrix", "start_id"),
     *("end_id", "vocabulary_size", "source_vocabulary_size", "target_vocabulary_size"),
-    "feature_dim",
+    *("feature_dim", "frame_dim", "letter_count"),
 }
-NOT_OF_TOKENIZERS = {"self", "kwargs", "vocabulary", "characters"}
+NOT_OF_TOKENIZERS = {"self", "kwargs", "vocabulary", "characters", "letters"}
 NOT_OF_TOKENIZERS |= {"add_start", "add_end"}  # the pair adds them
 NOT_OF_SEARCHES = {
     *("self", "inputs", "options", "batch_size", "return_scores", "verbose", "sampler"),
@@ -176,7 +180,7 @@ def test_what_the_code_reads_of_a_section(section):
     assert_same(PAGE[section, "All tasks"], shared)
     for heading, keys in of_kinds.items():
         own = {name: found for name, found in keys.items() if name not in shared}
-        assert_same(PAGE[section, heading], own)
+        assert_same(PAGE.get((section, heading), {}), own)
 
 
 def test_what_the_tokenizers_are_made_of():
@@ -203,6 +207,7 @@ def test_the_arguments_of_tokenizers(heading):
         ("AttentionCaptioner", zoo.AttentionCaptioner),
         ("CharLanguageModel", zoo.CharLanguageModel),
         ("Forecaster", zoo.Forecaster),
+        ("SequenceTagger", zoo.SequenceTagger),
     ],
 )
 def test_the_arguments_of_models(heading, model):
@@ -247,6 +252,7 @@ MODELS = {
     ),
     "CharLanguageModel": ("Character models", ["CharLanguageModel"]),
     "Forecaster": ("Forecasters", ["Forecaster"]),
+    "SequenceTagger": ("Taggers", ["SequenceTagger"]),
 }
 
 
@@ -255,8 +261,10 @@ def test_a_recipe_has_no_key_that_the_page_does_not_know(name):
     config = load_recipe(name).config
     heading, models = MODELS[config["task"]]
     writes = "Translators and captioners"
-    writes = heading if heading in ("Character models", "Forecasters") else writes
-    tokenizer = config["preprocessor"].get("tokenizer") or {
+    own = ("Character models", "Forecasters", "Taggers")
+    writes = heading if heading in own else writes
+    tokenizer = (config["preprocessor"] or {}).get("tokenizer") or {
+        "Taggers": "SpelledWordTokenizer",
         "Classifiers": "WordTokenizer",
         "Character models": "CharacterTokenizer",
     }.get(heading)
@@ -271,5 +279,5 @@ def test_a_recipe_has_no_key_that_the_page_does_not_know(name):
     }
     assert set(config) <= set(PAGE["The file", ""])
     for section, headings in known.items():
-        keys = {key for one in headings for key in PAGE[section, one]}
+        keys = {key for one in headings for key in PAGE.get((section, one), {})}
         assert set(config.get(section) or {}) <= keys

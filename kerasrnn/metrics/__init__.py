@@ -13,6 +13,7 @@ from kerasrnn.metrics.forecast_scores import (
     seasonal_naive,
     smape,
 )
+from kerasrnn.metrics.spans import marks_spans, span_scores, spans_of
 from kerasrnn.metrics.token_metrics import (
     BitsPerCharacter,
     MaskedAccuracy,
@@ -34,8 +35,11 @@ __all__ = [
     "confusion_matrix",
     "count_documents",
     "forecast_scores",
+    "marks_spans",
     "require_sacrebleu",
     "seasonal_naive",
     "smape",
+    "span_scores",
+    "spans_of",
     "translation_scores",
 ]

@@ -5,6 +5,7 @@ from kerasrnn.text.character_tokenizer import CharacterTokenizer
 from kerasrnn.text.normalize_nfc import normalize_nfc
 from kerasrnn.text.pair_tokenizer import PairTokenizer
 from kerasrnn.text.portable import write_portable
+from kerasrnn.text.spelled_word_tokenizer import SpelledWordTokenizer
 from kerasrnn.text.subword_tokenizer import SubwordTokenizer
 from kerasrnn.text.target_tokenizer import TargetTokenizer
 from kerasrnn.text.word_tokenizer import WordTokenizer
@@ -14,6 +15,7 @@ __all__ = [
     "CharacterText",
     "CharacterTokenizer",
     "PairTokenizer",
+    "SpelledWordTokenizer",
     "SubwordTokenizer",
     "TargetTokenizer",
     "WordTokenizer",

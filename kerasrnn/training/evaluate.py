@@ -18,10 +18,11 @@ def evaluate(
     Args:
         model_name: Name of a recipe with a preset, or the folder of a run.
         data: A file to judge it on: label<tab>text for a classifier, source<tab>target
-            for a translator; for a captioner a folder of pictures with a captions.tsv
-            of file<tab>caption; for a language model any text file. All of it is used;
-            of the file that the model was trained on, the test part, which it has not
-            seen. None: the test part of what the model was trained on.
+            for a translator, word<tab>tag for a tagger; for a captioner a folder of
+            pictures with a captions.tsv of file<tab>caption; for a language model any
+            text file. All of it is used; of the file that the model was trained on,
+            the test part, which it has not seen. None: the test part of what the model
+            was trained on.
         log: Called with every line for the user.
 
     Returns:

@@ -5,6 +5,7 @@ from kerasrnn.training.captioning.captioning import Captioning
 from kerasrnn.training.forecasting.forecasting import Forecasting
 from kerasrnn.training.language_model.language_modelling import LanguageModelling
 from kerasrnn.training.sentiment.text_classification import TextClassification
+from kerasrnn.training.tagging.tagging import Tagging
 from kerasrnn.training.task_kind import TaskKind
 from kerasrnn.training.translation.translation import Translation
 
@@ -14,6 +15,7 @@ KINDS: list[type[TaskKind]] = [
     Captioning,
     LanguageModelling,
     Forecasting,
+    Tagging,
 ]
 
 

@@ -389,6 +389,11 @@ class TaskKind:
         raise NotImplementedError
 
     @classmethod
+    def served_example_of(cls, model) -> str:
+        """Python lines that ask `answer`, the function of this model, exported."""
+        return cls.served_example
+
+    @classmethod
     def usage(cls, recipe: Recipe) -> str:
         """Lines of Python for a card, which use `model`."""
         return f"model.predict([{quoted(example_of(recipe))}])"

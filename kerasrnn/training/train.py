@@ -61,8 +61,9 @@ def train(
         recipe: Name of a recipe, the path of a recipe's folder, or a `Recipe`.
         output: Folder for everything that comes of it. None: `runs/<name>`.
         data: What to learn from in place of the recipe's data: a file of
-            label<tab>text for a classifier, of source<tab>target for a translator; a
-            folder of pictures with a `captions.tsv` for a captioner.
+            label<tab>text for a classifier, of source<tab>target for a translator, of
+            word<tab>tag for a tagger; a folder of pictures with a `captions.tsv` for a
+            captioner.
         seeds: Train once for each of these integers. None: the recipe's own `seed`.
         epochs: At most so many epochs, in place of the recipe's number; of a run that
             goes on, so many more.
@@ -224,7 +225,7 @@ def train(
     tell_peers(results["peers"], task.headline, score, log)
     listed = "results.json, figures" if figures else "results.json"
     log(f"\nWritten to {output}: {listed}, and the preset. Try:")
-    log(f"  {predict_command(output, kind.input_example)}")
+    log(f"  {predict_command(output, task.input_example)}")
     return results
 
 

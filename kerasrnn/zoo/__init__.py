@@ -10,6 +10,7 @@ from kerasrnn.zoo.language_model.char_language_model import CharLanguageModel
 from kerasrnn.zoo.preset_predictor import PresetPredictor
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.sentiment.sentiment_classifier import SentimentClassifier
+from kerasrnn.zoo.tagging.sequence_tagger import SequenceTagger
 from kerasrnn.zoo.task import Task
 from kerasrnn.zoo.translation.seq2seq import Seq2Seq
 from kerasrnn.zoo.translation.seq2seq_attention import Seq2SeqAttention
@@ -28,6 +29,7 @@ __all__ = [
     "SentimentClassifier",
     "Seq2Seq",
     "Seq2SeqAttention",
+    "SequenceTagger",
     "Task",
     "WordDropout",
     "list_recipes",

@@ -98,6 +98,7 @@ def export_parts(
             files["greedy"] = {"file": "greedy.onnx", **limits}
         if task.class_names() is not None:
             described["labels"] = list(task.class_names())
+        described |= task.notes_for_export()
         if task.preprocessor is not None:
             write_portable(task.preprocessor, partial)
         if "greedy" in files:

@@ -39,18 +39,20 @@ def grown_model(model: Any, preprocessor: Any, **kwargs: Any) -> Any:
     for name in (*OF_PREPROCESSOR, "preprocessor"):
         config.pop(name, None)
     grown = type(model).from_config({**config, "preprocessor": preprocessor, **kwargs})
-    rows = {id(weight): (axis, role) for weight, axis, role in model.token_weights()}
-    known = {role: tokens_of(model, role) for _, role in rows.values()}
+    rows: dict[int, list[tuple[int, str]]] = {}
+    for weight, axis, role in model.token_weights():
+        rows.setdefault(id(weight), []).append((axis, role))
+    roles = {role for axes in rows.values() for _, role in axes}
+    known = {role: tokens_of(model, role) for role in roles}
     places = {role: _places(of, tokens_of(grown, role)) for role, of in known.items()}
     if len(model.weights) != len(grown.weights):
         raise ValueError(_misfit(grown, len(model.weights), len(grown.weights)))
     for old, new in zip(model.weights, grown.weights, strict=True):
         value = keras.ops.convert_to_numpy(old)
         if id(old) in rows:
-            axis, role = rows[id(old)]
             fresh = keras.ops.convert_to_numpy(new)
-            mean = role != "label"
-            value = _moved(value, fresh, axis, places[role], mean)
+            axes = [(axis, places[role], role) for axis, role in rows[id(old)]]
+            value = _moved(value, fresh, axes)
         if value.shape != tuple(new.shape):
             raise ValueError(
                 _misfit(grown, f"{old.path} {value.shape}", tuple(new.shape))
@@ -84,20 +86,35 @@ def _places(known, tokens):
     return np.array([place.get(token, -1) for token in known], int)
 
 
-def _moved(old, fresh, axis, places, mean):
-    """`fresh`, with the rows of `old` in their places and noise round their mean."""
-    old, new = np.moveaxis(old, axis, 0), np.moveaxis(fresh.copy(), axis, 0)
-    if len(old) != len(places):
-        raise ValueError(
-            f"A weight has {len(old)} rows for the {len(places)} tokens that the "
-            "preprocessor knows. Its vocabulary has changed since the model was made."
-        )
-    if mean and len(old) > 1:
-        noise = keras.ops.convert_to_numpy(keras.random.normal(new.shape))
-        new[...] = old[1:].mean(axis=0) + NOISE * old[1:].std(axis=0) * noise
-    kept = places >= 0
-    new[places[kept]] = old[kept]
-    return np.moveaxis(new, 0, axis)
+def _moved(old, fresh, axes):
+    """`fresh`, with the rows of `old` in their places and noise round their mean.
+
+    Args:
+        old: The known weight.
+        fresh: The new one.
+        axes: Of each axis that has a row for each token: its number, the new places of
+            the known rows, and what they stand for.
+    """
+    new = fresh.copy()
+    old_at, new_at = ([np.arange(n) for n in x.shape] for x in (old, new))
+    for axis, places, role in axes:
+        if old.shape[axis] != len(places):
+            raise ValueError(
+                f"A weight has {old.shape[axis]} rows for the {len(places)} tokens "
+                "that the preprocessor knows. Its vocabulary has changed since the "
+                "model was made."
+            )
+        if role != "label" and len(places) > 1:
+            rows = np.moveaxis(old, axis, 0)[1:]
+            noise = keras.ops.convert_to_numpy(keras.random.normal(new.shape))
+            drawn = rows.mean(axis=0) + NOISE * rows.std(axis=0) * np.moveaxis(
+                noise, axis, 0
+            )
+            new = np.moveaxis(drawn, 0, axis).astype(new.dtype)
+        kept = places >= 0
+        old_at[axis], new_at[axis] = np.flatnonzero(kept), places[kept]
+    new[np.ix_(*new_at)] = old[np.ix_(*old_at)]
+    return new
 
 
 def _misfit(model, old, new):

@@ -33,8 +33,7 @@ WEIGHTS_FILE = "model.weights.h5"
 
 def save_preset(model, folder):
     """Write `model` into `folder`, which is made where it is missing."""
-    reads_ids = any(size is not None for size in model.vocabulary_sizes())
-    if model.preprocessor is None and reads_ids:
+    if model.preprocessor is None and model.needs_preprocessor:
         raise ValueError(
             "A preset holds a preprocessor, so that it can be used on raw text; this "
             f"{type(model).__name__} has `preprocessor=None`."
@@ -49,9 +48,7 @@ def save_preset(model, folder):
         "task": _name_of(type(model)),
         "parameters": model.count_params(),
         "model": arguments,
-        "preprocessor": (
-            _describe(model.preprocessor, vocabularies) if model.preprocessor else None
-        ),
+        "preprocessor": _describe(model.preprocessor, vocabularies),
     }
     for file, words in vocabularies.items():
         _write_vocabulary(folder / file, words)
@@ -121,7 +118,7 @@ def _name_of(cls):
 
 
 def read_preprocessor(folder, description, role="source"):
-    """Make the preprocessor that a section of `config.json` describes, or None."""
+    """Make the preprocessor that a section of `config.json` describes; None: none."""
     if description is None:
         return None
     options = dict(description)
@@ -174,6 +171,8 @@ def _sha256(path):
 
 def _describe(preprocessor, vocabularies, role="source"):
     """Class and options of a preprocessor; its words go to `vocabularies`, by file."""
+    if preprocessor is None:
+        return None
     name = _name_of(type(preprocessor))
     preprocessor_class(name)  # What could not be read again is not written.
     options = preprocessor.get_config()

@@ -85,6 +85,11 @@ class Task(keras.Model):
         else:
             super().__setattr__(name, value)
 
+    @property
+    def needs_preprocessor(self) -> bool:
+        """Whether what users have must be made into numbers for it, such as texts."""
+        return True
+
     def check_kind_of_preprocessor(self, preprocessor: Any) -> None:
         """Raise a TypeError where the object is no preprocessor for this model."""
         if not callable(preprocessor):
@@ -307,7 +312,7 @@ class Task(keras.Model):
             if of_lines:
                 x = x.batch(batch_size or 32)
             self._check_element(x.element_spec, name)
-            dataset = checked_labels(x, self.class_names(), name)
+            dataset = self._checked_targets(x, name)
             dataset = checked_ids(dataset, self.vocabulary_sizes(), name)
         else:
             inputs = self._as_inputs(x, name)
@@ -369,6 +374,9 @@ class Task(keras.Model):
 
     def _check_element(self, element_spec, name):
         check_element(element_spec, name)
+
+    def _checked_targets(self, dataset, name):
+        return checked_labels(dataset, self.class_names(), name)
 
     def _map_batch(self, strings, *labels_and_weights):
         ids = self._traced_preprocessor.value[1](strings)  # (B, T)
@@ -471,6 +479,10 @@ class Task(keras.Model):
         They share the weights of this one, and leave texts to their users.
         """
         raise NotImplementedError(f"{type(self).__name__} has no parts.")
+
+    def notes_for_export(self) -> dict[str, Any]:
+        """What `model.json` beside the exported parts says of them, by name."""
+        return {}
 
     def random_source(self, steps: int) -> np.ndarray:
         """What the model may read, drawn at random: token ids (4, steps).

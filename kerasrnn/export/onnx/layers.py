@@ -9,6 +9,7 @@ from keras import ops
 from kerasrnn.export.layer_graph import symbolic_leaves
 from kerasrnn.export.onnx.operations import as_axes, convolved, normalized
 from kerasrnn.export.onnx.writer import Value, as_array
+from kerasrnn.layers import TimeDistributed
 
 
 def same(conversion: Any, layer: Any, outputs: Any, inputs: Value, **_: Any) -> str:
@@ -194,4 +195,5 @@ LAYERS = {
     keras.layers.SpatialDropout2D: same,
     keras.layers.SpatialDropout3D: same,
     keras.layers.TimeDistributed: time_distributed,
+    TimeDistributed: time_distributed,
 }

@@ -36,7 +36,10 @@ export class TextReader {
     this.endId = target.settings.end_id ?? null;
   }
 
-  /** The numbers of a text, what the model reads: one at least. */
+  /**
+   * The numbers of a text, what the model reads: one at least. For a tagger they are
+   * rows: of each word its number and those of its letters.
+   */
   encode(text) {
     if (typeof text !== "string") {
       throw new TypeError(`text must be a string; got ${text}.`);
@@ -77,6 +80,10 @@ class Tokenizer {
       : vocabulary;
     this.ids = new Map();
     this.pieces.forEach((piece, id) => id >= first && this.ids.set(piece, id));
+    this.letters = new Map();
+    for (const letter of settings.letters ?? "") {
+      this.letters.set(letter, this.letters.size + 2);
+    }
     this.space = patternOf(settings.space ?? " ");
     this.splitRules = rulesOf(settings.split);
     this.joinRules = rulesOf(settings.join);
@@ -84,6 +91,7 @@ class Tokenizer {
 
   encode(text) {
     text = text.toWellFormed ? text.toWellFormed() : wellFormed(text);
+    if (this.kind === "spelled_words") return this.encodeSpelled(text);
     let ids;
     if (this.kind === "characters") {
       ids = Array.from(text, (character) => this.ids.get(character) ?? 1);
@@ -95,6 +103,22 @@ class Tokenizer {
     const { room, before, after } = this.settings;
     ids = [...before, ...(room === null ? ids : ids.slice(0, room)), ...after];
     return ids.length ? ids : [0];
+  }
+
+  /** Of each word a row: its number, and those of its letters. */
+  encodeSpelled(text) {
+    const { lowercase, max_letters: most } = this.settings;
+    const half = Math.floor(most / 2);
+    text = text.replaceAll("\0", "\ufffd").normalize("NFC");
+    const rows = text.split(/[ \t\n\v\f\r]+/).filter((word) => word).map((word) => {
+      const id = this.ids.get(lowercase ? word.toLowerCase() : word) ?? 1;
+      let letters = Array.from(word, (letter) => this.letters.get(letter) ?? 1);
+      if (letters.length > most) {
+        letters = [...letters.slice(0, most - half), ...letters.slice(-half)];
+      }
+      return [id, ...letters, ...Array(most - letters.length).fill(0)];
+    });
+    return rows.length ? rows : [Array(1 + most).fill(0)];
   }
 
   /** The words of a text. */

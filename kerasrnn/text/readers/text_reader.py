@@ -48,7 +48,10 @@ class TextReader:
         self.end_id = self._target.settings.get("end_id")
 
     def encode(self, text):
-        """The numbers of a text, what the model reads: a list of one at least."""
+        """The numbers of a text, what the model reads: a list of one at least.
+
+        For a tagger a list of rows: of each word its number and those of its letters.
+        """
         if not isinstance(text, str):
             raise ValueError(f"`text` must be a string; got {text!r}.")
         if self._source is None:
@@ -83,10 +86,13 @@ class Tokenizer:
             self.numbers = {piece: n for n, piece in enumerate(self.pieces) if n >= 4}
         else:
             self.numbers = {token: n for n, token in enumerate(vocabulary) if n >= 2}
+        self.letters = {x: n for n, x in enumerate(settings.get("letters", ""), 2)}
 
     def encode(self, text):
         # What is half a character is none.
         text = re.sub("[\ud800-\udfff]", "\ufffd", text)
+        if self.kind == "spelled_words":
+            return self.encode_spelled(text)
         if self.kind == "characters":
             ids = [self.numbers.get(character, 1) for character in text]
         else:
@@ -99,6 +105,20 @@ class Tokenizer:
         if self.kind == "words":
             return [self.numbers.get(word, 1) for word in words]
         return [number for word in words for number in self.join(word)]
+
+    def encode_spelled(self, text):
+        """Of each word a row: its number, and those of its letters."""
+        text = unicodedata.normalize("NFC", text.replace("\0", "\ufffd"))
+        most = self.settings["max_letters"]
+        rows = []
+        for word in filter(None, re.split(f"[{SPACES}]+", text)):
+            looked_up = word.lower() if self.settings["lowercase"] else word
+            if len(word) > most:
+                word = word[: most - most // 2] + word[-(most // 2) :]
+            letters = [self.letters.get(letter, 1) for letter in word]
+            row = [self.numbers.get(looked_up, 1), *letters]
+            rows.append(row + [0] * (1 + most - len(row)))
+        return rows or [[0] * (1 + most)]
 
     def split(self, text):
         """The words of a text."""

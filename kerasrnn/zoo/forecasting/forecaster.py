@@ -143,6 +143,11 @@ class Forecaster(Task):
         self.build((None, length))
         self.compile()
 
+    @property
+    def needs_preprocessor(self) -> bool:
+        """Whether what users give it has to be made into numbers: it is numbers."""
+        return False
+
     def check_kind_of_preprocessor(self, preprocessor: Any) -> None:
         raise TypeError(
             "`preprocessor` must be None: a Forecaster reads numbers; got "
