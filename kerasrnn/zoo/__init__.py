@@ -4,6 +4,7 @@ from kerasrnn.zoo.captioning.image_captioner import ImageCaptioner
 from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.decoder.scheduled_sampling import ScheduledSampling
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
+from kerasrnn.zoo.glimpses.glimpse_classifier import GlimpseClassifier
 from kerasrnn.zoo.language_model.char_language_model import CharLanguageModel
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.sentiment.sentiment_classifier import SentimentClassifier
@@ -14,6 +15,7 @@ from kerasrnn.zoo.translation.seq2seq_attention import Seq2SeqAttention
 __all__ = [
     "AttentionCaptioner",
     "CharLanguageModel",
+    "GlimpseClassifier",
     "ImageCaptioner",
     "MaskedCrossentropy",
     "MaskedPooling",

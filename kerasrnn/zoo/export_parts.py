@@ -98,7 +98,7 @@ def export_parts(
             files["greedy"] = {"file": "greedy.onnx", **limits}
         if task.class_names() is not None:
             described["labels"] = list(task.class_names())
-        if task.preprocessor is not None:
+        if hasattr(task.preprocessor, "portable"):  # A tokenizer of kerasrnn.text.
             write_portable(task.preprocessor, partial)
         if "greedy" in files:
             shutil.copyfile(READERS / TEXT_WRITER, partial / TEXT_WRITER)
