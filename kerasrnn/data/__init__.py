@@ -5,6 +5,7 @@ Files of the user's own are read without TFDS, which comes with the extra `train
 
 from kerasrnn.data.builders import (
     BibleEnEs,
+    ClutteredDigits,
     KernelC,
     MovieSnippets,
     ShakespearePlays,
@@ -17,6 +18,11 @@ from kerasrnn.data.captioned_images import (
 )
 from kerasrnn.data.documents import load_documents
 from kerasrnn.data.glove import load_glove
+from kerasrnn.data.image_classes import (
+    ImageClasses,
+    load_image_classes,
+    read_image_classes,
+)
 from kerasrnn.data.length_bucketing import batches_by_length
 from kerasrnn.data.text_classification import (
     Examples,
@@ -31,8 +37,10 @@ from kerasrnn.fetching import FetchError
 __all__ = [
     "BibleEnEs",
     "CaptionedImages",
+    "ClutteredDigits",
     "Examples",
     "FetchError",
+    "ImageClasses",
     "KernelC",
     "MovieSnippets",
     "ShakespearePlays",
@@ -43,10 +51,12 @@ __all__ = [
     "load_captions",
     "load_documents",
     "load_glove",
+    "load_image_classes",
     "load_text_classification",
     "load_translation",
     "open_text_file",
     "read_captions",
+    "read_image_classes",
     "read_lines",
     "read_pairs",
     "read_tsv",

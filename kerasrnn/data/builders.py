@@ -7,6 +7,7 @@ from kerasrnn.data.train_extra import tensorflow_datasets
 
 if find_spec("tensorflow_datasets"):
     from kerasrnn.data.bible_en_es import BibleEnEs
+    from kerasrnn.data.cluttered_digits import ClutteredDigits
     from kerasrnn.data.kernel_c import KernelC
     from kerasrnn.data.movie_snippets import MovieSnippets
     from kerasrnn.data.shakespeare_plays import ShakespearePlays
@@ -21,6 +22,7 @@ else:
 
     # The names stand for other classes above.
     BibleEnEs: Any = Builder  # type: ignore[no-redef]
+    ClutteredDigits: Any = Builder  # type: ignore[no-redef]
     KernelC: Any = Builder  # type: ignore[no-redef]
     MovieSnippets: Any = Builder  # type: ignore[no-redef]
     ShakespearePlays: Any = Builder  # type: ignore[no-redef]
@@ -28,6 +30,7 @@ else:
 
 __all__ = [
     "BibleEnEs",
+    "ClutteredDigits",
     "KernelC",
     "MovieSnippets",
     "ShakespearePlays",

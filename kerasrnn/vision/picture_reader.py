@@ -18,7 +18,7 @@ KINDS_OF_ARRAY = "uif"
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
 class PictureReader:
-    """Makes pictures, of files or of arrays, into an array (B, H, W, C), 0 to 255.
+    """Makes pictures, of files or of arrays, into one array (B, H, W, C) of bytes.
 
     A picture of another size is stretched or shrunk to H × W, as by Keras's
     `image_dataset_from_directory`. Colour becomes grey where C is 1 (0.299 R + 0.587 G
@@ -33,13 +33,13 @@ class PictureReader:
     Call arguments:
         contents: a string tensor (B,), the bytes of files: PNG, JPEG, GIF, BMP or WebP.
 
-    Output shape: (B, H, W, C), float32.
+    Output shape: (B, H, W, C), uint8.
 
     Example:
 
     >>> reader = PictureReader(height=2, width=2)
     >>> reader.read([np.array([[0, 255], [255, 0]], "uint8")])[..., 0].tolist()
-    [[[0.0, 255.0], [255.0, 0.0]]]
+    [[[0, 255], [255, 0]]]
     """
 
     def __init__(self, height: int, width: int, channels: int = 1) -> None:
@@ -59,7 +59,7 @@ class PictureReader:
         return tf.map_fn(
             lambda content: self._fit(decode_image(content)),
             tf.convert_to_tensor(contents),
-            fn_output_signature=tf.TensorSpec(self.image_shape, tf.float32),
+            fn_output_signature=tf.TensorSpec(self.image_shape, tf.uint8),
         )
 
     def read(self, pictures: Any, name: str = "pictures") -> np.ndarray:
@@ -72,7 +72,7 @@ class PictureReader:
             name: What errors call them.
 
         Returns:
-            (B, H, W, C), float32. A warning tells how many were of another size.
+            (B, H, W, C), uint8. A warning tells how many were of another size.
 
         Raises:
             ValueError: There is no picture, or one is broken or holds NaN; it says
@@ -80,7 +80,7 @@ class PictureReader:
             FileNotFoundError: There is no such file.
         """
         pictures = self._as_list(pictures, name)
-        images = np.empty((len(pictures), *self.image_shape), "float32")
+        images = np.empty((len(pictures), *self.image_shape), "uint8")
         others = []
         for row, picture in enumerate(pictures):
             of_row = f"{name}[{row}]"
@@ -136,8 +136,11 @@ class PictureReader:
         size = (self.height, self.width)
         if pixels.shape[:2] != size:  # or, while a graph is made, not known to be it
             pixels = tf.image.resize(pixels, size, method="bilinear", antialias=True)
+            # The weights of neighbours add up to one but for rounding.
             pixels = tf.clip_by_value(pixels, 0.0, 255.0)
-        return grey(pixels) if self.channels == 1 else pixels
+        if self.channels == 1:
+            pixels = grey(pixels)
+        return tf.cast(tf.round(pixels), tf.uint8)
 
     def get_config(self) -> dict:
         return {
