@@ -91,12 +91,6 @@ class GlimpseSensor(keras.layers.Layer):
         window = window[:, :-1] * (1 - down) + window[:, 1:] * down
         return window[:, :, :-1] * (1 - right) + window[:, :, 1:] * right
 
-    def compute_output_shape(
-        self, images_shape: Shape, locations_shape: Shape
-    ) -> Shape:
-        channels = len(self.scales) * images_shape[-1]
-        return (locations_shape[0], self.size, self.size, channels)
-
     def get_config(self) -> dict:
         return {**super().get_config(), "size": self.size, "scales": self.scales}
 
