@@ -33,7 +33,8 @@ def classifier(shape=(15, 20, 1), *, reader=True, seed=1, **kwargs):
         **{"labels": LABELS, **SMALL, **kwargs},
     )
     # Moves begin at zero, where a wrong one would not be seen.
-    model.move.kernel.assign(rng.normal(size=model.move.kernel.shape))
+    if model.move is not None:
+        model.move.kernel.assign(rng.normal(size=model.move.kernel.shape))
     model.first_look.score.kernel.assign(rng.normal(size=(SMALL["look_filters"], 1)))
     return model
 
@@ -222,7 +223,9 @@ def test_what_it_takes(model, tmp_path):
 
 def test_pictures_of_another_size_are_resized_and_it_is_told(model):
     larger = np.repeat(np.repeat(IMAGES, 2, axis=1), 2, axis=2)
-    with pytest.warns(UserWarning, match="6 of 6 pictures of another size than 15 x 20"):
+    with pytest.warns(
+        UserWarning, match="6 of 6 pictures of another size than 15 x 20"
+    ):
         found = model.predict(larger, verbose=0)
     # Shrunk by its half, a picture of squares of 2 × 2 is almost what it was.
     np.testing.assert_allclose(found, model.predict(IMAGES, verbose=0), atol=0.05)
@@ -277,7 +280,9 @@ def test_without_a_reader_it_takes_arrays_of_its_shape():
     with pytest.raises(ValueError, match="`x` holds files, but this GlimpseClassifier"):
         model.predict(["a.png"], verbose=0)
     dataset = tf.data.Dataset.from_tensor_slices(IMAGES)
-    with pytest.raises(ValueError, match=r"`x` must be a dataset of \(images, labels\)"):
+    with pytest.raises(
+        ValueError, match=r"`x` must be a dataset of \(images, labels\)"
+    ):
         model.predict(dataset, verbose=0)
 
 
@@ -289,7 +294,7 @@ def test_without_a_reader_it_takes_arrays_of_its_shape():
         ({"glimpse_size": 2}, "`glimpse_size` must be"),
         ({"scales": []}, "`scales` must be one or more different integers"),
         ({"scales": [1, 1]}, "`scales` must be one or more different integers"),
-        ({"max_move": 0.0}, "`max_move` must be above 0 and at most 2; got 0.0"),
+        ({"max_move": 0.0}, "`max_move` must be above 0, at most 2; got 0.0"),
         ({"dropout": 1.0}, "`dropout` must be from 0 to below 1; got 1.0"),
         ({"labels": ["one"]}, "`labels` must name two or more classes"),
         ({"image_shape": (4, 4)}, r"`image_shape` must be \(height, width, channels\)"),
@@ -325,6 +330,7 @@ def test_labels_that_cannot_be_meant(model):
 def test_saved_and_read_again(tmp_path, kwargs):
     model = classifier(**kwargs)
     images = np.repeat(IMAGES, model.image_shape[2], axis=-1)
+    model.fit(images, LABELS * 3, verbose=0)
     expected = model.predict(images, verbose=0)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
@@ -381,13 +387,15 @@ keras.utils.set_random_seed(1)
 model = GlimpseClassifier((13, 17, 3), labels=["a", "b"], units=6, glimpse_size=5,
     glimpse_units=5, look_reduction=2, look_filters=4, window_filters=3)
 if first:
+    # Away from the middle of a pixel, where the gradient of a place has two values.
+    model.first_look.score.kernel.assign([[0.1], [-0.2], [0.3], [0.05]])
     model.save_weights(f"{folder}/first.weights.h5")
 model.load_weights(f"{folder}/first.weights.h5")
 rng = np.random.default_rng(0)
 images = rng.integers(0, 256, (8, 13, 17, 3)).astype("uint8")
 labels = rng.integers(0, 2, 8)
-model.compile(keras.optimizers.SGD(0.1, momentum=0.9))
-history = model.fit(images, labels, batch_size=8, epochs=6, shuffle=False, verbose=0)
+model.compile(keras.optimizers.SGD(0.02))
+history = model.fit(images, labels, batch_size=8, epochs=4, shuffle=False, verbose=0)
 looks = model.look(images)
 model.evaluate(images, labels, verbose=0)
 print("RESULT" + json.dumps({

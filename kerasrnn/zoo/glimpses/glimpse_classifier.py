@@ -197,9 +197,11 @@ class GlimpseClassifier(Task):
             for i in range(num_layers)
         ]
         # It stays where it is until it has learned where to go.
-        self.move = keras.layers.Dense(
-            2, kernel_initializer="zeros", dtype=dtype, name="move"
-        )
+        self.move = None
+        if glimpses > 1:
+            self.move = keras.layers.Dense(
+                2, kernel_initializer="zeros", dtype=dtype, name="move"
+            )
         # Logits in float32 keep the loss exact under mixed precision.
         self.classes = keras.layers.Dense(
             len(self.labels), dtype="float32", name="classes"
@@ -248,7 +250,8 @@ class GlimpseClassifier(Task):
             cell.build((None, self.units if index else self.glimpse_units))
         for bridge in self.bridges:
             bridge.build((None, self.look_filters))
-        self.move.build((None, self.units))
+        if self.move is not None:
+            self.move.build((None, self.units))
         self.classes.build((None, self.units))
         self.built = True
 
@@ -256,8 +259,11 @@ class GlimpseClassifier(Task):
         *_, outputs, _ = self._glimpse(images, training)
         return self._class(outputs[-1], training)  # (B, classes)
 
-    def _glimpse(self, images, training=False):
-        """Locations, windows and outputs of each glimpse, and the first attention."""
+    def _glimpse(self, images, training=False, place=None):
+        """Locations, windows and outputs of each glimpse, and the first attention.
+
+        `place` makes the location that is looked at of the one that was meant.
+        """
         images = self._as_units(images)
         location, content, attention = self.first_look(images)
         states = self._first_states(content)
@@ -269,6 +275,7 @@ class GlimpseClassifier(Task):
                 move = ops.cast(self.move(output), "float32")
                 location = location + self.max_move * ops.tanh(move)
                 location = ops.clip(location, -1.0, 1.0)  # (B, 2)
+            location = location if place is None else place(location)
             window = self.sensor(pyramid, location)  # (B, G, G, scales · C)
             strokes = self.strokes(window)  # (B, G', G', F)
             seen = ops.reshape(strokes, (-1, self.strokes_size))
