@@ -1,6 +1,6 @@
 """Is it worth it to look at a large image through a few windows?
 
-    python benchmarks/glimpses.py --keep runs/glimpses [--only NAME ...] [--write README]
+    python benchmarks/glimpses.py --keep runs/glimpses [--write README]
 
 Networks that take about as many multiplications an image as the recipe
 `glimpse-digits`, trained as it is: the same fresh canvases in every epoch, the same
@@ -102,10 +102,10 @@ class Reinforced(GlimpseClassifier):
     Reference: Mnih et al. 2014, "Recurrent Models of Visual Attention", section 3.2.
     """
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def build(self, input_shape=None):
         self.baseline = layers.Dense(1, name="baseline")
         self.baseline.build((None, self.units))
+        super().build(input_shape)
 
     def call(self, images, training=False):
         means = []

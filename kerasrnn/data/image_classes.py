@@ -131,8 +131,8 @@ def read_image_classes(folder: str | os.PathLike) -> dict[str, ImageClasses]:
         if len({name for name, _ in some}) > 1:
             (_, first), *_, (_, last) = some
             raise ValueError(
-                f"{folder} must have a picture in the folder of one class only; {first} "
-                f"and {last} are the same picture."
+                f"{folder} must have a picture in the folder of one class only; "
+                f"{first} and {last} are the same picture."
             )
     splits = splits_of(by_content)
     rows: dict[str, list[tuple[str, str]]] = {split: [] for split in SPLITS}

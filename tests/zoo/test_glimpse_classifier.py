@@ -59,7 +59,7 @@ def window_by_hand(image, location, size, k):
     found = np.zeros((size, size, channels))
     middle = (np.asarray(location) + 1) / 2 * [height, width] / k
     for i, j in np.ndindex(size, size):
-        y, x = middle + [i - size / 2, j - size / 2]
+        y, x = middle[0] + i - size / 2, middle[1] + j - size / 2
         top, left = int(np.floor(y)), int(np.floor(x))
         down, right = y - top, x - left
         found[i, j] = (
@@ -315,7 +315,7 @@ def test_wrong_arguments(arguments, message):
 def test_labels_that_cannot_be_meant(model):
     with pytest.raises(ValueError, match="`y` must hold labels 0 to 1"):
         model.fit(IMAGES, [0, 1, 2, 0, 1, 0], verbose=0)
-    with pytest.raises(ValueError, match="or their names.*got 'left'"):
+    with pytest.raises(ValueError, match=r"or their names.*got 'left'"):
         model.fit(IMAGES, ["left"] * 6, verbose=0)
 
 
