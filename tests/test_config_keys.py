@@ -12,6 +12,7 @@ from kerasrnn import decoding, text, zoo
 from kerasrnn.catalogue import list_recipes, load_recipe
 from kerasrnn.training import TextSamples
 from kerasrnn.training.recipe_optimizer import OPTIONS
+from kerasrnn.vision import PictureReader
 from kerasrnn.zoo.decoder.decoder_task import DecoderTask
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +28,7 @@ KINDS = {
     "Translators": "translation",
     "Captioners": "captioning",
     "Character models": "language_model",
+    "Classifiers of images": "glimpses",
 }
 TOKENIZERS = ("WordTokenizer", "SubwordTokenizer", "CharacterTokenizer")
 # Variables that hold a section.
@@ -35,7 +37,7 @@ NAMES = {"preprocessor": {"preprocessor", "options"}, "evaluation": {"search"}}
 NOT_OF_MODELS = {
     *("self", "kwargs", "preprocessor", "labels", "embedding_matrix", "start_id"),
     *("end_id", "vocabulary_size", "source_vocabulary_size", "target_vocabulary_size"),
-    "feature_dim",
+    *("feature_dim", "image_shape"),
 }
 NOT_OF_TOKENIZERS = {"self", "kwargs", "vocabulary", "characters"}
 NOT_OF_TOKENIZERS |= {"add_start", "add_end"}  # the pair adds them
@@ -173,7 +175,7 @@ def test_what_the_code_reads_of_a_section(section):
     assert_same(PAGE[section, "All tasks"], shared)
     for heading, keys in of_kinds.items():
         own = {name: found for name, found in keys.items() if name not in shared}
-        assert_same(PAGE[section, heading], own)
+        assert_same(PAGE.get((section, heading), {}), own)
 
 
 def test_what_the_tokenizers_are_made_of():
@@ -190,6 +192,11 @@ def test_the_arguments_of_tokenizers(heading):
     assert PAGE["preprocessor", heading] == arguments
 
 
+def test_the_arguments_of_the_reader_of_pictures():
+    arguments = signature(PictureReader.__init__, without={"self"})
+    assert PAGE["preprocessor", "PictureReader"] == arguments
+
+
 @pytest.mark.parametrize(
     ("heading", "model"),
     [
@@ -199,6 +206,7 @@ def test_the_arguments_of_tokenizers(heading):
         ("Captioners", zoo.ImageCaptioner),
         ("AttentionCaptioner", zoo.AttentionCaptioner),
         ("CharLanguageModel", zoo.CharLanguageModel),
+        ("GlimpseClassifier", zoo.GlimpseClassifier),
     ],
 )
 def test_the_arguments_of_models(heading, model):
@@ -242,6 +250,7 @@ MODELS = {
         ["Translators and captioners", "Captioners", "AttentionCaptioner"],
     ),
     "CharLanguageModel": ("Character models", ["CharLanguageModel"]),
+    "GlimpseClassifier": ("Classifiers of images", ["GlimpseClassifier"]),
 }
 
 
@@ -253,6 +262,7 @@ def test_a_recipe_has_no_key_that_the_page_does_not_know(name):
     writes = "Character models" if heading == "Character models" else writes
     tokenizer = config["preprocessor"].get("tokenizer") or {
         "Classifiers": "WordTokenizer",
+        "Classifiers of images": "PictureReader",
         "Character models": "CharacterTokenizer",
     }.get(heading)
     known = {
@@ -266,5 +276,5 @@ def test_a_recipe_has_no_key_that_the_page_does_not_know(name):
     }
     assert set(config) <= set(PAGE["The file", ""])
     for section, headings in known.items():
-        keys = {key for one in headings for key in PAGE[section, one]}
+        keys = {key for one in headings for key in PAGE.get((section, one), {})}
         assert set(config.get(section) or {}) <= keys

@@ -32,6 +32,7 @@ LAST_WORDS = {
     "05_inside_the_cells": "The random weights know",
     "06_gradient_flow": "Chunks of 100 characters point",
     "07_serving": "The same answers in five forms",
+    "10_glimpses": "The places make the difference",
 }
 EACH = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
