@@ -76,11 +76,15 @@ PAGE = tables((ROOT / "zoo" / "README.md").read_text(encoding="utf-8"))
 def signature(*functions, without):
     """{argument: default} of functions, ... where there is none."""
     return {
-        name: ... if one.default is one.empty else one.default
+        name: ... if one.default is one.empty else as_in_yaml(one.default)
         for function in functions
         for name, one in inspect.signature(function).parameters.items()
         if name not in without
     }
+
+
+def as_in_yaml(value):
+    return list(value) if isinstance(value, tuple) else value
 
 
 def holds(node, section):
