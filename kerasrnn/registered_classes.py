@@ -39,10 +39,11 @@ CLASSES = {
     ),
     "kerasrnn.training.later": ("Later",),
     "kerasrnn.training.warm_up": ("WarmUp",),
-    "kerasrnn.vision": ("ImageEncoder",),
+    "kerasrnn.vision": ("ImageEncoder", "PictureReader"),
     "kerasrnn.zoo": (
         "AttentionCaptioner",
         "CharLanguageModel",
+        "GlimpseClassifier",
         "ImageCaptioner",
         "MaskedCrossentropy",
         "MaskedPooling",

@@ -12,6 +12,7 @@ from kerasrnn import decoding, text, zoo
 from kerasrnn.catalogue import list_recipes, load_recipe
 from kerasrnn.training import TextSamples
 from kerasrnn.training.recipe_optimizer import OPTIONS
+from kerasrnn.vision import PictureReader
 from kerasrnn.zoo.decoder.decoder_task import DecoderTask
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +30,7 @@ KINDS = {
     "Character models": "language_model",
     "Forecasters": "forecasting",
     "Taggers": "tagging",
+    "Classifiers of images": "glimpses",
 }
 TOKENIZERS = (
     *("WordTokenizer", "SubwordTokenizer", "CharacterTokenizer"),
@@ -40,7 +42,7 @@ NAMES = {"preprocessor": {"preprocessor", "options"}, "evaluation": {"search"}}
 NOT_OF_MODELS = {
     *("self", "kwargs", "preprocessor", "labels", "embedding_matrix", "start_id"),
     *("end_id", "vocabulary_size", "source_vocabulary_size", "target_vocabulary_size"),
-    *("feature_dim", "frame_dim", "letter_count"),
+    *("feature_dim", "frame_dim", "image_shape", "letter_count"),
 }
 NOT_OF_TOKENIZERS = {"self", "kwargs", "vocabulary", "characters", "letters"}
 NOT_OF_TOKENIZERS |= {"add_start", "add_end"}  # the pair adds them
@@ -78,14 +80,17 @@ PAGE = tables((ROOT / "zoo" / "README.md").read_text(encoding="utf-8"))
 
 def signature(*functions, without):
     """{argument: default} of functions, ... where there is none."""
-    defaults = {
-        name: ... if one.default is one.empty else one.default
+    return {
+        name: ... if one.default is one.empty else as_in_yaml(one.default)
         for function in functions
         for name, one in inspect.signature(function).parameters.items()
         if name not in without
     }
-    # YAML knows no tuples.
-    return {n: [*d] if isinstance(d, tuple) else d for n, d in defaults.items()}
+
+
+def as_in_yaml(value):
+    """A default as YAML has it, which knows no tuples."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def holds(node, section):
@@ -197,6 +202,11 @@ def test_the_arguments_of_tokenizers(heading):
     assert PAGE["preprocessor", heading] == arguments
 
 
+def test_the_arguments_of_the_reader_of_pictures():
+    arguments = signature(PictureReader.__init__, without={"self"})
+    assert PAGE["preprocessor", "PictureReader"] == arguments
+
+
 @pytest.mark.parametrize(
     ("heading", "model"),
     [
@@ -208,6 +218,7 @@ def test_the_arguments_of_tokenizers(heading):
         ("CharLanguageModel", zoo.CharLanguageModel),
         ("Forecaster", zoo.Forecaster),
         ("SequenceTagger", zoo.SequenceTagger),
+        ("GlimpseClassifier", zoo.GlimpseClassifier),
     ],
 )
 def test_the_arguments_of_models(heading, model):
@@ -253,6 +264,7 @@ MODELS = {
     "CharLanguageModel": ("Character models", ["CharLanguageModel"]),
     "Forecaster": ("Forecasters", ["Forecaster"]),
     "SequenceTagger": ("Taggers", ["SequenceTagger"]),
+    "GlimpseClassifier": ("Classifiers of images", ["GlimpseClassifier"]),
 }
 
 
@@ -266,6 +278,7 @@ def test_a_recipe_has_no_key_that_the_page_does_not_know(name):
     tokenizer = (config["preprocessor"] or {}).get("tokenizer") or {
         "Taggers": "SpelledWordTokenizer",
         "Classifiers": "WordTokenizer",
+        "Classifiers of images": "PictureReader",
         "Character models": "CharacterTokenizer",
     }.get(heading)
     known = {

@@ -32,8 +32,9 @@ LAST_WORDS = {
     "05_inside_the_cells": "The random weights know",
     "06_gradient_flow": "Chunks of 100 characters point",
     "07_serving": "The same answers in five forms",
-    "09_forecasting": "The forecasts of this page are made",
     "08_labels_for_every_step": "Every label in its place",
+    "09_forecasting": "The forecasts of this page are made",
+    "10_glimpses": "The places make the difference",
 }
 EACH = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 

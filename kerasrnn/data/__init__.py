@@ -4,6 +4,7 @@
 |---|---|---|
 | `bible_en_es` | verses in English and Spanish | Debian |
 | `brown_tagged` | sentences with a part of speech for each word | npm |
+| `cluttered_digits` | handwritten digits among pieces of others | PyPI |
 | `drawings` | emoji by seven hands, with captions | npm |
 | `kernel_c` | C of the Linux kernel | Debian |
 | `libreoffice_help` | help in English and Korean, German or Spanish | Debian |
@@ -23,6 +24,7 @@ Files of the user's own are read without TFDS, which comes with the extra `train
 from kerasrnn.data.builders import (
     BibleEnEs,
     BrownTagged,
+    ClutteredDigits,
     Drawings,
     KernelC,
     LibreofficeHelp,
@@ -39,6 +41,11 @@ from kerasrnn.data.captioned_images import (
 )
 from kerasrnn.data.documents import load_documents
 from kerasrnn.data.glove import load_glove
+from kerasrnn.data.image_classes import (
+    ImageClasses,
+    load_image_classes,
+    read_image_classes,
+)
 from kerasrnn.data.length_bucketing import batches_by_length
 from kerasrnn.data.series import (
     SeriesSet,
@@ -62,9 +69,11 @@ __all__ = [
     "BibleEnEs",
     "BrownTagged",
     "CaptionedImages",
+    "ClutteredDigits",
     "Drawings",
     "Examples",
     "FetchError",
+    "ImageClasses",
     "KernelC",
     "LibreofficeHelp",
     "M3Competition",
@@ -80,6 +89,7 @@ __all__ = [
     "load_captions",
     "load_documents",
     "load_glove",
+    "load_image_classes",
     "load_series",
     "load_tagging",
     "load_text_classification",
@@ -87,6 +97,7 @@ __all__ = [
     "open_text_file",
     "origins_of",
     "read_captions",
+    "read_image_classes",
     "read_lines",
     "read_pairs",
     "read_series",

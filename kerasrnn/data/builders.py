@@ -8,6 +8,7 @@ from kerasrnn.data.train_extra import tensorflow_datasets
 if find_spec("tensorflow_datasets"):
     from kerasrnn.data.bible_en_es import BibleEnEs
     from kerasrnn.data.brown_tagged import BrownTagged
+    from kerasrnn.data.cluttered_digits import ClutteredDigits
     from kerasrnn.data.drawings import Drawings
     from kerasrnn.data.kernel_c import KernelC
     from kerasrnn.data.libreoffice_help import LibreofficeHelp
@@ -27,6 +28,7 @@ else:
     # The names stand for other classes above.
     BibleEnEs: Any = Builder  # type: ignore[no-redef]
     BrownTagged: Any = Builder  # type: ignore[no-redef]
+    ClutteredDigits: Any = Builder  # type: ignore[no-redef]
     Drawings: Any = Builder  # type: ignore[no-redef]
     KernelC: Any = Builder  # type: ignore[no-redef]
     LibreofficeHelp: Any = Builder  # type: ignore[no-redef]
@@ -39,6 +41,7 @@ else:
 __all__ = [
     "BibleEnEs",
     "BrownTagged",
+    "ClutteredDigits",
     "Drawings",
     "KernelC",
     "LibreofficeHelp",

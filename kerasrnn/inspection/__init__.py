@@ -31,6 +31,7 @@ from kerasrnn.inspection.gate_saturation import (
     gate_saturation,
     gate_saturation_figure,
 )
+from kerasrnn.inspection.glimpse_path import glimpse_animation, glimpses_figure
 from kerasrnn.inspection.gradient_flow import GradientFlow, gradient_flow
 from kerasrnn.inspection.gradient_flow_figure import gradient_flow_figure
 from kerasrnn.inspection.gradient_study import GradientStudy, gradient_flow_study
@@ -68,6 +69,8 @@ __all__ = [
     "found_cells_figure",
     "gate_saturation",
     "gate_saturation_figure",
+    "glimpse_animation",
+    "glimpses_figure",
     "gradient_flow",
     "gradient_flow_figure",
     "gradient_flow_study",

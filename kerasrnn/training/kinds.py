@@ -3,6 +3,7 @@
 from kerasrnn.catalogue import unknown_name
 from kerasrnn.training.captioning.captioning import Captioning
 from kerasrnn.training.forecasting.forecasting import Forecasting
+from kerasrnn.training.glimpses.image_classification import ImageClassification
 from kerasrnn.training.language_model.language_modelling import LanguageModelling
 from kerasrnn.training.sentiment.text_classification import TextClassification
 from kerasrnn.training.tagging.tagging import Tagging
@@ -16,6 +17,7 @@ KINDS: list[type[TaskKind]] = [
     LanguageModelling,
     Forecasting,
     Tagging,
+    ImageClassification,
 ]
 
 

@@ -10,12 +10,14 @@ from kerasrnn.vision.efficientnet_lite import (
 from kerasrnn.vision.feature_cache import cached_features, features_of
 from kerasrnn.vision.image_decoding import decode_image, fit_to_square, read_images
 from kerasrnn.vision.image_encoder import ImageEncoder
+from kerasrnn.vision.picture_reader import PictureReader
 from kerasrnn.vision.torch_weights import read_torch_weights
 
 __all__ = [
     "IMAGENET_CLASSES",
     "EfficientNetLite0",
     "ImageEncoder",
+    "PictureReader",
     "cached_features",
     "decode_image",
     "efficientnet_lite0_classifier",

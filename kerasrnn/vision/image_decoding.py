@@ -153,10 +153,30 @@ def read_images(
     return images
 
 
+def read_pixels(picture: Picture, name: str) -> np.ndarray:
+    """The pixels of one picture, in its own size.
+
+    Args:
+        picture: A path, the bytes of a file, or an array as `read_images` takes it.
+        name: What errors call it.
+
+    Returns:
+        (H, W, 3) float32, 0 to 255.
+    """
+    if isinstance(picture, np.ndarray):
+        return _array_pixels(picture, name)
+    return _of_file(_decode, picture, name)
+
+
 def _read_image(item, size, name):
     if isinstance(item, np.ndarray):
         image = _array_pixels(item, name)
         return _fit(image, tf.constant(size)).numpy()
+    return _of_file(lambda x: _decode_and_fit(x, tf.constant(size)), item, name)
+
+
+def _of_file(decode, item, name):
+    """What `decode` makes of a picture's bytes, or of the file at a path."""
     if isinstance(item, str | os.PathLike):
         path = pathlib.Path(item)
         if not path.is_file():
@@ -167,7 +187,7 @@ def _read_image(item, size, name):
             f"{name} must be a path, bytes or an array; got {type(item).__name__}."
         )
     try:
-        return _decode_and_fit(tf.constant(item), tf.constant(size)).numpy()
+        return decode(tf.constant(item)).numpy()
     except tf.errors.InvalidArgumentError as error:
         raise ValueError(
             f"{name} must be a picture ({FORMATS}); got {len(item)} bytes that are "
@@ -209,6 +229,11 @@ def _array_pixels(array, name):
     if image.shape[-1] == 4:
         return on_white(image)
     return np.broadcast_to(image, (*image.shape[:2], 3))
+
+
+@tf.function(autograph=False, input_signature=[tf.TensorSpec((), tf.string)])
+def _decode(contents):
+    return decode_image(contents)
 
 
 @tf.function(

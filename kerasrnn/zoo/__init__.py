@@ -6,6 +6,7 @@ from kerasrnn.zoo.decoder.scheduled_sampling import ScheduledSampling
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
 from kerasrnn.zoo.forecasting.forecast_loss import ForecastLoss
 from kerasrnn.zoo.forecasting.forecaster import Forecaster
+from kerasrnn.zoo.glimpses.glimpse_classifier import GlimpseClassifier
 from kerasrnn.zoo.language_model.char_language_model import CharLanguageModel
 from kerasrnn.zoo.preset_predictor import PresetPredictor
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
@@ -20,6 +21,7 @@ __all__ = [
     "CharLanguageModel",
     "ForecastLoss",
     "Forecaster",
+    "GlimpseClassifier",
     "ImageCaptioner",
     "MaskedCrossentropy",
     "MaskedPooling",

@@ -99,7 +99,7 @@ def export_parts(
         if task.class_names() is not None:
             described["labels"] = list(task.class_names())
         described |= task.notes_for_export()
-        if task.preprocessor is not None:
+        if hasattr(task.preprocessor, "portable"):  # A tokenizer of kerasrnn.text.
             write_portable(task.preprocessor, partial)
         if "greedy" in files:
             shutil.copyfile(READERS / TEXT_WRITER, partial / TEXT_WRITER)

@@ -23,9 +23,10 @@ from kerasrnn.catalogue import find_preset, unknown_name
 from kerasrnn.text import PairTokenizer, TargetTokenizer
 from kerasrnn.text.tokenizer import Tokenizer
 from kerasrnn.version import __version__
+from kerasrnn.vision import PictureReader
 
 PACKAGE = "kerasrnn>"
-PREPROCESSORS = (Tokenizer, PairTokenizer, TargetTokenizer)
+PREPROCESSORS = (Tokenizer, PairTokenizer, TargetTokenizer, PictureReader)
 SECTIONS = ("task", "model", "preprocessor", "files")
 VOCABULARY_FILE = "vocabulary.txt"
 WEIGHTS_FILE = "model.weights.h5"

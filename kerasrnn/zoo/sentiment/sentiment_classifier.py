@@ -1,6 +1,5 @@
 import warnings
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import keras
@@ -9,25 +8,18 @@ from keras import ops
 
 from kerasrnn import layers
 from kerasrnn.layers.arguments import Shape, Tensor
-from kerasrnn.zoo.arguments import (
-    check_choice,
-    check_fraction,
-    check_size,
-    loss_of_logits,
+from kerasrnn.zoo.arguments import check_choice, check_fraction, check_size
+from kerasrnn.zoo.class_labels import (
+    check_labels,
+    checked_names,
+    compile_arguments,
+    numbered_labels,
 )
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.task import Task
 
 CELLS = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
-LOSSES = {
-    "sparse_categorical_crossentropy": partial(
-        keras.losses.SparseCategoricalCrossentropy, from_logits=True
-    ),
-    "categorical_crossentropy": partial(
-        keras.losses.CategoricalCrossentropy, from_logits=True
-    ),
-}
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -124,11 +116,9 @@ class SentimentClassifier(Task):
             ("recurrent_dropout", recurrent_dropout),
         ):
             check_fraction(name, rate)
-        if isinstance(labels, str) or len(labels) < 2:
-            raise ValueError(f"`labels` must name two or more classes; got {labels!r}.")
 
         self.vocabulary_size = int(vocabulary_size)
-        self.labels = tuple(labels)
+        self.labels = checked_names(labels)
         self.cell = cell
         self.num_layers = num_layers
         self.units = units
@@ -244,14 +234,7 @@ class SentimentClassifier(Task):
         The names of Keras's cross-entropies mean those of logits, which the model puts
         out.
         """
-        if isinstance(optimizer, str) and optimizer == "auto":
-            optimizer = keras.optimizers.Adam(1e-3)
-        if isinstance(loss, str) and loss == "auto":
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        if isinstance(metrics, str) and metrics == "auto":
-            metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-        loss = loss_of_logits(loss, LOSSES)
-        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+        super().compile(**compile_arguments(optimizer, loss, metrics), **kwargs)
 
     def _as_inputs(self, x, name):
         inputs = super()._as_inputs(x, name)
@@ -284,32 +267,10 @@ class SentimentClassifier(Task):
         return self.labels
 
     def numbered(self, y: Any) -> Any:
-        """Labels (B,) as numbers, where they are names."""
-        if y.ndim != 1 or y.dtype.kind not in "OUS":
-            return y
-        names = [v.decode() if isinstance(v, bytes) else v for v in y.tolist()]
-        numbers = {label: number for number, label in enumerate(self.labels)}
-        for name in names:
-            if name not in numbers:
-                raise ValueError(
-                    f"`y` must hold integer labels 0 to {len(self.labels) - 1} or "
-                    f"their names ({', '.join(self.labels)}); got {name!r}."
-                )
-        return np.array([numbers[name] for name in names], "int32")
+        return numbered_labels(y, self.labels)
 
     def check_targets(self, y: Any) -> None:
-        if y.ndim == 2 and y.shape[1] == len(self.labels):
-            return  # Probabilities of the classes, for another loss than the default.
-        if y.dtype.kind not in "iub":
-            raise ValueError(
-                f"`y` must hold integer labels 0 to {len(self.labels) - 1} "
-                f"({', '.join(self.labels)}); got {y.dtype} values."
-            )
-        if y.min() < 0 or y.max() >= len(self.labels):
-            raise ValueError(
-                f"`y` must hold labels 0 to {len(self.labels) - 1} "
-                f"({', '.join(self.labels)}); got values {y.min()} to {y.max()}."
-            )
+        check_labels(y, self.labels)
 
     def serving_signatures(self) -> dict:
         """What an exported model offers: name to (function, input specifications)."""
