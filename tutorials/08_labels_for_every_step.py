@@ -188,9 +188,8 @@ both = trained("from both ends")
 show_table()
 
 # %% [markdown]
-# A language model may never look ahead; a tagger may, where the whole sentence is there.
-# What is gained is not much on the average: most words are told by what is before them.
-# Where labels are needed while the words still come, `bidirectional=False` is the model.
+# A language model may never look ahead; a tagger may, where the whole sentence is there,
+# and the words after a word tell as much as those before it. Where labels are needed while the words still come, `bidirectional=False` is the model.
 #
 # ## 3. Words that were never seen
 #
