@@ -157,7 +157,7 @@ def places_of(keys: Sequence[str], donors: int) -> Places:
     Example:
 
     >>> places_of(["mnist-5k-0", "mnist-5k-1"], 4000).of_digit.tolist()
-    [[1, 1], [1, 1]]
+    [[31, 67], [40, 37]]
     """
     limits = limits_of(donors)
     numbers = np.array(

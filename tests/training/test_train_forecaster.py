@@ -27,7 +27,7 @@ CONFIG = {
     "summary": "A tiny one.",
     "model": {"horizon": 3, "period": 4, "length": 12, "units": 3, "dropout": 0.1},
     "preprocessor": {},
-    "data": {"name": "none", "split": "none"},
+    "data": {"name": "none", "splits": {"train": "none"}},
     "training": {
         "batch_size": 16,
         "epochs": 2,

@@ -374,7 +374,8 @@ def read_data(data, path=None):
 
     if path is not None:
         return read_series(path)
-    return load_series(data["name"], data["split"])
+    split = data.get("splits", {}).get("train", "train")
+    return load_series(data["name"], split)
 
 
 def positive_only(model, values, path):
