@@ -115,7 +115,7 @@ def read_pickled(content: bytes) -> Any:
             if operation.name not in OPERATIONS:
                 raise ValueError(f"{operation.name} is nothing of an array")
             is_place = operation.name.endswith(("PUT", "GET"))
-            if is_place and argument > len(content):
+            if is_place and not 0 <= (argument or 0) <= len(content):
                 raise ValueError("it must have no places that are not filled")
         file.seek(begin)
         return _made(_ArrayUnpickler(file).load())

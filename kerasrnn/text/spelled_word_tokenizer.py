@@ -82,7 +82,7 @@ class SpelledWordTokenizer(Tokenizer):
         super().__init__(**kwargs)
         self.max_tokens = check_integer("max_tokens", max_tokens, 3, none=True)
         self.least_count = check_integer("least_count", least_count, 1)
-        self.max_letters = check_integer("max_letters", max_letters, 2)
+        self.max_letters: Any = check_integer("max_letters", max_letters, 2)
         self.lowercase = lowercase
         self.letters: str | None = None
         if (vocabulary is None) != (letters is None):
@@ -90,7 +90,7 @@ class SpelledWordTokenizer(Tokenizer):
                 "`vocabulary` and `letters` must be given both, or neither; got "
                 f"{'no vocabulary' if vocabulary is None else 'no letters'}."
             )
-        if vocabulary is not None:
+        if vocabulary is not None and letters is not None:
             self.set_vocabulary(vocabulary, letters)
 
     def set_vocabulary(self, vocabulary: Sequence[str], letters: str) -> None:
@@ -193,7 +193,7 @@ class SpelledWordTokenizer(Tokenizer):
     def letter_count(self) -> int:
         """How many numbers of letters there are, padding and unknown included."""
         self._check_vocabulary()
-        return len(self.letters) + FIRST
+        return len(self.letters or "") + FIRST
 
     def split(self, strings: Any) -> tf.RaggedTensor:
         """The words of each text, as a ragged string tensor (B, words)."""

@@ -59,7 +59,8 @@ class FirstLook(keras.layers.Layer):
         )
 
     def build(self, images_shape: Shape) -> None:
-        height, width, channels = images_shape[1:]
+        sizes: Any = images_shape[1:]
+        height, width, channels = sizes
         sides = [-(-side // self.reduction) for side in (height, width)]
         self.features.build((None, *sides, channels))
         self.score.build((None, None, self.filters))

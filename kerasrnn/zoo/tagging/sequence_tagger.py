@@ -122,8 +122,11 @@ class SequenceTagger(Task):
     ) -> None:
         super().__init__(preprocessor=preprocessor, **kwargs)
         self.frame_dim = frame_dim
+        sizes: dict[str, Any] = {
+            "vocabulary_size": vocabulary_size,
+            "letter_count": letter_count,
+        }
         if frame_dim is None:
-            sizes = {"vocabulary_size": vocabulary_size, "letter_count": letter_count}
             for name, size in sizes.items():
                 if size is None and preprocessor is None:
                     raise ValueError(
@@ -177,8 +180,8 @@ class SequenceTagger(Task):
         dtype = self.dtype_policy
         if frame_dim is None:
             self.encoder = WordEncoder(
-                vocabulary_size,
-                letter_count,
+                sizes["vocabulary_size"],
+                sizes["letter_count"],
                 embedding_dim=embedding_dim,
                 letter_dim=letter_dim,
                 letter_units=letter_units,
