@@ -245,7 +245,7 @@ def test_how_models_write():
     # As `LanguageModelling.sample_options` has them.
     written |= {"temperature": 0.7, "seed": 1}
     assert PAGE["evaluation", "Character models"] == written
-    samples = signature(TextSamples.__init__, without={"self", "path", "log"})
+    samples = signature(TextSamples.__init__, without={"self", "path", "log", "writer"})
     assert PAGE["training", "Samples of character models"] == samples
 
 

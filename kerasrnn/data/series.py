@@ -7,6 +7,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -243,7 +244,7 @@ def series_windows(
     horizon: int,
     rows: np.ndarray,
     origins: np.ndarray,
-):
+) -> Any:
     """A `tf.data.Dataset` of windows: the past (length,) and the future (horizon,).
 
     Before a series begins, and after it ends, values are missing (NaN).

@@ -355,6 +355,7 @@ def expected_elsewhere(tmp_path_factory):
     return folder, told, history.history["loss"]
 
 
+@pytest.mark.slow
 @other_backends
 def test_on_other_backends(backend, expected_elsewhere):
     folder, told, losses = expected_elsewhere

@@ -406,6 +406,7 @@ print("RESULT" + json.dumps({
 """
 
 
+@pytest.mark.slow
 @other_backends
 def test_the_same_on_each_backend(backend, tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")

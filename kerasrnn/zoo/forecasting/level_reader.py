@@ -108,7 +108,8 @@ class LevelReader(keras.layers.Layer):
         slope = ops.clip(found.slope * reach, -1.0, 1.0) / reach
         trend = (0.5 + self.heads["trend"](summary)) * slope
         share = 1.0 + self.heads["season"](summary)
-        point = level + trend * self.ahead + share * season  # (B, J)
+        ahead = ops.convert_to_tensor(self.ahead)  # (1, J)
+        point = level + trend * ahead + share * season  # (B, J)
         if self.decoder == "direct":
             point = point + 0.3 * self.heads["correction"](summary)
         elif self.decoder == "recurrent":
@@ -181,7 +182,7 @@ class LevelReader(keras.layers.Layer):
             return point[..., None]
         raw = ops.softplus(self.heads["spread"](summary) + 0.5)
         raw = ops.reshape(raw, (-1, self.horizon, count))
-        unit = 0.8 * noise * self.widening  # (B, J)
+        unit = 0.8 * noise * ops.convert_to_tensor(self.widening)  # (B, J)
         lower = sum(q < 0.5 for q in self.quantiles)
         columns: list = [None] * count
         edge = point
