@@ -408,8 +408,8 @@ print(check_sees_nothing(sees_nothing))
 # ## Where to go from here
 #
 # `kerasrnn train glimpse-digits` trains the model of this page; `--data my_pictures`, with a
-# folder of files for each class, one of your own. `benchmarks/glimpses.py` has the table of
-# networks that cost as much, and of places that are learned by REINFORCE.
+# folder of files for each class, one of your own. `benchmarks/glimpses.py` trains
+# networks that cost as much, and places that are learned by REINFORCE.
 #
 # **References.** Mnih, Heess, Graves and Kavukcuoglu 2014, *Recurrent Models of Visual
 # Attention*. Ba, Mnih and Kavukcuoglu 2015, *Multiple Object Recognition with Visual
