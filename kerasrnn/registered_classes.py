@@ -26,8 +26,8 @@ CLASSES = {
         "SimpleRNN",
         "SimpleRNNCell",
         "StackedRNNCells",
-        "TimeDistributed",
     ),
+    "kerasrnn.layers.time_distributed": ("TimeDistributed",),
     "kerasrnn.metrics": ("BitsPerCharacter", "MaskedAccuracy", "Perplexity"),
     "kerasrnn.text": (
         "CharacterTokenizer",
@@ -43,6 +43,8 @@ CLASSES = {
     "kerasrnn.zoo": (
         "AttentionCaptioner",
         "CharLanguageModel",
+        "ForecastLoss",
+        "Forecaster",
         "GlimpseClassifier",
         "ImageCaptioner",
         "MaskedCrossentropy",

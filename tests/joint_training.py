@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 
-os.environ |= {"KERAS_BACKEND": "jax", "TF_CPP_MIN_LOG_LEVEL": "3"}
 ADDRESS = "127.0.0.1:29871"
 EPOCHS, SIZES = 17, (6, 3, 1)  # 51 steps
 
@@ -153,4 +152,5 @@ def main(count, rank=0):
 
 
 if __name__ == "__main__":
+    os.environ |= {"KERAS_BACKEND": "jax", "TF_CPP_MIN_LOG_LEVEL": "3"}
     main(*map(int, sys.argv[1:]))

@@ -233,7 +233,7 @@ def test_one_extra_is_defined_by_another(wheel_without):
         (name,) = (n for n in archive.namelist() if n.endswith("dist-info/METADATA"))
         extras = extras_of_the_wheel(archive.read(name).decode("utf-8"))
     train = {"importlib_resources", "pyarrow", "tensorflow-datasets"}
-    assert extras["train"] == train and extras["plot"] == {"matplotlib"}
+    assert extras["train"] == train and extras["plot"] == {"matplotlib", "pillow"}
     assert extras["translate"] == {*train, "pysword", "sacrebleu"}
     assert extras["caption"] == {*train, "resvg-py", "sacrebleu"}
     assert extras["peers"] == {*train, "scikit-learn"}

@@ -6,6 +6,7 @@ Neither step needs root, and nothing of the package is executed.
 import io
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tarfile
@@ -113,8 +114,7 @@ def pool_path(file: PackageFile) -> str:
     source = file.source or file.package
     letters = source[:4] if source.startswith("lib") else source[:1]
     # The number before a colon is no part of a file's name there.
-    package, version, rest = file.filename.split("_", 2)
-    name = "_".join([package, version.rpartition("%3a")[2], rest])
+    name = re.sub(r"_[^_]*%3a", "_", file.filename)
     return f"pool/main/{letters}/{source}/{name}"
 
 

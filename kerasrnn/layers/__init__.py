@@ -15,7 +15,6 @@ from kerasrnn.layers.rnn import RNN
 from kerasrnn.layers.simple_rnn import SimpleRNN
 from kerasrnn.layers.simple_rnn_cell import SimpleRNNCell
 from kerasrnn.layers.stacked_rnn_cells import StackedRNNCells
-from kerasrnn.layers.time_distributed import TimeDistributed
 
 __all__ = [
     "CRF",
@@ -31,7 +30,6 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "StackedRNNCells",
-    "TimeDistributed",
 ]
 
 

@@ -28,7 +28,8 @@ class TimeDistributed(keras.layers.TimeDistributed):
     Example:
 
     >>> import numpy as np
-    >>> from kerasrnn.layers import LSTM, TimeDistributed
+    >>> from kerasrnn.layers import LSTM
+    >>> from kerasrnn.layers.time_distributed import TimeDistributed
     >>> letters = np.ones((2, 5, 7, 3), "float32")  # 2 sentences of 5 words
     >>> TimeDistributed(LSTM(4))(letters).shape
     TensorShape([2, 5, 4])

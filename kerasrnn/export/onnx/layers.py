@@ -9,7 +9,7 @@ from keras import ops
 from kerasrnn.export.layer_graph import symbolic_leaves
 from kerasrnn.export.onnx.operations import as_axes, convolved, normalized
 from kerasrnn.export.onnx.writer import Value, as_array
-from kerasrnn.layers import TimeDistributed
+from kerasrnn.layers.time_distributed import TimeDistributed
 
 
 def same(conversion: Any, layer: Any, outputs: Any, inputs: Value, **_: Any) -> str:

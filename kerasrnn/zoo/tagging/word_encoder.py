@@ -3,8 +3,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasrnn.layers import TimeDistributed
 from kerasrnn.layers.arguments import Shape, Tensor
+from kerasrnn.layers.time_distributed import TimeDistributed
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
 from kerasrnn.zoo.tagging.speller import Speller
 
