@@ -240,6 +240,7 @@ def test_what_is_no_series_is_told(run, tmp_path, capsys):
     assert series_of("1;2,3") == (["1"], [[1.0, 2.0, 3.0]])
 
 
+@pytest.mark.slow
 def test_a_constant_series_is_learned_from(tmp_path):
     path = tmp_path / "constant.csv"
     path.write_text("".join(f"a,{t},7\nb,{t},{t % 4 + 1}\n" for t in range(40)))

@@ -112,6 +112,7 @@ def test_the_commands(trained, folder, capsys, tmp_path):
     assert "has the class 'dim', which the model does not" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_that_begins_with_a_model_of_another_size(trained, recipe, tmp_path):
     output, _, _ = trained
     data = tmp_path / "data"
@@ -168,6 +169,7 @@ def test_canvases_stay_where_they_are_asked_to():
         GlimpseData(part, part, batch_size=4, fresh_places=True)
 
 
+@pytest.mark.slow
 def test_a_run_of_fresh_places_ends_the_same_however_it_is_cut(tmp_path):
     """Trained in one go, and stopped in the middle of an epoch and begun again."""
     import keras

@@ -135,6 +135,7 @@ def test_tags_it_has_never_seen_are_wrong_and_told(names, capsys, tmp_path):
     assert float(re.search(r"\n  accuracy +(\S+)", told)[1]) <= 0.5
 
 
+@pytest.mark.slow
 def test_it_goes_on_from_a_trained_one(names, tmp_path, capsys):
     output, _, recipe, _ = names
     data = write_names(tmp_path / "more.conll", 60)
