@@ -15,9 +15,7 @@ from kerasrnn.text.tokenizer import (
     batches_of_strings,
     check_integer,
 )
-
-PADDING, UNKNOWN = "", "[UNK]"
-FIRST = 2  # the number of the first word, and of the first letter
+from kerasrnn.text.word_numbers import FIRST, PADDING, UNKNOWN, ranked, word_table
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -81,7 +79,7 @@ class SpelledWordTokenizer(Tokenizer):
     ) -> None:
         super().__init__(**kwargs)
         self.max_tokens = check_integer("max_tokens", max_tokens, 3, none=True)
-        self.least_count = check_integer("least_count", least_count, 1)
+        self.least_count: Any = check_integer("least_count", least_count, 1)
         self.max_letters: Any = check_integer("max_letters", max_letters, 2)
         self.lowercase = lowercase
         self.letters: str | None = None
@@ -117,17 +115,7 @@ class SpelledWordTokenizer(Tokenizer):
         # One more than the last code point, for all that are beyond it.
         self._numbers = np.full(codes.max(initial=0) + 2, UNKNOWN_ID, "int32")
         self._numbers[codes] = np.arange(FIRST, FIRST + len(codes))
-        # With no word there is still a table: a key that no word can be.
-        keys = words or [" "]
-        # Off the GPU, where string tables do not exist.
-        with tf.init_scope(), tf.device("CPU:0"):
-            self._table = tf.lookup.StaticHashTable(
-                tf.lookup.KeyValueTensorInitializer(
-                    tf.constant(keys),
-                    tf.range(FIRST, FIRST + len(keys), dtype=tf.int32),
-                ),
-                default_value=UNKNOWN_ID,
-            )
+        self._table = word_table(words)
         self._vocabulary_has_changed()
 
     def adapt(self, data: Any) -> None:
@@ -142,11 +130,11 @@ class SpelledWordTokenizer(Tokenizer):
         for spelled, words in self._words(data):
             counts.update(words)
             spellings.update(spelled)
-        words = self._ranked(counts)
+        kept = ranked(counts, self.least_count)
         if self.max_tokens is not None:
-            words = words[: self.max_tokens - FIRST]
+            kept = kept[: self.max_tokens - FIRST]
         letters = {letter for word in spellings for letter in word.decode()}
-        self.set_vocabulary(words, "".join(sorted(letters)))
+        self.set_vocabulary(kept, "".join(sorted(letters)))
 
     def grown(self, data: Any, *, most: int | None = None) -> "SpelledWordTokenizer":
         """A tokenizer that knows the words of more texts, too.
@@ -164,7 +152,7 @@ class SpelledWordTokenizer(Tokenizer):
         for _, words in self._words(data):
             counts.update(words)
         known = {*self.get_vocabulary()}
-        new = [word for word in self._ranked(counts) if word not in known]
+        new = [word for word in ranked(counts, self.least_count) if word not in known]
         return self._with_vocabulary([*self._tokens, *new[:most]], special=FIRST)
 
     def _words(self, data) -> Iterator[tuple[list[bytes], list[bytes]]]:
@@ -172,12 +160,6 @@ class SpelledWordTokenizer(Tokenizer):
         for batch in batches_of_strings(data):
             spelled = self.split(tf.reshape(batch, [-1])).values
             yield spelled.numpy().tolist(), self._looked_up(spelled).numpy().tolist()
-
-    def _ranked(self, counts):
-        kept = [word for word in counts if counts[word] >= self.least_count]
-        # UTF-8 bytes sort as code points do.
-        ranked = sorted(kept, key=lambda word: (-counts[word], word))
-        return [word.decode() for word in ranked if word.decode() != UNKNOWN]
 
     def get_vocabulary(self) -> list[str]:
         """All words in the order of their numbers: padding, unknown, the others."""

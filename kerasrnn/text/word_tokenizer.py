@@ -15,8 +15,7 @@ from kerasrnn.text.tokenizer import (
     check_integer,
     check_strings,
 )
-
-PADDING, UNKNOWN = "", "[UNK]"
+from kerasrnn.text.word_numbers import PADDING, UNKNOWN, ranked, word_table
 
 # Joiners (U+200C, U+200D) stand inside words of Persian and of Indic scripts.
 _WORD = r"\p{L}\p{M}\p{N}\x{200C}\x{200D}"
@@ -136,16 +135,7 @@ class WordTokenizer(Tokenizer):
                 f"the two special ones included; got {len(words) + 2}."
             )
         self._tokens = words
-        # With no word there is still a table: a key that no text can hold.
-        keys = words or ["\n"]
-        # Off the GPU, where string tables do not exist.
-        with tf.init_scope(), tf.device("CPU:0"):
-            self._table = tf.lookup.StaticHashTable(
-                tf.lookup.KeyValueTensorInitializer(
-                    tf.constant(keys), tf.range(2, 2 + len(keys), dtype=tf.int32)
-                ),
-                default_value=1,
-            )
+        self._table = word_table(words)
         self._vocabulary_has_changed()
 
     def adapt(self, data: Any) -> None:
@@ -185,9 +175,7 @@ class WordTokenizer(Tokenizer):
         counts: collections.Counter[bytes] = collections.Counter()
         for batch in batches_of_strings(data):
             counts.update(self.split(tf.reshape(batch, [-1])).values.numpy().tolist())
-        # UTF-8 bytes sort as code points do.
-        ranked = sorted(counts, key=lambda word: (-counts[word], word))
-        return [word.decode() for word in ranked if word.decode() != UNKNOWN]
+        return ranked(counts)
 
     def get_vocabulary(self) -> list[str]:
         """All words in the order of their numbers: padding, unknown, the others."""

@@ -74,3 +74,21 @@ def compile_arguments(optimizer: Any, loss: Any, metrics: Any) -> dict[str, Any]
         metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
     loss = loss_of_logits(loss, LOSSES)
     return {"optimizer": optimizer, "loss": loss, "metrics": metrics}
+
+
+def served_classes(probabilities: Any, labels: Sequence[str]) -> dict[str, Any]:
+    """What an exported classifier answers: label, probabilities and all labels.
+
+    Args:
+        probabilities: (B, C), of TensorFlow.
+        labels: Names of the C classes.
+    """
+    import tensorflow as tf
+
+    names = tf.constant([labels])  # (1, C)
+    return {
+        "label": tf.gather(names[0], tf.argmax(probabilities, axis=-1)),
+        "probabilities": probabilities,
+        # In each row, since TensorFlow Serving asks for outputs of one batch size.
+        "labels": tf.tile(names, [tf.shape(probabilities)[0], 1]),
+    }

@@ -15,16 +15,22 @@ from kerasrnn.inspection import (
     glimpse_animation,
     glimpses_figure,
 )
-from kerasrnn.metrics import classification_scores
 from kerasrnn.training.glimpses.glimpse_data import GlimpseData
 from kerasrnn.training.search_results import spread
-from kerasrnn.training.sentiment.text_classification import confusion_text
 from kerasrnn.training.task_kind import (
     PARTS,
     TaskKind,
     Unreadable,
     metric_names,
     quoted,
+)
+from kerasrnn.training.told_classes import (
+    accuracy_text,
+    confusion_block,
+    confusion_text,
+    counts_text,
+    judged,
+    tell_scores,
 )
 from kerasrnn.vision import PictureReader
 from kerasrnn.vision.image_decoding import read_pixels
@@ -79,12 +85,7 @@ print(answer(image_bytes=[picture])["label"].numpy()[0].decode())"""
         self.splits = load_splits(config["data"], path)
         self.labels = list(self.splits["train"].label_names)
         if path is not None:
-            counts = sum(
-                np.bincount(part.labels, minlength=len(self.labels))
-                for part in self.splits.values()
-            )
-            listed = zip(self.labels, counts, strict=True)
-            log("Classes: " + ", ".join(f"{name} {n:,}" for name, n in listed))
+            log(counts_text(self.splits))
             self._read_files()
             size = len(self.splits["train"])
             why = f"{size:,} pictures to learn from"
@@ -174,17 +175,7 @@ print(answer(image_bytes=[picture])["label"].numpy()[0].decode())"""
         """What the results say of a trained model, as it ships."""
         test = self.splits["test"]
         found = model.predict(test.images, batch_size=256, verbose=0)
-        scores = classification_scores(test.labels, found)
-        return {
-            "metrics": {
-                "test_accuracy": scores["accuracy"],
-                "test_loss": scores["loss"],
-                "test_macro_f1": scores["macro_f1"],
-                "validation_accuracy": fitted.metrics["val_accuracy"],
-                "validation_loss": fitted.metrics["val_loss"],
-            },
-            "confusion_matrix": scores["confusion_matrix"],
-        }
+        return judged(test.labels, found, fitted)
 
     def judge_peers(self) -> dict[str, float]:
         """Test accuracy of the class of the training image that looks most alike."""
@@ -211,17 +202,7 @@ print(answer(image_bytes=[picture])["label"].numpy()[0].decode())"""
 
     def report(self, model, results, run):
         """Tell the user how good the model is."""
-        metrics, test = results["metrics"], self.splits["test"]
-        over = ""
-        if len(results["runs"]) > 1:
-            over = (
-                f" ± {metrics['test_accuracy_std']:.1%}, mean of "
-                f"{len(results['runs'])} seeds"
-            )
-        self.log(
-            f"\nTest accuracy {metrics['test_accuracy']:.1%}{over}, on "
-            f"{len(test):,} images that the model has not seen\n"
-        )
+        self.log(accuracy_text(results, len(self.splits["test"]), self.unit))
         self.log(confusion_text(run["confusion_matrix"], self.labels))
 
     @classmethod
@@ -231,13 +212,7 @@ print(answer(image_bytes=[picture])["label"].numpy()[0].decode())"""
             warnings.simplefilter("ignore", UserWarning)
             images = model.preprocessor.read(list(examples.images), "images")
         found = model.predict(images, batch_size=256, verbose=0)
-        scores = classification_scores(examples.labels, found)
-        log(f"{len(examples):,} images")
-        for name in ("accuracy", "macro_f1", "loss"):
-            log(f"  {name.replace('_', ' '):10} {scores[name]:.4f}")
-        log("")
-        log(confusion_text(scores["confusion_matrix"], model.labels))
-        return scores
+        return tell_scores(examples.labels, found, model.labels, cls.unit, log)
 
     @classmethod
     def predict(cls, model, batches, *, alone):
@@ -264,10 +239,7 @@ print(answer(image_bytes=[picture])["label"].numpy()[0].decode())"""
 
     @classmethod
     def told_of_results(cls, recipe, run, table_of):
-        counts = confusion_text(
-            run["confusion_matrix"], recipe.results["data"]["labels"]
-        )
-        return [table_of(metric_names(recipe)), f"```text\n{counts}\n```"]
+        return [table_of(metric_names(recipe)), confusion_block(recipe, run)]
 
 
 def _read(reader, name):

@@ -11,7 +11,6 @@ import numpy as np
 
 from kerasrnn.catalogue import list_presets
 from kerasrnn.inspection import confusion_matrix_figure
-from kerasrnn.metrics import classification_scores
 from kerasrnn.text.tokenizer import UNKNOWN_ID
 from kerasrnn.training.batch_order import batch_order
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
@@ -19,6 +18,14 @@ from kerasrnn.training.search_results import spread
 from kerasrnn.training.sentiment.linear_peer import has_linear_peer, linear_peer
 from kerasrnn.training.starting_point import StartingPoint
 from kerasrnn.training.task_kind import PARTS, TaskKind, metric_names
+from kerasrnn.training.told_classes import (
+    accuracy_text,
+    confusion_block,
+    confusion_text,
+    counts_text,
+    judged,
+    tell_scores,
+)
 from kerasrnn.zoo import SentimentClassifier
 from kerasrnn.zoo.preset import preprocessor_class
 
@@ -65,12 +72,7 @@ class TextClassification(TaskKind):
         self.splits = load_splits(config["data"], path)
         self.labels = list(self.splits["train"].label_names)
         if path is not None:
-            counts = sum(
-                np.bincount(part.labels, minlength=len(self.labels))
-                for part in self.splits.values()
-            )
-            listed = zip(self.labels, counts, strict=True)
-            log("Classes: " + ", ".join(f"{name} {n:,}" for name, n in listed))
+            log(counts_text(self.splits))
             self._fit_length()
             self._check_word_vectors()
             if not has_linear_peer():
@@ -194,17 +196,7 @@ class TextClassification(TaskKind):
     def judge(self, model, fitted, folder) -> dict:
         """What the results say of a trained model, as it ships."""
         test = self.splits["test"]
-        scores = classification_scores(test.labels, _predicted(model, test.texts, 0))
-        return {
-            "metrics": {
-                "test_accuracy": scores["accuracy"],
-                "test_loss": scores["loss"],
-                "test_macro_f1": scores["macro_f1"],
-                "validation_accuracy": fitted.metrics["val_accuracy"],
-                "validation_loss": fitted.metrics["val_loss"],
-            },
-            "confusion_matrix": scores["confusion_matrix"],
-        }
+        return judged(test.labels, _predicted(model, test.texts, 0), fitted)
 
     def judge_peers(self) -> dict[str, float]:
         """Test accuracy of a linear model of words, where scikit-learn is there."""
@@ -220,17 +212,8 @@ class TextClassification(TaskKind):
     def report(self, model, results, run):
         """Tell the user how good the model is."""
         labels, log = self.labels, self.log
-        metrics, test = results["metrics"], self.splits["test"]
-        spread = ""
-        if len(results["runs"]) > 1:
-            spread = (
-                f" ± {metrics['test_accuracy_std']:.1%}, mean of "
-                f"{len(results['runs'])} seeds"
-            )
-        log(
-            f"\nTest accuracy {metrics['test_accuracy']:.1%}{spread}, on "
-            f"{len(test):,} examples that the model has not seen\n"
-        )
+        test = self.splits["test"]
+        log(accuracy_text(results, len(test), "examples"))
         log(confusion_text(run["confusion_matrix"], labels))
         texts = self.config.get("examples") or [str(text) for text in test.texts[:3]]
         log("\nThree texts, and what the model makes of them:")
@@ -248,13 +231,9 @@ class TextClassification(TaskKind):
             log(f"Cut to {model.preprocessor.max_length} words: {cut:,} texts")
         verbose = 1 if sys.stdout.isatty() else 0
         probabilities = _predicted(model, examples.texts, verbose)
-        scores = classification_scores(examples.labels, probabilities)
-        log(f"{len(examples):,} examples")
-        for name in ("accuracy", "macro_f1", "loss"):
-            log(f"  {name.replace('_', ' '):10} {scores[name]:.4f}")
-        log("")
-        log(confusion_text(scores["confusion_matrix"], model.labels))
-        return scores
+        return tell_scores(
+            examples.labels, probabilities, model.labels, "examples", log
+        )
 
     @classmethod
     def suggested_start(cls, recipe, path, log):
@@ -289,10 +268,7 @@ class TextClassification(TaskKind):
 
     @classmethod
     def told_of_results(cls, recipe, run, table_of):
-        counts = confusion_text(
-            run["confusion_matrix"], recipe.results["data"]["labels"]
-        )
-        return [table_of(metric_names(recipe)), f"```text\n{counts}\n```"]
+        return [table_of(metric_names(recipe)), confusion_block(recipe, run)]
 
 
 class ClassificationData:
@@ -428,29 +404,6 @@ def _dataset(ids, examples, order, batch_size):
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.batch(batch_size).map(trim).prefetch(2).with_options(options)
-
-
-def confusion_text(counts, labels) -> str:
-    """A confusion matrix as lines of text.
-
-    Example:
-
-    >>> print(confusion_text([[12, 3], [4, 11]], ["no", "yes"]))
-    true / predicted   no  yes
-                  no   12    3
-                 yes    4   11
-    """
-    corner = "true / predicted"
-    width = max([len(corner), *map(len, labels)])
-    cell = max([len(str(n)) for row in counts for n in row] + [len(x) for x in labels])
-    rows = [
-        [corner, *labels],
-        *([name, *row] for name, row in zip(labels, counts, strict=True)),
-    ]
-    return "\n".join(
-        f"{row[0]:>{width}}" + "".join(f"  {value:>{cell}}" for value in row[1:])
-        for row in rows
-    )
 
 
 def _first_training_texts(path, most):

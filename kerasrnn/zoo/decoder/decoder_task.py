@@ -19,8 +19,9 @@ from kerasrnn.zoo.decoder.ensemble import Ensemble
 from kerasrnn.zoo.decoder.generation import check_search
 from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.decoder.scheduled_sampling import mix_in_predictions
-from kerasrnn.zoo.decoder.text_decoder import CELLS, TextDecoder
+from kerasrnn.zoo.decoder.text_decoder import TextDecoder
 from kerasrnn.zoo.parts import InputsFor
+from kerasrnn.zoo.recurrent_layers import CELLS
 from kerasrnn.zoo.task import Task, Untracked
 
 LOSSES = {"sparse_categorical_crossentropy": MaskedCrossentropy}

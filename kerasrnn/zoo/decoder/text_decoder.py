@@ -5,27 +5,17 @@ import keras
 from keras import ops
 
 from kerasrnn.layers import (
-    GRU,
-    LSTM,
     RNN,
     AttentionCell,
     BahdanauAttention,
-    GRUCell,
-    LSTMCell,
     LuongAttention,
-    SimpleRNN,
-    SimpleRNNCell,
     StackedRNNCells,
 )
 from kerasrnn.layers.arguments import Tensor
 from kerasrnn.zoo.arguments import check_choice
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
+from kerasrnn.zoo.recurrent_layers import CELLS
 
-CELLS = {
-    "simple_rnn": (SimpleRNN, SimpleRNNCell),
-    "lstm": (LSTM, LSTMCell),
-    "gru": (GRU, GRUCell),
-}
 ATTENTIONS = ("bahdanau", "luong")
 
 
@@ -192,7 +182,7 @@ class TextDecoder(keras.Model):
         """One step of the recurrent layers, with attention where there is one."""
         policy = self.dtype_policy
         cells = [
-            CELLS[self.cell][1](
+            CELLS[self.cell](
                 self.units, dropout=self.dropout if k else 0.0, dtype=policy
             )
             for k in range(self.num_layers)

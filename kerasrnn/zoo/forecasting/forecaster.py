@@ -8,10 +8,11 @@ from keras import ops
 from kerasrnn.layers.arguments import Shape, Tensor
 from kerasrnn.zoo.arguments import check_choice, check_fraction, check_size
 from kerasrnn.zoo.forecasting.forecast_loss import ForecastLoss
-from kerasrnn.zoo.forecasting.level_reader import CELLS, DECODERS, LevelReader
+from kerasrnn.zoo.forecasting.level_reader import DECODERS, LevelReader
 from kerasrnn.zoo.forecasting.seasonal_levels import SeasonalLevels
 from kerasrnn.zoo.forecasting.series_inputs import as_windows, check_futures
 from kerasrnn.zoo.model_inputs import has_targets
+from kerasrnn.zoo.recurrent_layers import LAYERS
 from kerasrnn.zoo.task import Task
 
 # What is further from zero is taken for missing.
@@ -94,7 +95,7 @@ class Forecaster(Task):
         **kwargs: Any,
     ) -> None:
         super().__init__(preprocessor=preprocessor, **kwargs)
-        check_choice("cell", cell, CELLS)
+        check_choice("cell", cell, LAYERS)
         check_choice("decoder", decoder, DECODERS)
         check_fraction("dropout", dropout)
         for name, value in (

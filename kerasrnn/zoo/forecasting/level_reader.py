@@ -2,11 +2,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasrnn import layers
 from kerasrnn.layers.arguments import Tensor
 from kerasrnn.zoo.forecasting.seasonal_levels import ALPHAS, Levels
+from kerasrnn.zoo.recurrent_layers import LAYERS
 
-CELLS = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
 DECODERS = ("mixture", "direct", "recurrent")
 CHANNELS = 6
 # How sharply a level that forecast the window well is preferred, before training.
@@ -43,7 +42,7 @@ class LevelReader(keras.layers.Layer):
         self.horizon, self.quantiles, self.units = horizon, tuple(quantiles), units
         self.decoder, dtype = decoder, self.dtype_policy
         self.recurrent_layers = [
-            CELLS[cell](
+            LAYERS[cell](
                 units,
                 return_sequences=index < num_layers - 1,
                 dtype=dtype,
@@ -60,7 +59,7 @@ class LevelReader(keras.layers.Layer):
         self.heads = {name: _small_dense(size, name) for name, size in sizes.items()}
         self.decoder_layer = self.start = self.step_head = None
         if decoder == "recurrent":
-            self.decoder_layer = CELLS[cell](units, dtype=dtype, name="decoder")
+            self.decoder_layer = LAYERS[cell](units, dtype=dtype, name="decoder")
             self.start = keras.layers.Dense(
                 units, activation="tanh", dtype=dtype, name="start"
             )

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasrnn import layers
 from kerasrnn.decoding.checks import check_integer
 from kerasrnn.layers.arguments import Shape, Tensor
 from kerasrnn.vision import PictureReader
@@ -22,17 +21,14 @@ from kerasrnn.zoo.class_labels import (
     checked_names,
     compile_arguments,
     numbered_labels,
+    served_classes,
 )
 from kerasrnn.zoo.glimpses.first_look import FirstLook
 from kerasrnn.zoo.glimpses.glimpse_sensor import GlimpseSensor
 from kerasrnn.zoo.model_inputs import inputs_of
+from kerasrnn.zoo.recurrent_layers import CELLS
 from kerasrnn.zoo.task import Task
 
-CELLS = {
-    "simple_rnn": layers.SimpleRNNCell,
-    "lstm": layers.LSTMCell,
-    "gru": layers.GRUCell,
-}
 WINDOW_KERNEL, WINDOW_STRIDE = 3, 2  # of the convolution
 
 
@@ -457,12 +453,8 @@ class GlimpseClassifier(Task):
 
         locations, _, outputs, _ = self._glimpse(images)
         probabilities = self.postprocess(self._class(outputs[-1]))
-        labels = tf.constant([self.labels])  # (1, classes)
         return {
-            "label": tf.gather(labels[0], tf.argmax(probabilities, axis=-1)),
-            "probabilities": probabilities,
-            # In each row, since TensorFlow Serving asks for outputs of one batch size.
-            "labels": tf.tile(labels, [tf.shape(probabilities)[0], 1]),
+            **served_classes(probabilities, self.labels),
             "locations": tf.stack(locations, axis=1),
         }
 

@@ -6,16 +6,14 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from kerasrnn import layers
 from kerasrnn.decoding.checks import check_integer
 from kerasrnn.metrics import BitsPerCharacter
 from kerasrnn.zoo.arguments import check_choice, check_fraction, loss_of_logits
 from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.language_model import character_texts
 from kerasrnn.zoo.language_model.neural_cache import NeuralCache
+from kerasrnn.zoo.recurrent_layers import LAYERS
 from kerasrnn.zoo.task import Task, Untracked
-
-CELLS = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -109,7 +107,7 @@ class CharLanguageModel(Task):
                 self.vocabulary_size, embedding_dim, dtype=dtype, name="embedding"
             )
         self.recurrent_layers = [
-            CELLS[cell](
+            LAYERS[cell](
                 units,
                 return_sequences=True,
                 return_state=True,
@@ -644,7 +642,7 @@ def size_of_vocabulary(vocabulary_size, preprocessor):
 
 def check_model(model):
     """Raises where an argument of a new model is out of its range."""
-    check_choice("cell", model.cell, CELLS)
+    check_choice("cell", model.cell, LAYERS)
     check_integer("num_layers", model.num_layers, 1)
     check_integer("units", model.units, 1)
     if model.embedding_dim is not None:

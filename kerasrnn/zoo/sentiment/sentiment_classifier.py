@@ -6,7 +6,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasrnn import layers
 from kerasrnn.layers.arguments import Shape, Tensor
 from kerasrnn.zoo.arguments import check_choice, check_fraction, check_size
 from kerasrnn.zoo.class_labels import (
@@ -14,12 +13,12 @@ from kerasrnn.zoo.class_labels import (
     checked_names,
     compile_arguments,
     numbered_labels,
+    served_classes,
 )
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
+from kerasrnn.zoo.recurrent_layers import LAYERS, sequence_layer
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.task import Task
-
-CELLS = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -101,7 +100,7 @@ class SentimentClassifier(Task):
                     "`vocabulary_size` must be given where `preprocessor` is None."
                 )
             vocabulary_size = len(preprocessor.get_vocabulary())
-        check_choice("cell", cell, CELLS)
+        check_choice("cell", cell, LAYERS)
         for name, value in (
             ("vocabulary_size", vocabulary_size),
             ("num_layers", num_layers),
@@ -144,7 +143,15 @@ class SentimentClassifier(Task):
             embedding_dropout, dtype=dtype, name="drop_components"
         )
         self.recurrent_layers = [
-            self._recurrent_layer(f"recurrent_{i}") for i in range(num_layers)
+            sequence_layer(
+                cell,
+                units,
+                bidirectional=bidirectional,
+                recurrent_dropout=recurrent_dropout,
+                dtype=dtype,
+                name=f"recurrent_{i}",
+            )
+            for i in range(num_layers)
         ]
         self.dropouts = [
             keras.layers.Dropout(dropout, dtype=dtype, name=f"dropout_{i}")
@@ -161,18 +168,6 @@ class SentimentClassifier(Task):
         if embedding_matrix is not None:
             self._set_embedding(np.asarray(embedding_matrix))
         self.compile()
-
-    def _recurrent_layer(self, name):
-        layer = CELLS[self.cell](
-            self.units,
-            return_sequences=True,
-            recurrent_dropout=self.recurrent_dropout,
-            dtype=self.dtype_policy,
-            name=name,
-        )
-        if not self.bidirectional:
-            return layer
-        return layers.Bidirectional(layer, dtype=self.dtype_policy, name=name)
 
     def _set_embedding(self, matrix):
         expected = (self.vocabulary_size, self.embedding_dim)
@@ -286,17 +281,8 @@ class SentimentClassifier(Task):
         return self._serve_ids(self.preprocessor(text))
 
     def _serve_ids(self, token_ids):
-        import tensorflow as tf
-
         probabilities = self.postprocess(self(token_ids, training=False))
-        best = tf.argmax(probabilities, axis=-1)  # (B,)
-        labels = tf.constant([self.labels])  # (1, classes)
-        return {
-            "label": tf.gather(labels[0], best),
-            "probabilities": probabilities,
-            # In each row, since TensorFlow Serving asks for outputs of one batch size.
-            "labels": tf.tile(labels, [tf.shape(probabilities)[0], 1]),
-        }
+        return served_classes(probabilities, self.labels)
 
     def get_config(self) -> dict:
         return {

@@ -11,8 +11,8 @@ from kerasrnn.metrics import MaskedAccuracy
 from kerasrnn.zoo.arguments import check_choice, check_fraction, check_size
 from kerasrnn.zoo.compiled_function import compile_function
 from kerasrnn.zoo.model_inputs import is_of_lines
+from kerasrnn.zoo.recurrent_layers import LAYERS, sequence_layer
 from kerasrnn.zoo.tagging.frame_encoder import FrameEncoder
-from kerasrnn.zoo.tagging.speller import CELLS
 from kerasrnn.zoo.tagging.tagged_inputs import (
     NO_LABEL,
     as_frames,
@@ -142,7 +142,7 @@ class SequenceTagger(Task):
                     "`preprocessor` must be None for a tagger of frames, which reads "
                     f"numbers; got {type(preprocessor).__name__}."
                 )
-        check_choice("cell", cell, CELLS)
+        check_choice("cell", cell, LAYERS)
         for name, value in (
             ("num_layers", num_layers),
             ("units", units),
@@ -196,7 +196,15 @@ class SequenceTagger(Task):
             input_dropout, dtype=dtype, name="drop_inputs"
         )
         self.recurrent_layers = [
-            self._recurrent_layer(f"recurrent_{i}") for i in range(num_layers)
+            sequence_layer(
+                cell,
+                units,
+                bidirectional=bidirectional,
+                recurrent_dropout=recurrent_dropout,
+                dtype=dtype,
+                name=f"recurrent_{i}",
+            )
+            for i in range(num_layers)
         ]
         self.dropouts = [
             keras.layers.Dropout(dropout, dtype=dtype, name=f"dropout_{i}")
@@ -213,18 +221,6 @@ class SequenceTagger(Task):
         if embedding_matrix is not None:
             self._set_embedding(np.asarray(embedding_matrix))
         self.compile()
-
-    def _recurrent_layer(self, name):
-        layer = CELLS[self.cell](
-            self.units,
-            return_sequences=True,
-            recurrent_dropout=self.recurrent_dropout,
-            dtype=self.dtype_policy,
-            name=name,
-        )
-        if not self.bidirectional:
-            return layer
-        return layers.Bidirectional(layer, dtype=self.dtype_policy, name=name)
 
     def _set_embedding(self, matrix):
         expected = (self.vocabulary_size, self.embedding_dim)

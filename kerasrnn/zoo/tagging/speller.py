@@ -3,10 +3,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasrnn.layers import GRU, LSTM, Bidirectional, SimpleRNN
+from kerasrnn.layers import Bidirectional
 from kerasrnn.layers.arguments import Shape, Tensor
-
-CELLS = {"simple_rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
+from kerasrnn.zoo.recurrent_layers import LAYERS
 
 
 class Speller(keras.layers.Layer):
@@ -51,7 +50,7 @@ class Speller(keras.layers.Layer):
             letter_count, letter_dim, dtype=dtype, name="letters"
         )
         self.reader = Bidirectional(
-            CELLS[cell](units, dtype=dtype, name="reader"), dtype=dtype, name="reader"
+            LAYERS[cell](units, dtype=dtype, name="reader"), dtype=dtype, name="reader"
         )
 
     def build(self, input_shape: Shape) -> None:

@@ -14,8 +14,9 @@ from kerasrnn.zoo.decoder.decoder_task import (
     describe,
 )
 from kerasrnn.zoo.decoder.generation import generate_texts, length_limit
-from kerasrnn.zoo.decoder.text_decoder import CELLS, Encoding, states_of
+from kerasrnn.zoo.decoder.text_decoder import Encoding, states_of
 from kerasrnn.zoo.model_inputs import as_array
+from kerasrnn.zoo.recurrent_layers import LAYERS
 
 
 class SourceEncoder(keras.Model):
@@ -59,7 +60,7 @@ class SourceEncoder(keras.Model):
         options = {"return_sequences": True, "return_state": True, "dtype": policy}
         self.recurrent_layers = [
             Bidirectional(
-                CELLS[cell][0](units, **options), dtype=policy, name=f"recurrent_{k}"
+                LAYERS[cell](units, **options), dtype=policy, name=f"recurrent_{k}"
             )
             for k in range(num_layers)
         ]
