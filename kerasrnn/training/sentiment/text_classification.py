@@ -26,6 +26,7 @@ from kerasrnn.training.told_classes import (
     judged,
     tell_scores,
 )
+from kerasrnn.training.word_vectors import word_vectors
 from kerasrnn.zoo import SentimentClassifier
 from kerasrnn.zoo.preset import preprocessor_class
 
@@ -346,7 +347,9 @@ def new_model(config, train_examples, preprocessor, seed):
     return TextClassification.model_class(config["task"])(
         preprocessor=preprocessor,
         labels=train_examples.label_names,
-        embedding_matrix=_word_vectors(config, preprocessor, seed),
+        embedding_matrix=word_vectors(
+            config["training"].get("word_vectors"), preprocessor, seed
+        ),
         **config["model"],
     )
 
@@ -361,17 +364,6 @@ def compile_model(model, training, optimizer):
         ),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
-
-
-def _word_vectors(config, preprocessor, seed):
-    from kerasrnn.data import load_glove
-
-    name = config["training"].get("word_vectors")
-    if name is None:
-        return None
-    if name != "glove":
-        raise ValueError(f"`word_vectors` must be 'glove' or absent; got {name!r}.")
-    return load_glove(preprocessor.get_vocabulary(), seed=seed)
 
 
 def _batch_size(training):

@@ -12,6 +12,7 @@ import numpy as np
 from kerasrnn.metrics import marks_spans, span_scores
 from kerasrnn.training.tagging.tagging_data import TaggingData
 from kerasrnn.training.task_kind import PARTS, TaskKind, metric_names, quoted
+from kerasrnn.training.word_vectors import word_vectors
 from kerasrnn.zoo import SequenceTagger
 from kerasrnn.zoo.preset import preprocessor_class
 
@@ -147,19 +148,11 @@ class Tagging(TaskKind):
         return SequenceTagger(
             preprocessor=self.tokenizer,
             labels=self.labels,
-            embedding_matrix=self._word_vectors(seed),
+            embedding_matrix=word_vectors(
+                self.config["training"].get("word_vectors"), self.tokenizer, seed
+            ),
             **options,
         )
-
-    def _word_vectors(self, seed):
-        from kerasrnn.data import load_glove
-
-        name = self.config["training"].get("word_vectors")
-        if name is None:
-            return None
-        if name != "glove":
-            raise ValueError(f"`word_vectors` must be 'glove' or absent; got {name!r}.")
-        return load_glove(self.tokenizer.get_vocabulary(), seed=seed)
 
     @property
     def _batch_size(self):

@@ -465,19 +465,23 @@ class SequenceTagger(Task):
         return self._compiled.value[name]
 
     def _probabilities(self, inputs):
-        scores = self.call(inputs)
-        mask = self.encoder.mask(inputs)
+        """Probabilities (B, T, labels) of the labels, zeros at padding."""
+        return self._judged(self.call(inputs), self.encoder.mask(inputs))
+
+    def _judged(self, scores, mask):
+        """Probabilities (B, T, labels) of scores, zeros at padding."""
         if self.crf is not None:
             return self.crf.marginals(scores, mask)
         return ops.where(mask[:, :, None], ops.softmax(scores, axis=-1), 0.0)
 
     def _tags(self, inputs):
         """The labels (B, T) and their probabilities (B, T)."""
-        probabilities = self._probabilities(inputs)
+        scores, mask = self.call(inputs), self.encoder.mask(inputs)
+        probabilities = self._judged(scores, mask)
         if self.crf is None:
             tags = ops.argmax(probabilities, axis=-1)
             return tags, ops.max(probabilities, axis=-1)
-        tags, _ = self.crf.decode(self.call(inputs), self.encoder.mask(inputs))
+        tags, _ = self.crf.decode(scores, mask)
         sure = ops.take_along_axis(probabilities, tags[:, :, None], axis=-1)
         return tags, sure[:, :, 0]
 
