@@ -1,6 +1,7 @@
 """How recipes of `Forecaster` are trained and judged."""
 
 import dataclasses
+import functools
 import os
 
 import keras
@@ -167,6 +168,7 @@ class Forecasting(TaskKind):
         windows = self.splits[part]
         return backtest(model, self.values, windows.rows, windows.origins)
 
+    @functools.cached_property
     def _peers(self):
         """Test scores of the simple peers, by name."""
         windows = self.splits["test"]
@@ -191,7 +193,7 @@ class Forecasting(TaskKind):
 
     def judge_peers(self) -> dict[str, float]:
         """Test sMAPE of the last season again, and of smoothing."""
-        return {name: scores["smape"] for name, scores in self._peers().items()}
+        return {name: scores["smape"] for name, scores in self._peers.items()}
 
     def draw(self, model, run, folder):
         """The figures of the run that is kept."""
@@ -199,7 +201,7 @@ class Forecasting(TaskKind):
 
         super().draw(model, run, folder)
         by_horizon = {"this model": run["smape_by_horizon"]}
-        for name, scores in self._peers().items():
+        for name, scores in self._peers.items():
             by_horizon[name] = scores["smape_by_horizon"]
         error_by_horizon_figure(by_horizon, folder / "error_by_horizon.png")
         windows = self.splits["test"]
