@@ -71,8 +71,12 @@ def milliseconds_a_step(workers, make):
     """The median step of a `fit` by all workers."""
     import keras
 
-    dataset = make()[1]
-    model = workers.learner(lambda: make()[0])
+    def built():
+        keras.utils.set_random_seed(1)  # Of dropout, too: all begin with the same.
+        return make()
+
+    dataset = built()[1]
+    model = workers.learner(lambda: built()[0])
     ends = []
     clock = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
@@ -85,13 +89,13 @@ def milliseconds_a_step(workers, make):
 
 def measure(count, halves, address, rank=0):
     """In this process, and in others that it starts: the steps of each model."""
-    if halves:
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, cores[rank::count])
     others = [
         subprocess.Popen([*command(count, halves, address), str(number)])
         for number in range(1, count if rank == 0 else 1)
     ]
+    if halves:  # The others have begun, and do not inherit it.
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, cores[rank::count])
     workers = Workers.join(rank, count, address) if count > 1 else Workers()
     makers = (sentiment_movies, chars_kernel_c)
     found = {make.__name__: milliseconds_a_step(workers, make) for make in makers}
