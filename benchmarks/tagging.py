@@ -1,6 +1,7 @@
 """Taggers beside what people use instead, on the same sequences of the same splits.
 
     python benchmarks/tagging.py brown [--share 1.0] [--algorithm ap]
+        [--iterations 10] [--write benchmarks/README.md]
     python benchmarks/tagging.py watch
 
 Words: the most frequent tag of each word; a conditional random field over features of
@@ -16,28 +17,43 @@ told.
 
 import argparse
 import collections
+import contextlib
 import dataclasses
+import importlib.metadata
 import importlib.util
 import time
 
 import numpy as np
+from timing import Report
 
 from kerasrnn.data import TaggedSequences, load_tagging
 from kerasrnn.training.tagging.tagging import most_frequent, tagging_scores
 from kerasrnn.zoo import SequenceTagger
 
 
-def row(name, scores, seconds):
+def row(report, name, scores, seconds):
     """One line of the table."""
-    cells = [scores.get(k) for k in ("accuracy", "accuracy_unseen_words")]
-    cells.append(scores.get("accuracy_windows"))
-    shown = "".join(f"{'' if c is None else format(c, '.2%'):>12}" for c in cells)
-    print(f"{name:42}{shown}{'' if seconds is None else format(seconds, '10.0f')}")
+    cells = [
+        scores.get(metric)
+        for metric in ("accuracy", "accuracy_unseen_words", "accuracy_windows")
+    ]
+    shown = ["–" if cell is None else f"{cell:.2%}" for cell in cells]
+    report.row([name, *shown, "–" if seconds is None else f"{seconds:,.0f}"])
 
 
-def head(what):
-    """The titles of the table."""
-    print(f"{what:42}{'steps':>12}{'new words':>12}{'windows':>12}{'seconds':>10}")
+def head(report, what):
+    """What was learned from, and the titles of the table."""
+    report.machine(installed())
+    report.line(what)
+    report.line()
+    report.head(["tagger", "steps", "new words", "windows", "seconds to learn"])
+
+
+def installed():
+    """The peers that are there, with their versions."""
+    for name in ("sklearn-crfsuite", "aeon"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            yield f"{name} {importlib.metadata.version(name)}"
 
 
 def features_of(words: list, place: int) -> dict:
@@ -63,7 +79,7 @@ def features_of(words: list, place: int) -> dict:
     return found
 
 
-def crfsuite(train, test, algorithm):
+def crfsuite(train, test, algorithm, iterations):
     """Tags of `sklearn-crfsuite`."""
     from sklearn_crfsuite import CRF
 
@@ -71,7 +87,7 @@ def crfsuite(train, test, algorithm):
         return [[features_of(words, t) for t in range(len(words))] for words in part]
 
     options = {"c1": 0.1, "c2": 0.1} if algorithm == "lbfgs" else {}
-    model = CRF(algorithm=algorithm, max_iterations=20, **options)
+    model = CRF(algorithm=algorithm, max_iterations=iterations, **options)
     model.fit(features(train.inputs), [list(tags) for tags in train.tags])
     return model.predict(features(test.inputs))
 
@@ -126,7 +142,7 @@ def plain_lstm(train, test, epochs=2):
     return found
 
 
-def brown(options):
+def brown(options, report):
     """The Brown corpus."""
     train, test = (load_tagging("brown_tagged", part) for part in ("train", "test"))
     seen = {word for words in train.inputs for word in words}
@@ -139,29 +155,32 @@ def brown(options):
             tags=[train.tags[r] for r in rows],
         )
         seen = {word for words in train.inputs for word in words}
-    head(f"Brown, {len(train):,} sentences to learn from")
-    row("most frequent tag", {"accuracy": most_frequent(train, test)}, None)
+    head(report, f"Brown, {len(train):,} sentences to learn from.")
+    row(report, "most frequent tag", {"accuracy": most_frequent(train, test)}, None)
     peers = {"plain BiLSTM, 2 epochs": lambda: plain_lstm(train, test)}
     if importlib.util.find_spec("sklearn_crfsuite"):
-        name = f"sklearn-crfsuite ({options.algorithm})"
-        peers[name] = lambda: crfsuite(train, test, options.algorithm)
+        how = options.algorithm, options.iterations
+        name = "sklearn-crfsuite ({}, {} iterations)".format(*how)
+        peers[name] = lambda: crfsuite(train, test, *how)
     else:
         print("sklearn-crfsuite is not installed")
     for name, peer in peers.items():
         begin = time.perf_counter()
         found = peer()
-        row(name, tagging_scores(test, found, seen), time.perf_counter() - begin)
+        row(
+            report, name, tagging_scores(test, found, seen), time.perf_counter() - begin
+        )
     model = SequenceTagger.from_preset("tag-brown")
-    row("the preset", tagging_scores(test, model.tag(test.inputs), seen), None)
+    row(report, "the preset", tagging_scores(test, model.tag(test.inputs), seen), None)
 
 
-def watch(options):
+def watch(options, report):
     """The exercises of the smartwatch, in windows of four seconds."""
     train, test = (
         load_tagging("smartwatch_exercises", part) for part in ("train", "test")
     )
     train, test = train.windows(200, 100), test.windows(200)
-    head(f"Smartwatch, {len(train):,} windows to learn from")
+    head(report, f"Smartwatch, {len(train):,} windows to learn from.")
 
     def cube(part: TaggedSequences):
         labels = np.array([tags[0] for tags in part.tags])
@@ -179,11 +198,11 @@ def watch(options):
             x, y = cube(test)
             windows = float(np.mean(model.predict(x) == y))
             seconds = time.perf_counter() - begin
-            row(kind.__name__, {"accuracy_windows": windows}, seconds)
+            row(report, kind.__name__, {"accuracy_windows": windows}, seconds)
     else:
         print("aeon is not installed")
     model = SequenceTagger.from_preset("tag-smartwatch")
-    row("the preset", tagging_scores(test, model.tag(test.inputs)), None)
+    row(report, "the preset", tagging_scores(test, model.tag(test.inputs)), None)
 
 
 def main():
@@ -192,8 +211,12 @@ def main():
     parser.add_argument("data", choices=("brown", "watch"))
     parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--algorithm", default="ap")
+    parser.add_argument("--iterations", type=int, default=10)
+    parser.add_argument("--write", metavar="README", help="put the table there as well")
     options = parser.parse_args()
-    {"brown": brown, "watch": watch}[options.data](options)
+    report = Report(f"tagging_{options.data}", options.write)
+    {"brown": brown, "watch": watch}[options.data](options, report)
+    report.close()
 
 
 if __name__ == "__main__":

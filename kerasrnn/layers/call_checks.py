@@ -145,6 +145,16 @@ def as_tensor(x, dtype=None):
     return ops.convert_to_tensor(x, dtype=dtype)
 
 
+def as_dtype(x, dtype: str):
+    """A tensor or a variable as a tensor of `dtype`.
+
+    `ops.cast` takes its time on PyTorch, also where nothing is to be done.
+    """
+    if isinstance(x, keras.Variable):
+        x = ops.convert_to_tensor(x)
+    return x if keras.backend.standardize_dtype(x.dtype) == dtype else ops.cast(x, dtype)
+
+
 def attached_mask(sequences):
     """The mask that the layer before attached to `sequences`, or None.
 

@@ -141,8 +141,9 @@ class RecurrentCell(keras.layers.Layer, KerasDropoutProtocol):
 
     def get_initial_state(self, batch_size: int | None = None) -> States:
         """Zeros: one (B, U) tensor for each state."""
-        sizes = keras.tree.flatten(self.state_size)
-        return [ops.zeros((batch_size, n), dtype=self.compute_dtype) for n in sizes]
+        sizes, dtype = self.state_size, self.compute_dtype
+        sizes = sizes if isinstance(sizes, (list, tuple)) else [sizes]
+        return [ops.zeros((batch_size, n), dtype=dtype) for n in sizes]
 
     @property
     def has_gate_dropout(self) -> bool:
