@@ -52,6 +52,7 @@ def predict(trained, *arguments):
     return main(["predict", str(trained[0]), *map(str, arguments)])
 
 
+@pytest.mark.long
 def test_training_tells_what_was_learned(trained):
     output, _, told = trained
     assert "Data: book.txt" in told
@@ -153,6 +154,7 @@ def test_options_of_other_models(trained, capsys, arguments, kind):
     assert "is a CharLanguageModel." in err
 
 
+@pytest.mark.long
 def test_options_of_writing_are_not_for_other_models(tmp_path, capsys):
     translator().save_to_preset(tmp_path)
     for option, value in (

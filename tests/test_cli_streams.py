@@ -88,6 +88,7 @@ def classifier(tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 def test_what_an_encoding_lacks_and_what_a_terminal_obeys_is_written_out(classifier):
     done = shell(
         '"$@"',

@@ -4,9 +4,13 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 # `None` in `sys.modules` makes Python say that there is no such module.
 BLOCK = """
 import sys
+
+import pytest
 
 for name in (
     "tensorflow_datasets", "importlib_resources", "pyarrow",
@@ -40,6 +44,7 @@ for data_set in (
 """
 
 
+@pytest.mark.long
 def test_nothing_of_an_extra_is_needed(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", BLOCK + USE],

@@ -142,12 +142,14 @@ def test_the_wheel_holds_the_package_and_the_library(wheel):
     assert sys.platform == "darwin" or wheel.stem.endswith(platform)
 
 
+@pytest.mark.long
 def test_without_a_compiler_the_wheel_is_pure_python(wheel_without):
     assert contents(wheel_without) == expected_contents()
     assert "kerasrnn/py.typed" in contents(wheel_without)
     assert wheel_without.stem.endswith("-py3-none-any"), wheel_without.name
 
 
+@pytest.mark.long
 def test_the_library_can_be_left_out(source, tmp_path, wheel_without):
     wheel = wheel_from(source, tmp_path, KERASRNN_NATIVE="0")
     assert wheel.name == wheel_without.name
@@ -160,6 +162,7 @@ def test_a_failing_build_can_be_made_an_error(source, tmp_path):
         wheel_from(source, tmp_path, **wanted)
 
 
+@pytest.mark.long
 def test_the_sdist_holds_all_that_is_built(sdist):
     names = {name.split("/", 1)[-1] for name in tarfile.open(sdist).getnames()}
     files = ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
@@ -260,6 +263,7 @@ def test_one_extra_is_defined_by_another(wheel_without):
     assert twice <= {"sacrebleu", "kerasrnn[train]"}
 
 
+@pytest.mark.long
 def test_the_installed_package_finds_its_recipes(environment, tmp_path):
     code = (
         "import kerasrnn, kerasrnn.zoo.recipes as recipes\n"

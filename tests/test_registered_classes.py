@@ -49,6 +49,7 @@ def saved(tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "imports", ["import kerasrnn, keras", "import keras, kerasrnn"]
 )

@@ -77,6 +77,7 @@ def test_torch_computes_the_same(bench):
     worker.close()
 
 
+@pytest.mark.long
 def test_sides_that_compute_something_else_are_found(bench, monkeypatch):
     put_weights = bench.peers.put_weights
 

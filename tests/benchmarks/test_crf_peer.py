@@ -15,6 +15,7 @@ def benchmark(monkeypatch):
     return crf
 
 
+@pytest.mark.long
 def test_all_sides_compute_the_same(benchmark):
     case = benchmark.arrays((3, 5, 4), padded=True)
     results = {

@@ -41,6 +41,7 @@ def test_products_of_matrices_in_a_batch_count(glimpses):
     assert glimpses.multiplications(model) == 100**3
 
 
+@pytest.mark.long
 def test_the_networks_take_as_many_as_the_recipe(glimpses):
     of_recipe = glimpses.multiplications(glimpses.MODELS[glimpses.GLIMPSES]())
     for name, build in glimpses.MODELS.items():

@@ -93,6 +93,7 @@ def packages(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
+@pytest.mark.long
 def test_tfds_loads_it_by_name(packages):
     splits, info = tfds.load("bible_en_es", data_dir=packages, with_info=True)
     found = {}

@@ -103,6 +103,7 @@ def prepared(tmp_path_factory):
     return rows, infos, images
 
 
+@pytest.mark.long
 def test_what_an_example_is(prepared):
     rows, infos, _ = prepared
     row = rows["en"]["twemoji/2605"]

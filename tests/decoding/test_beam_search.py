@@ -170,6 +170,7 @@ def test_no_rows():
 OPTIONS = {"beam_width": 3, "n_best": 2, "length_penalty": 0.7, "max_length": 6}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's graphs")
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_graphs_equal_eager(jit_compile, tmp_path):

@@ -167,6 +167,7 @@ def test_no_rows():
     assert [tuple(a.shape) for a in found[:3]] == [(0, 3), (0,), (0,)]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's graphs")
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_graphs_equal_eager(jit_compile, tmp_path):

@@ -77,6 +77,7 @@ def test_stacks_and_both_directions_are_one_operator_each(namespace, tmp_path):
         np.testing.assert_array_equal(before, after)
 
 
+@pytest.mark.long
 def test_any_mask_and_any_number_of_steps(tmp_path):
     model = sequential(
         keras_layers.Embedding(7, 5, mask_zero=True),

@@ -80,6 +80,7 @@ def skip_keras_on_jax(namespace):
         pytest.skip("Keras's loop on JAX puts states out where no step counts yet")
 
 
+@pytest.mark.long
 @BOTH
 @pytest.mark.parametrize("tens", range(3))
 def test_random_models(namespace, tens, tmp_path, monkeypatch):
@@ -97,6 +98,7 @@ def test_random_models(namespace, tens, tmp_path, monkeypatch):
         assert report.largest_difference <= 1e-5, seed
 
 
+@pytest.mark.long
 @SLOWLY_BOTH
 def test_each_activation_at_each_place(namespace, tmp_path):
     x, outputs = keras.Input((None, 3)), []

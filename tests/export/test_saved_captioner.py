@@ -95,6 +95,7 @@ def test_captions_and_scores_are_those_of_generate(model, answers):
     np.testing.assert_allclose(answers["beam/all/scores"], scores, atol=1e-4)
 
 
+@pytest.mark.long
 def test_attention_is_served_with_its_tokens(model, answers):
     attention = answers["serving_default/all/attention"]  # (B, T, L)
     tokens = texts(answers["serving_default/all/tokens"])

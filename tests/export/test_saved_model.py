@@ -86,6 +86,7 @@ def answers_of(model):
         return model.predict(TEXTS, verbose=0)
 
 
+@pytest.mark.long
 def test_it_serves_where_keras_and_kerasrnn_are_not(model, tmp_path):
     expected = answers_of(model)
     folder = model.export(tmp_path / "sentiment", version=7)
@@ -103,6 +104,7 @@ def test_it_serves_where_keras_and_kerasrnn_are_not(model, tmp_path):
     assert answer["labels"] == [list(model.labels)] * len(TEXTS)
 
 
+@pytest.mark.long
 def test_signature_and_no_compiled_operation(model, tmp_path):
     loaded = tf.saved_model.load(model.export(tmp_path / "model"))
     signature = loaded.signatures["serving_default"]
@@ -114,6 +116,7 @@ def test_signature_and_no_compiled_operation(model, tmp_path):
     assert not any(kind.startswith("Kerasrnn") for kind in kinds)
 
 
+@pytest.mark.long
 def test_ids_in_where_there_is_no_preprocessor(model, tmp_path):
     bare = SentimentClassifier(**{**model.get_config(), "preprocessor": None})
     bare.set_weights(model.get_weights())
@@ -178,6 +181,7 @@ def test_alignments_are_served_with_their_tokens(translating, answers):
     np.testing.assert_array_equal(targets, np.array(vocabulary)[ids])
 
 
+@pytest.mark.long
 def test_no_texts_are_no_error(answers):
     assert answers["serving_default"]["none"]["text"] == []
     assert answers["beam"]["none"]["text"] == []
@@ -185,6 +189,7 @@ def test_no_texts_are_no_error(answers):
     assert answers["alignments"]["none"]["alignments"] == []
 
 
+@pytest.mark.long
 def test_signatures_of_a_translator(exported):
     signatures = tf.saved_model.load(exported).signatures
     outputs = {"text", "scores", "token_ids"}
@@ -203,6 +208,7 @@ def test_signatures_of_a_translator(exported):
         assert not any(kind.startswith("Kerasrnn") for kind in kinds)
 
 
+@pytest.mark.long
 def test_words_and_a_model_without_attention(tmp_path):
     pair = PairTokenizer(WordTokenizer("one two three".split()), subwords())
     model = translator(pair, Seq2Seq)

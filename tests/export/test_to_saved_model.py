@@ -64,6 +64,7 @@ def test_a_stream(tmp_path):
     np.testing.assert_allclose(found["reader"], model(signal), atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("write", [to_saved_model, to_litert, to_onnx])
 def test_each_output_has_a_name_of_its_own(write, tmp_path):
     x = keras.Input((5, 3), name="x")

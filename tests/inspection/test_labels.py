@@ -106,6 +106,7 @@ def written(monkeypatch):
     return texts
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
 def test_labels_of_any_kind(draw, tmp_path, written):
     for kind, label in HOSTILE.items():

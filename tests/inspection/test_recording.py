@@ -98,6 +98,7 @@ def test_other_activations_no_bias_and_a_state_before(make):
     np.testing.assert_allclose(again, h, atol=1e-5)
 
 
+@pytest.mark.long
 def test_long_texts_in_chunks_and_documents_side_by_side():
     model = TinyCharModel("lstm", num_layers=2, scale=1.5)
     text = (TEXT * 7)[:901]  # several chunks, the last one short

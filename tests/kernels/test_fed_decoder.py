@@ -107,6 +107,7 @@ def test_it_equals_the_differentiated_loop(cell, attention):
     assert all(np.isfinite(a).all() for a in found)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", [{}, {"go_backwards": True}])
 def test_two_halves_of_a_batch_equal_the_whole(options):
     # As many rows as go through the loop in two halves, which differ by a row.

@@ -432,6 +432,7 @@ def test_keras_export_does_not_contain_it(model_and_input, tmp_path):
     assert_exported(tmp_path / "model", x, expected)
 
 
+@pytest.mark.long
 def test_a_function_traced_before_saving_does_not_contain_it(model_and_input, tmp_path):
     model, x = model_and_input
     module = tf.Module()
@@ -470,6 +471,7 @@ asked_for = pytest.mark.parametrize("traced", ["asked for"], indirect=True)
 called = pytest.mark.parametrize("traced", ["called"], indirect=True)
 
 
+@pytest.mark.long
 @asked_for
 def test_a_concrete_function_can_be_exported(traced, tmp_path):
     module, x, _, concrete = traced

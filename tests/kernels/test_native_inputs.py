@@ -29,6 +29,7 @@ def outcomes():
     return [(a["begins"], b["error"], b["expected"]) for a, b in pairs]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["calls", "programs", "huge"])
 def test_every_wrong_input_is_refused_by_name(outcomes, kind):
     of_kind = [outcome for outcome in outcomes if outcome[0].startswith(kind)]

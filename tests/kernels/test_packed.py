@@ -20,6 +20,7 @@ def array(x):
     return keras.ops.convert_to_numpy(keras.ops.cast(x, "float32"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("flags", FLAGS)
 def test_with_a_mask_it_equals_the_definition(name, flags):
@@ -68,6 +69,7 @@ def test_what_it_cannot_run_it_declines_by_name(layer, reason):
         layer()(X, training=True)
 
 
+@pytest.mark.long
 def test_the_layer_of_keras_is_kept_and_belongs_to_nobody():
     if BACKEND == "torch":
         pytest.skip("torch's own loops are called without a layer")

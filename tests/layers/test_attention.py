@@ -451,6 +451,7 @@ def test_graphs_equal_eager(jit_compile):
         np.testing.assert_allclose(a, b, atol=3e-6)
 
 
+@pytest.mark.long
 @on_tensorflow
 def test_a_decoder_is_exported(tmp_path):
     import tensorflow as tf

@@ -85,6 +85,7 @@ def test_a_wrong_call_is_named_whatever_the_cell(
             tf.function(lambda: layer(**call))()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name, is_subclassed", [("rnn of a cell", False), ("rnn of cells", True)]
 )

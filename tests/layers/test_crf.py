@@ -250,6 +250,7 @@ def test_one_step_and_no_rows(batch, steps):
             assert np.isfinite(gradient).all()
 
 
+@pytest.mark.long
 def test_long_sequences_lose_nothing():
     # In float32 sums of thousands would be too coarse for probabilities.
     crf, steps = make(3), 600
@@ -311,6 +312,7 @@ def accuracy(probabilities, task):
     return (probabilities.argmax(-1) == tags)[seen != 0].mean()
 
 
+@pytest.mark.long
 def test_plain_fit_learns_what_emissions_cannot_know(task, tmp_path):
     crf = CRF(C, name="crf")
     tokens, emissions = tagger(crf)
@@ -352,6 +354,7 @@ def test_plain_fit_learns_what_emissions_cannot_know(task, tmp_path):
         crf.decode(emissions)
 
 
+@pytest.mark.long
 def test_fit_maximizes_the_likelihood_where_tags_are_an_input(task):
     crf = CRF(C)
     tokens, emissions = tagger(crf)
@@ -436,6 +439,7 @@ def test_a_wrong_call_is_named(change, message):
                 method(**call)
 
 
+@pytest.mark.long
 @on_tensorflow
 @pytest.mark.parametrize("jit", [True, False])
 def test_graphs_of_unknown_sizes_are_the_eager_numbers(jit):

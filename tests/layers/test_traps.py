@@ -307,6 +307,7 @@ def test_shapes_of_the_lecture():
     assert tuple(output.shape) == tuple(state.shape) == (32, 4)
 
 
+@pytest.mark.long
 def test_our_cells_work_inside_keras_rnn():
     for cell in (
         LSTMCell(3, dropout=0.2),

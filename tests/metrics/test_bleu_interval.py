@@ -18,6 +18,7 @@ def translations():
     return [[" ".join(words) for words in texts] for texts in (hypotheses, references)]
 
 
+@pytest.mark.long
 def test_it_holds_the_score_and_is_that_of_drawn_sentences(translations):
     score = translation_scores(*translations)["bleu"]
     low, high = bleu_interval(*translations)

@@ -78,6 +78,7 @@ def test_long_texts_are_encoded_in_blocks(tokenizer):
     assert counted.get_vocabulary()[2:] == ["n", "o"]
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None)
 @given(
     st.text(ODD + "abc", max_size=30)

@@ -73,6 +73,7 @@ def test_equals_pythons_own(texts):
     assert normalized(texts) == [unicodedata.normalize("NFC", t) for t in texts]
 
 
+@pytest.mark.long
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.text(CHARACTERS, max_size=9), min_size=1, max_size=4))
 def test_undoes_decomposition(texts):

@@ -116,6 +116,7 @@ def test_text_comes_back(tokenizer):
     assert 1 not in tokenizer(ROUND_TRIP).numpy()
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=4))
 def test_any_text_comes_back(texts):
@@ -177,6 +178,7 @@ def test_the_same_again_after_saving(tokenizer, tmp_path):
         assert SubwordTokenizer(lines).get_vocabulary() == tokenizer.get_vocabulary()
 
 
+@pytest.mark.long
 def test_in_pipelines_and_exported(tokenizer, tmp_path):
     expected = tokenizer(TEXTS).numpy()
     dataset = tf.data.Dataset.from_tensor_slices(TEXTS).batch(4).map(tokenizer.call)

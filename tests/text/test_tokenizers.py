@@ -60,6 +60,7 @@ def test_in_a_functional_model(tokenizer, tmp_path):
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.long
 @on_tensorflow
 def test_in_a_sequential_model(tokenizer, tmp_path):
     parts = [

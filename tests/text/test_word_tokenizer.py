@@ -100,6 +100,7 @@ def test_detokenize_is_readable():
     assert tokenizer.detokenize(tokenizer([text])).numpy()[0].decode() == text
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=40))
 def test_words_survive_a_round_trip(text):

@@ -187,6 +187,7 @@ def trained_to_an_end(folder, recipe, data):
     return results, derived, lines
 
 
+@pytest.mark.long
 def test_forty_lines_train_to_an_end(tmp_path, no_figures):
     file = tmp_path / "mine.tsv"
     file.write_text("\n".join(reviews(40, 3)) + "\n")
@@ -216,6 +217,7 @@ def test_a_hundred_pairs_train_to_an_end(tmp_path, no_figures):
     assert any("pairs to learn from are few: a translator" in line for line in lines)
 
 
+@pytest.mark.long
 def test_two_hundred_characters_train_to_an_end(tmp_path, monkeypatch, no_figures):
     monkeypatch.setenv("KERASRNN_CACHE_DIR", str(tmp_path / "cache"))
     file = tmp_path / "book.txt"
@@ -277,6 +279,7 @@ def test_the_floor_of_steps_is_for_own_data_alone():
     assert derived(10, source=source)["epochs"] == 30
 
 
+@pytest.mark.long
 def test_the_same_command_goes_on_though_lengths_were_fit(tmp_path, no_figures):
     file = tmp_path / "mine.tsv"
     file.write_text("\n".join(reviews(60, 70)) + "\n")

@@ -44,6 +44,7 @@ def toy(tmp_path_factory):
         yield folder, lines
 
 
+@pytest.mark.long
 def test_one_line_ends_the_training_and_the_evaluation(toy):
     folder, lines = toy
     results = json.loads((folder / "run" / "results.json").read_text())
@@ -184,6 +185,7 @@ def by_definition(known, text):
     return [cosine(vector(text), vector(other)) for other in known]
 
 
+@pytest.mark.long
 def test_the_nearest_pair_is_that_of_the_largest_cosine():
     draw = np.random.default_rng(3)
     texts = [
@@ -213,6 +215,7 @@ def test_translations_are_judged_beside_the_nearest_pair(tmp_path, monkeypatch):
     assert (name, found) == ("nearest pair, of 2 pairs", ["a", "a", "c"])
 
 
+@pytest.mark.long
 def test_captions_are_judged_beside_the_nearest_picture(tmp_path, monkeypatch):
     pictures = tiny_captions.write_pictures(tmp_path / "pictures")
     tiny_captions.see_with_grid_encoder(monkeypatch)

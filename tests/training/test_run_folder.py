@@ -173,6 +173,7 @@ def test_a_file_is_no_folder(tmp_path):
         begin(tmp_path / "out")
 
 
+@pytest.mark.long
 def test_a_second_process_is_told_at_once(tmp_path):
     code = (
         "import sys\nfrom kerasrnn.training.run_folder import RunFolder\n"

@@ -145,6 +145,7 @@ def classifier(max_length=4):
     return model
 
 
+@pytest.mark.long
 def test_long_texts_are_judged_whole(tmp_path):
     texts = ["so " * 240 + word for word in ("good", "bad")]
     whole = classifier(max_length=LONGEST).predict(texts, verbose=0)
@@ -163,6 +164,7 @@ def test_long_texts_are_judged_whole(tmp_path):
     assert model.preprocessor.max_length == LONGEST
 
 
+@pytest.mark.long
 def test_in_python_a_warning_says_what_is_cut():
     model, texts = classifier(), ["so good", "so so so so so bad"]
     expected = (

@@ -57,6 +57,7 @@ def trained(files, tmp_path_factory):
     return folder, data, printed.getvalue()
 
 
+@pytest.mark.long
 def test_it_trains(trained):
     assert re.search(r"240 train, 30 validation, 30 test texts", trained[2])
 
@@ -73,6 +74,7 @@ def test_it_goes_on_after_a_kill(files, tmp_path):
     assert_same_run(whole, broken, arrays=2)  # a small model
 
 
+@pytest.mark.long
 def test_it_is_judged_asked_and_exported(trained, capsys, tmp_path):
     whole, data, _ = trained
     assert isinstance(Task.from_preset(whole), WordCounter)

@@ -73,6 +73,7 @@ def trained(folder, recipe, tmp_path_factory):
     return output, results, log
 
 
+@pytest.mark.long
 def test_a_folder_of_ones_own(trained):
     output, results, log = trained
     assert "Classes: bright 30, dark 30" in log
@@ -90,6 +91,7 @@ def test_a_folder_of_ones_own(trained):
     assert model.image_shape == (24, 32, 1) and model.labels == ("bright", "dark")
 
 
+@pytest.mark.long
 def test_the_commands(trained, folder, capsys, tmp_path):
     output, _, _ = trained
     known = str(folder / "dark" / "1.png")

@@ -55,6 +55,7 @@ def run(book, tmp_path_factory):
     return folder, results, "\n".join(lines)
 
 
+@pytest.mark.long
 def test_it_learns_a_text_of_ones_own(run):
     _, results, told = run
     metrics = results["metrics"]
@@ -166,6 +167,7 @@ def test_validation_text_is_read_in_many_places():
     assert data.validation.ends.tolist() == [100, 2250, 4500, 6750, 9000]
 
 
+@pytest.mark.long
 def test_hello(tmp_path):
     lines = []
     results = train(

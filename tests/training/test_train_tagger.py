@@ -92,6 +92,7 @@ def names(tmp_path_factory):
     return folder / "run", data, recipe, trained_on(recipe, data, folder / "run")
 
 
+@pytest.mark.long
 def test_names_are_found(names):
     output, _, _, printed = names
     assert "Labels: O " in printed
@@ -110,6 +111,7 @@ def test_names_are_found(names):
         assert (output / "figures" / f"{name}.png").stat().st_size > 5000
 
 
+@pytest.mark.long
 def test_it_is_asked_and_judged(names, capsys):
     output, data, _, _ = names
     model = SequenceTagger.from_preset(output)
@@ -190,6 +192,7 @@ def walks(tmp_path_factory):
     return folder / "run", data, recipe
 
 
+@pytest.mark.long
 def test_frames_are_labelled(walks, tmp_path, capsys):
     output, data, _ = walks
     results = json.loads((output / "results.json").read_text())

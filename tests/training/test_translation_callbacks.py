@@ -29,6 +29,7 @@ def model():
     )
 
 
+@pytest.mark.long
 def test_scores_and_samples_with_plain_fit(model):
     # One sentence only, which is soon learned.
     sources, targets = ["one two"] * 200, ["uno dos tres cuatro"] * 200

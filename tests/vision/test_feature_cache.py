@@ -309,6 +309,7 @@ def test_features_too_large_for_float16_are_refused(tmp_path):
         cached_features(encoder, pictures(CONTENTS[:2]), tmp_path, log=str)
 
 
+@pytest.mark.long
 def test_an_image_encoder_does():
     encoder = ImageEncoder(weights=None)
     features = features_of(encoder, CONTENTS[:2], verbose=0)

@@ -55,6 +55,7 @@ def png(width, height, lines):
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*piece) for piece in pieces)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "WEBP"])
 def test_pictures_without_loss_come_back_exactly(kind):
     options = {"lossless": True} if kind == "WEBP" else {}

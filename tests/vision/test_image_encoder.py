@@ -55,6 +55,7 @@ class Scorer(keras.Model):
         return self.score(ops.mean(self.encoder(images, training=training), axis=1))
 
 
+@pytest.mark.long
 def test_weights_loaded_while_keras_builds_the_model_are_kept(constant_weights):
     # As `fit` does it, which takes longer.
     model = Scorer()
@@ -79,6 +80,7 @@ def test_frozen_is_frozen_in_training_too():
     assert np.abs(after - before).max() > 1e-3
 
 
+@pytest.mark.long
 def test_config_and_keras_file_bring_it_back(tmp_path):
     encoder = ImageEncoder("efficientnet_lite0", None, trainable=False, name="eyes")
     model = keras.Sequential([keras.Input((224, 224, 3)), encoder])
@@ -96,6 +98,7 @@ def test_config_and_keras_file_bring_it_back(tmp_path):
     )
 
 
+@pytest.mark.long
 def test_a_model_of_keras_applications_has_its_own_scaling():
     encoder = ImageEncoder("MobileNetV2", weights=None)
     assert (encoder.image_size, encoder.locations, encoder.dim) == (224, 49, 1280)

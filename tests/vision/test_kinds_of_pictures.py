@@ -78,6 +78,7 @@ def samples_of(depth, channels=1):
     return RANDOM.integers(0, 2**depth, (HEIGHT, WIDTH, channels), dtype="int64")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize("transparent", [False, True])
 @pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])

@@ -181,6 +181,7 @@ def test_cells_layers_and_precision(model_class, cell):
 # What they learn and say.
 
 
+@pytest.mark.long
 def test_they_read_their_picture(trained):
     assert trained.generate(FEATURES) == CAPTIONS
     scores = trained.evaluate(FEATURES, CAPTIONS, verbose=0, return_dict=True)
@@ -193,6 +194,7 @@ def test_they_read_their_picture(trained):
     assert wrong["loss"] > 10 * scores["loss"]
 
 
+@pytest.mark.long
 @EACH_IN_TURN
 def test_fit_takes_datasets_and_token_ids(model_class):
     model = captioner(model_class)
@@ -218,6 +220,7 @@ def test_fit_takes_datasets_and_token_ids(model_class):
     assert np.isfinite(history["val_loss"]).all()
 
 
+@pytest.mark.long
 @BOTH
 def test_order_and_batches_change_nothing(model_class):
     model = captioner(model_class, seed=3)
@@ -265,6 +268,7 @@ def test_the_best_of_a_beam(trained):
     assert (np.diff(scores) < 0).all()
 
 
+@pytest.mark.long
 def test_the_longest_caption():
     model = captioner(seed=1)
     longest = [model.generate_ids(FEATURES).token_ids.shape[1]]
@@ -312,6 +316,7 @@ def test_a_broken_picture_is_told_by_its_place_in_the_list(seeing):
         seeing.fit(pictures, [RED] * 5, verbose=0)
 
 
+@pytest.mark.long
 @EACH_IN_TURN
 def test_a_frozen_encoder_is_no_part_of_the_model(model_class, seeing):
     bare = captioner(model_class)
@@ -325,6 +330,7 @@ def test_a_frozen_encoder_is_no_part_of_the_model(model_class, seeing):
     assert [weight.shape for weight in model.weights] == shapes
 
 
+@pytest.mark.long
 @EACH_IN_TURN
 def test_fine_tuning_trains_the_encoder_and_keeps_it(model_class, seeing, tmp_path):
     model = captioner(model_class, encoder="efficientnet_lite0", fine_tune=True)
@@ -368,6 +374,7 @@ def config_of(model):
     return config, model.preprocessor.target.get_vocabulary()
 
 
+@pytest.mark.long
 def test_they_are_saved_and_loaded(trained, tmp_path):
     trained.save(tmp_path / "model.keras")
     trained.save_to_preset(tmp_path / "preset")
@@ -561,6 +568,7 @@ def test_mistakes_are_told(bare, call, error, message):
         call(bare)
 
 
+@pytest.mark.long
 def test_images_of_another_size_are_told(seeing):
     expected = r"or images \(batch, 16, 16, 3\); got one of the shape \(1, 9, 9, 3\)"
     with pytest.raises(ValueError, match=expected):

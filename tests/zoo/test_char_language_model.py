@@ -111,6 +111,7 @@ def test_fit_carries_the_state_and_ends_the_gradient_at_chunks():
         np.testing.assert_allclose(ops.convert_to_numpy(mine), theirs, atol=1e-5)
 
 
+@pytest.mark.long
 def test_what_is_carried_is_neither_weights_nor_part_of_files(tmp_path):
     model = new_model()
     weights = model.count_params()
@@ -152,6 +153,7 @@ def dataset_of(model, text, batch_size):
     return streams.dataset(range(len(streams)))
 
 
+@pytest.mark.long
 def test_a_dataset_is_evaluated_by_a_model_that_is_new_or_had_other_rows(tmp_path):
     model = new_model("gru", num_layers=1)
     one, two = (dataset_of(model, TEXT[:100], rows) for rows in (1, 2))
@@ -199,6 +201,7 @@ def test_validation_text_is_judged_after_every_epoch():
     assert values[-1] == pytest.approx(found, rel=1e-6)
 
 
+@pytest.mark.long
 def test_it_learns(trained):
     assert trained.evaluate(TEXT)["bits_per_character"] < 0.5
     assert (
@@ -477,6 +480,7 @@ print(json.dumps({"text": [t.decode() for t in text],
 """
 
 
+@pytest.mark.long
 def test_an_exported_model_writes_scores_and_steps(trained, tmp_path):
     folder = trained.export(tmp_path / "served", version=1)
     run = subprocess.run(

@@ -145,6 +145,7 @@ def test_classes_are_kept_by_files_and_presets(tmp_path):
     )
 
 
+@pytest.mark.long
 def test_classes_of_the_encoder_are_fetched_and_not_saved(monkeypatch, tmp_path):
     kernel = np.zeros((1280, 1000), "float32")
     kernel[:3, :3] = 20 * np.eye(3)

@@ -38,6 +38,7 @@ def classifier():
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("labels", [NAMES, NUMBERS])
 def test_a_classifier_learns_from_lines(labels):
     expected = weights_after(classifier(), TEXTS, NUMBERS, batch_size=2)
@@ -57,6 +58,7 @@ def test_a_classifier_learns_from_lines(labels):
 
 
 # Keras warns of every dataset that does not know how long it is.
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_a_file_of_lines_is_learned_from(tmp_path):
     rows = zip(NAMES, TEXTS, strict=True)
@@ -73,6 +75,7 @@ def test_a_file_of_lines_is_learned_from(tmp_path):
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("batches", [False, True])
 def test_an_unknown_name_is_told(batches):
     data = slices(TEXTS, [*NAMES[:-1], "so-so"])
@@ -99,6 +102,7 @@ def test_a_translator_learns_from_pairs_of_lines():
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("batch", [None, 2])
 def test_a_language_model_takes_lines_for_documents(batch):
     def model():

@@ -96,6 +96,7 @@ def test_translators_have_members_too():
         assert chosen.sum() == pytest.approx(float(found.scores[row]), abs=1e-5)
 
 
+@pytest.mark.long
 @EACH_IN_TURN
 def test_each_member_learns_on_its_own_loss(model_class):
     attends = model_class is AttentionCaptioner

@@ -57,6 +57,7 @@ def test_each_series_has_its_own_scale(log):
     np.testing.assert_allclose(large, 1000 * small, rtol=2e-4)
 
 
+@pytest.mark.long
 def test_no_series_and_no_later_value_changes_a_forecast():
     """The scale is that of the window alone."""
     model = with_large_weights(build())
@@ -105,6 +106,7 @@ def test_missing_values_are_not_read():
     np.testing.assert_array_equal(model.predict([padded], verbose=0), short)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("decoder", ["mixture", "direct", "recurrent"])
 def test_it_learns(decoder):
     """A level shift after every window, which no smoothing knows."""
@@ -118,6 +120,7 @@ def test_it_learns(decoder):
     assert model.evaluate(past, future, verbose=0) < 0.97 * before
 
 
+@pytest.mark.long
 def test_missing_targets_teach_nothing():
     model = build()
     future = np.tile(WALKS[:, -1:], 6)
@@ -152,6 +155,7 @@ def test_the_loss_by_hand():
         ForecastLoss(point="x")
 
 
+@pytest.mark.long
 def test_losses_of_keras_are_of_the_point_on_the_scale_of_the_series():
     model = build(log=False)
     model.compile(loss="mse")
@@ -171,6 +175,7 @@ def test_quantiles_never_cross_and_hold_the_point():
         assert (low < high).all()
 
 
+@pytest.mark.long
 def test_members_learn_each_by_itself_and_tell_their_mean():
     model = with_large_weights(build(members=3))
     past = model._as_inputs(list(WALKS), "x")
@@ -182,6 +187,7 @@ def test_members_learn_each_by_itself_and_tell_their_mean():
     assert np.isfinite(model.fit(list(WALKS), WALKS[:, :6], verbose=0).history["loss"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("series", "expected"),
     [
@@ -274,6 +280,7 @@ def test_bad_arguments_are_named(arguments, message):
         build(**arguments)
 
 
+@pytest.mark.long
 def test_saved_and_loaded_it_tells_the_same(tmp_path):
     model = with_large_weights(
         build(decoder="recurrent", members=2, cell="gru", num_layers=2, quantiles=())
@@ -294,6 +301,7 @@ def test_saved_and_loaded_it_tells_the_same(tmp_path):
     )
 
 
+@pytest.mark.long
 def test_exported_it_tells_the_same(tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     model = with_large_weights(build())

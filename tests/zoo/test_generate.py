@@ -26,6 +26,7 @@ def answers(model):
     return model.generate(TEXTS)
 
 
+@pytest.mark.long
 def test_batches_change_nothing(model, answers):
     assert len({*answers}) > 20
     for batch_size in (1, 7, 100):
@@ -63,6 +64,7 @@ def test_sources_of_like_length_share_a_batch(model, monkeypatch):
         assert min(filled for _, filled in sizes) > 0.5
 
 
+@pytest.mark.long
 def test_a_second_call_does_not_trace_again(model, answers, monkeypatch):
     calls, generate_ids = [], model.generate_ids
 
@@ -127,6 +129,7 @@ def test_scores(model, answers):
     assert score == pytest.approx(scores[4], rel=1e-4)
 
 
+@pytest.mark.long
 def test_n_best_gives_lists(model):
     options = {"search": "beam", "beam_width": 3}
     one = model.generate(TEXTS[:4], **options)
@@ -138,6 +141,7 @@ def test_n_best_gives_lists(model):
     assert model.generate(TEXTS[1], **options) == one[1]
 
 
+@pytest.mark.long
 def test_sampling_follows_its_seed(model):
     def draw(seed, **options):
         return model.generate(TEXTS, search="sample", seed=seed, **options)

@@ -162,6 +162,7 @@ def test_what_is_computed_is_what_the_equations_say():
         np.testing.assert_allclose(looks.windows[0, 2, scale], by_hand, atol=1e-4)
 
 
+@pytest.mark.long
 def test_it_learns_where_to_look():
     """A square or a cross, anywhere on a canvas too large for its windows."""
     keras.utils.set_random_seed(3)
@@ -186,6 +187,7 @@ def test_it_learns_where_to_look():
     assert np.median(np.abs(found - places[500:] - 2.5)) < 3
 
 
+@pytest.mark.long
 def test_what_it_takes(model, tmp_path):
     files = []
     for row, image in enumerate(IMAGES):
@@ -267,6 +269,7 @@ def test_a_file_that_is_not_there(model):
         model.predict(["nowhere.png"], verbose=0)
 
 
+@pytest.mark.long
 def test_without_a_reader_it_takes_arrays_of_its_shape():
     model = classifier(reader=False)
     expected = model(IMAGES).numpy()
@@ -319,6 +322,7 @@ def test_labels_that_cannot_be_meant(model):
         model.fit(IMAGES, ["left"] * 6, verbose=0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "kwargs",
     [
@@ -342,6 +346,7 @@ def test_saved_and_read_again(tmp_path, kwargs):
     np.testing.assert_allclose(preset.predict(images, verbose=0), expected, atol=0.01)
 
 
+@pytest.mark.long
 def test_the_saved_model_takes_files_and_pixels(model, tmp_path):
     model.export(tmp_path / "served")
     served = tf.saved_model.load(tmp_path / "served").signatures
@@ -359,6 +364,7 @@ def test_the_saved_model_takes_files_and_pixels(model, tmp_path):
         assert [label.decode() for label in answer["label"].numpy()] == best
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("format", "runtime"), [("onnx", "onnxruntime"), ("litert", "ai_edge_litert")]
 )

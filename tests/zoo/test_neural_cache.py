@@ -190,6 +190,7 @@ def test_what_is_remembered_later_did_not_follow_what_was_before(remember):
         np.testing.assert_allclose(np.exp(array(found)[row]), expected[11:], atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru"])
 def test_a_model_reads_alike_in_one_piece_and_step_by_step(cell):
     model = new_model(cell)
@@ -228,6 +229,7 @@ def test_names_that_no_training_had_become_likely():
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
 
 
+@pytest.mark.long
 def test_it_writes_as_a_stream_does_and_is_kept_by_presets(tmp_path):
     model = new_model()
     text = model.generate("ANN.", length=40, seed=1)
@@ -320,6 +322,7 @@ def test_an_exported_step_is_small_and_its_cache_asks_what_to_remember(served):
     assert after["cache_characters"].numpy()[0].tolist() == ids.tolist()
 
 
+@pytest.mark.long
 def test_an_exported_model_remembers_what_it_is_asked_to_go_on_with(served):
     import tensorflow as tf
 

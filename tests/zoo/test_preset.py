@@ -14,6 +14,7 @@ from kerasrnn.text import PairTokenizer, WordTokenizer
 from kerasrnn.zoo import SentimentClassifier, Seq2Seq, Seq2SeqAttention, Task
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("tokenizer", "model_class", "files"),
     [

@@ -67,6 +67,7 @@ def test_at_zero_there_is_no_first_pass():
     assert calls
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model_class", [Seq2Seq, Seq2SeqAttention])
 def test_zero_is_plain_teacher_forcing_bit_for_bit(model_class):
     def trained(scheduled_sampling):

@@ -12,6 +12,7 @@ def build(**kwargs):
     return SentimentClassifier(9, **{"units": 3, "embedding_dim": 5} | kwargs)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru"])
 def test_equals_the_same_network_made_of_keras_layers(cell):
     model = build(cell=cell, num_layers=2, pooling=["max", "mean"])

@@ -22,6 +22,7 @@ def trained():
     return model
 
 
+@pytest.mark.long
 def test_it_learns_to_translate_and_to_look(trained):
     x, y = pairs(60, seed=1)
     found = trained.generate(x, max_length=8)

@@ -51,6 +51,7 @@ def trained(request):
     return model
 
 
+@pytest.mark.long
 def test_it_learns_from_lists_and_from_strings(trained):
     x, y = sentences(20, seed=1)
     assert trained.tag(x) == y
@@ -74,6 +75,7 @@ def test_it_learns_from_lists_and_from_strings(trained):
     assert one_step[0] == pytest.approx(trained.evaluate(x[:1], y[:1], verbose=0)[0])
 
 
+@pytest.mark.long
 def test_probabilities_are_of_every_step(trained):
     x = [["the", "cat"], ["a", "dog", "sees", "the", "cat"], []]
     found = trained.predict(x)
@@ -92,6 +94,7 @@ def test_probabilities_are_of_every_step(trained):
         np.testing.assert_allclose(row, expected, atol=1e-5)
 
 
+@pytest.mark.long
 def test_the_tags_of_a_crf_are_those_of_viterbi():
     model = make(crf=True)
     random = np.random.default_rng(0)
@@ -110,6 +113,7 @@ def test_the_tags_of_a_crf_are_those_of_viterbi():
     assert float(loss) == pytest.approx(-float(ops.sum(likelihood)) / 7, rel=1e-5)
 
 
+@pytest.mark.long
 def test_unknown_words_are_read_by_their_spelling():
     model = make()
     endings = {"ing": "VB", "ness": "NN", "er": "DT"}
@@ -126,6 +130,7 @@ def test_unknown_words_are_read_by_their_spelling():
     assert model.tag([["zabing"], ["xuness"], ["woer"]]) == [["VB"], ["NN"], ["DT"]]
 
 
+@pytest.mark.long
 def test_frames_have_their_scale_in_the_model(tmp_path):
     keras.utils.set_random_seed(1)
     random = np.random.default_rng(0)
@@ -162,6 +167,7 @@ def test_frames_have_their_scale_in_the_model(tmp_path):
     assert not found[4].any()
 
 
+@pytest.mark.long
 def test_it_comes_back_as_it_was(trained, tmp_path):
     x = ["the cat hears a dog", "the"]
     trained.save(tmp_path / "model.keras")
@@ -189,6 +195,7 @@ def test_it_grows_by_words_and_labels(trained):
             np.testing.assert_array_equal(new.numpy()[known], old.numpy())
 
 
+@pytest.mark.long
 def test_a_saved_model_says_the_same(trained, tmp_path):
     folder = trained.export(tmp_path / "model", version=1)
     answer = tf.saved_model.load(str(folder)).signatures["serving_default"]
@@ -249,6 +256,7 @@ def test_onnx_reads_texts_without_tensorflow(trained, tmp_path):
         assert [described["labels"][n] for n in numbers] == tags
 
 
+@pytest.mark.long
 def test_litert_gives_the_same_numbers(trained, tmp_path):
     interpreter = pytest.importorskip("ai_edge_litert.interpreter")
     folder = trained.export(tmp_path / "model", format="litert", steps=5)
@@ -263,6 +271,7 @@ def test_litert_gives_the_same_numbers(trained, tmp_path):
     np.testing.assert_allclose(found[0, :3], expected[0, :3], atol=1e-5)
 
 
+@pytest.mark.long
 def test_ten_thousand_words_and_none(trained):
     x, y = sentences(3000, seed=5)
     long = ([word for row in x for word in row] * 2)[:10_000]
@@ -295,6 +304,7 @@ def test_what_cannot_be_learned_from_is_told(x, y, error):
         make().fit(x, y, verbose=0)
 
 
+@pytest.mark.long
 def test_what_cannot_be_read_is_told():
     model = make()
     with pytest.raises(TypeError, match=r"`x\[1\]` must be a list of words.*got 3"):

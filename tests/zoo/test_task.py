@@ -16,6 +16,7 @@ def predict(model, x):
     return model.predict(x, verbose=0)
 
 
+@pytest.mark.long
 def test_fit_on_raw_strings_learns(trained, reviews):
     loss, accuracy = trained.evaluate(*reviews, verbose=0)
     assert accuracy > 0.85
@@ -25,6 +26,7 @@ def test_fit_on_raw_strings_learns(trained, reviews):
     assert probabilities[1, 0] > 0.7
 
 
+@pytest.mark.long
 def test_every_form_of_input_gives_the_same(trained):
     expected = predict(trained, TEXTS)
     assert expected.shape == (4, 2)
@@ -43,6 +45,7 @@ def test_every_form_of_input_gives_the_same(trained):
         np.testing.assert_allclose(predict(trained, x), expected, atol=1e-6)
 
 
+@pytest.mark.long
 def test_a_dataset_of_strings_and_labels_trains(reviews):
     keras.utils.set_random_seed(1)
     tokenizer = WordTokenizer()
@@ -65,6 +68,7 @@ def test_a_dataset_of_strings_and_labels_trains(reviews):
     assert after == pytest.approx(history.history["val_loss"][-1], rel=1e-4)
 
 
+@pytest.mark.long
 def test_validation_split_takes_the_last_part(trained, reviews):
     texts, labels = reviews
     clone = SentimentClassifier.from_config(trained.get_config())
@@ -190,6 +194,7 @@ def test_keras_file_in_a_fresh_process(trained, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), expected, atol=1e-6)
 
 
+@pytest.mark.long
 def test_preset_round_trip(trained, tmp_path):
     trained.save_to_preset(tmp_path / "preset")
     names = {path.name for path in (tmp_path / "preset").iterdir()}
@@ -247,6 +252,7 @@ def copy(trained):
     return clone
 
 
+@pytest.mark.long
 def test_a_tokenizer_that_is_changed_is_used_as_it_is_now(copy):
     before = predict(copy, TEXTS)
     copy.evaluate(TEXTS, [0, 1, 0, 1], verbose=0)
@@ -262,6 +268,7 @@ def test_a_tokenizer_that_is_changed_is_used_as_it_is_now(copy):
     assert loss == pytest.approx(-np.log(picked).mean(), rel=1e-4)
 
 
+@pytest.mark.long
 def test_batches_of_raw_strings(copy, trained):
     y = np.array([1, 0, 1, 0])
     ids = np.asarray(copy.preprocessor(TEXTS))
@@ -282,6 +289,7 @@ def test_batches_of_raw_strings(copy, trained):
         copy.train_on_batch(TEXTS, [0, 1, 0, 9])
 
 
+@pytest.mark.long
 def test_validation_has_batches_of_its_own(copy, reviews):
     sizes = []
 
@@ -301,6 +309,7 @@ def test_validation_has_batches_of_its_own(copy, reviews):
     assert len(sizes) == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("labels", "message"),
     [

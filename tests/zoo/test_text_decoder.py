@@ -66,6 +66,7 @@ def test_it_is_made_again_from_its_configuration():
     np.testing.assert_array_equal(array(found), array(expected))
 
 
+@pytest.mark.long
 def test_a_model_of_ones_own_has_one(tmp_path):
     class Describer(keras.Model):
         """Says of a vector which of its three numbers is largest."""
