@@ -152,7 +152,9 @@ def as_dtype(x, dtype: str):
     """
     if isinstance(x, keras.Variable):
         x = ops.convert_to_tensor(x)
-    return x if keras.backend.standardize_dtype(x.dtype) == dtype else ops.cast(x, dtype)
+    return (
+        x if keras.backend.standardize_dtype(x.dtype) == dtype else ops.cast(x, dtype)
+    )
 
 
 def attached_mask(sequences):

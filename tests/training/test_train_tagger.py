@@ -15,12 +15,14 @@ from kerasrnn import catalogue
 from kerasrnn.cli import main
 from kerasrnn.data import TaggedSequences
 from kerasrnn.metrics import span_scores, spans_of
+from kerasrnn.text import SpelledWordTokenizer
 from kerasrnn.training import report
 from kerasrnn.training.tagging.tagging import (
     confusions,
     most_frequent,
     tagging_scores,
 )
+from kerasrnn.training.tagging.tagging_data import TaggingData
 from kerasrnn.zoo import SequenceTagger
 
 KINDS = {"PER": ["ann", "bob", "carla"], "LOC": ["rome", "oslo", "lima"]}
@@ -283,3 +285,56 @@ SEQEVAL = [
 def test_spans_are_those_of_conll(tags, spans):
     assert spans_of(tags) == spans
     assert span_scores([tags], [tags])["span_f1"] == (1.0 if spans else 0.0)
+
+
+def frames_of(count=7, dim=6, steps=5):
+    random = np.random.default_rng(3)
+    inputs = [random.normal(size=(steps, dim)) for _ in range(count)]
+    return TaggedSequences(inputs, [["up"] * steps] * count, tuple("abcdef"[:dim]))
+
+
+def shown(data, seed, epoch):
+    """What an epoch shows of each sequence, by its number."""
+    order = data.order(seed, epoch)
+    found = {}
+    for rows, (steps, _) in zip(order, data.dataset(order), strict=True):
+        found |= dict(zip(rows[:, 2].tolist(), steps.numpy(), strict=True))
+    return np.stack([found[number] for number in sorted(found)])
+
+
+def test_sequences_of_frames_are_turned_as_seed_and_epoch_say():
+    frames = frames_of()
+    model = SequenceTagger(frame_dim=6, labels=["up", "down"], units=4)
+    sizes = {"batch_size": 4}
+    plain = shown(TaggingData(model, frames, frames, **sizes), 1, 0)
+    np.testing.assert_allclose(plain, np.stack(frames.inputs), rtol=1e-6)
+    data = TaggingData(model, frames, frames, **sizes, rotation=30.0)
+    turned = shown(data, 1, 0)
+    assert np.abs(turned - plain).max() > 0.3
+    for one, other in zip(turned, plain, strict=True):
+        # One rotation for all steps and both sensors.
+        a, b = one.reshape(-1, 3), other.reshape(-1, 3)
+        matrix = np.linalg.lstsq(b, a, rcond=None)[0]
+        np.testing.assert_allclose(b @ matrix, a, atol=1e-5)
+        np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-5)
+    np.testing.assert_array_equal(shown(data, 1, 0), turned)
+    assert np.abs(shown(data, 1, 1) - turned).max() > 0.3
+    assert np.abs(shown(data, 2, 0) - turned).max() > 0.3
+    # Going on within an epoch shows what is left of it.
+    order = data.order(1, 0)
+    (steps, _), *_ = data.dataset(order[1:])
+    np.testing.assert_array_equal(steps, turned[order[1][:, 2]])
+    # What it is judged on is as it was.
+    (judged, _), *_ = data._batches(*data.validation, [np.arange(7)])
+    np.testing.assert_array_equal(judged, plain)
+
+
+@pytest.mark.parametrize("dim, found", [(4, "4 numbers"), (None, "words")])
+def test_what_has_no_axes_cannot_be_turned(dim, found):
+    tokenizer = None if dim else SpelledWordTokenizer(["a"], letters="a")
+    model = SequenceTagger(
+        preprocessor=tokenizer, frame_dim=dim, labels=["up", "down"], units=4
+    )
+    message = f"`rotation` must be 0 where .*; got 20 with {found}"
+    with pytest.raises(ValueError, match=message):
+        TaggingData(model, None, None, batch_size=4, rotation=20)

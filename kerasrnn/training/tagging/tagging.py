@@ -160,8 +160,13 @@ class Tagging(TaskKind):
 
     def fit_data(self, model):
         """What `resumable_fit` learns from."""
-        train, validation = self.splits["train"], self.splits["validation"]
-        return TaggingData(model, train, validation, batch_size=self._batch_size)
+        return TaggingData(
+            model,
+            self.splits["train"],
+            self.splits["validation"],
+            batch_size=self._batch_size,
+            rotation=float(self.config["training"].get("rotation", 0.0)),
+        )
 
     def judge(self, model, fitted, folder) -> dict:
         """What the results say of a trained model, as it ships."""
