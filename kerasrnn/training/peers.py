@@ -20,6 +20,18 @@ def judge_peers(task: TaskKind) -> dict[str, float]:
         return {}
 
 
+def best_peer(peers: dict[str, float], metric: str) -> str:
+    """The name of the best of one or more peers.
+
+    Example:
+
+    >>> best_peer({"n-grams": 2.25, "xz": 3.5}, "test_bits_per_character")
+    'n-grams'
+    """
+    choose = min if lower_is_better(metric) else max
+    return choose(peers, key=lambda name: peers[name])
+
+
 def peers_line(peers: dict[str, float], metric: str, score: float) -> str:
     """One line that says whether a network is better than its simple peers.
 
@@ -36,7 +48,7 @@ def peers_line(peers: dict[str, float], metric: str, score: float) -> str:
     >>> peers_line(bits, "test_bits_per_character", 2.25).partition("; ")[2]
     'xz: 3.500; the network: 2.250; the network is not worth it'
     """
-    best = min(peers.values()) if lower_is_better(metric) else max(peers.values())
+    best = peers[best_peer(peers, metric)]
     better = score < best if lower_is_better(metric) else score > best
     scores = [*peers.items(), ("the network", score)]
     texts = [

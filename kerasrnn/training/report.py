@@ -4,12 +4,14 @@
     python -m kerasrnn.training.report --publish runs/sentiment-movies
     python -m kerasrnn.training.report --draw sentiment-movies
     python -m kerasrnn.training.report --exports
+    python -m kerasrnn.training.report --peers sentiment-movies --update README.md
 
 The first writes the table of results between the two marks in a file, and all cards.
 The second takes a run of `kerasrnn train` into the catalogue, where it is better than
 what is there. The third draws the figures of a preset of the catalogue anew. The fourth
 exports all presets to ONNX and LiteRT, and writes into their results how near these
-come to the models.
+come to the models. The fifth judges the simple peers of a recipe that has results, and
+writes their scores into them.
 """
 
 import argparse
@@ -29,7 +31,7 @@ from kerasrnn.catalogue import (
 )
 from kerasrnn.printable import in_bytes
 from kerasrnn.training.kinds import kind_of
-from kerasrnn.training.peers import peers_line
+from kerasrnn.training.peers import best_peer, judge_peers, peers_line
 from kerasrnn.training.resumable_fit import lower_is_better
 from kerasrnn.training.run_folder import FORMAT
 from kerasrnn.training.task_kind import paragraph, table, with_spread
@@ -46,20 +48,26 @@ def results_table(recipes=None) -> str:
     """
     recipes = recipes or [load_recipe(name) for name in list_recipes()]
     lines = [
-        "| recipe | what it does | test score | parameters | training | preset |",
-        "|---|---|---|---|---|---|",
+        "| recipe | what it does | test score | best simple peer | parameters "
+        "| training | preset |",
+        "|---|---|---|---|---|---|---|",
     ]
     for recipe in recipes:
         score = parameters = training = "not trained yet"
+        peer = "–"
         if recipe.results is not None:
             label = metric_label(recipe.headline).removeprefix("test ")
             score = f"{with_spread(recipe.results, recipe.headline)} {label}"
             parameters = f"{recipe.results['parameters']:,}"
             training = _training_time(recipe.results)
+            if peers := recipe.results.get("peers"):
+                name = best_peer(peers, recipe.headline)
+                of_peer = {recipe.headline: peers[name]}
+                peer = f"{metric_text(of_peer, recipe.headline)}, {name}"
         preset = "yes" if recipe.preset else "no"
         lines.append(
             f"| [`{recipe.name}`](zoo/{recipe.name}/CARD.md) | {recipe.summary} "
-            f"| {score} | {parameters} | {training} | {preset} |"
+            f"| {score} | {peer} | {parameters} | {training} | {preset} |"
         )
     return "\n".join(lines)
 
@@ -210,10 +218,31 @@ def measure_exports(recipe: Recipe) -> None:
             for name, part in described["parts"].items()
             if "largest_difference" in part
         }
+    _add_to_results(recipe, exports=exports)
+
+
+def measure_peers(recipe: Recipe) -> None:
+    """Judge a recipe's simple peers, and write their scores into its results.
+
+    As `kerasrnn train` does after training; for results that are older than a peer.
+
+    Args:
+        recipe: A recipe of the catalogue, with results.
+
+    Raises:
+        ValueError: It has no results.
+    """
+    if recipe.results is None:
+        raise ValueError(f"{recipe.name} has no results to put peers beside.")
+    task = kind_of(recipe.config["task"])(recipe.config)
+    if peers := judge_peers(task):
+        _add_to_results(recipe, peers=peers)
+
+
+def _add_to_results(recipe, **more):
     path = recipe.folder / "results.json"
     results = json.loads(path.read_text(encoding="utf-8"))
-    text = json.dumps({**results, "exports": exports}, indent=2)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(json.dumps({**results, **more}, indent=2) + "\n", encoding="utf-8")
 
 
 def main(arguments=None) -> int:
@@ -232,8 +261,11 @@ def main(arguments=None) -> int:
     parser.add_argument(
         "--exports", action="store_true", help="measure all presets in ONNX and LiteRT"
     )
+    parser.add_argument("--peers", metavar="NAME", help="judge a recipe's simple peers")
     options = parser.parse_args(arguments)
     try:
+        if options.peers:
+            measure_peers(load_recipe(options.peers))
         if options.exports:
             for recipe in map(load_recipe, list_recipes()):
                 if recipe.preset is not None:

@@ -56,9 +56,9 @@ def test_table_and_card_take_their_numbers_from_the_results(folder):
     rows = report.results_table().splitlines()
     assert rows[2] == (
         "| [`tiny`](zoo/tiny/CARD.md) | A tiny one. | 81.2% ± 0.4% (2 seeds) accuracy "
-        "| 12,345 | 42 s, 2 CPU cores | no |"
+        "| – | 12,345 | 42 s, 2 CPU cores | no |"
     )
-    assert "| An untrained one. | not trained yet |" in rows[3]
+    assert "| An untrained one. | not trained yet | – |" in rows[3]
     card = report.model_card(load_recipe("tiny"))
     for expected in (
         "Examples: 8,214 for train, 1,034 for validation, 1,001 for test.",
@@ -166,6 +166,34 @@ TRANSLATING = {
         for seed in (1, 2)
     ],
 }
+
+
+def test_peers_are_judged_later_too(folder, monkeypatch):
+    class Judged:
+        headline = "test_accuracy"
+
+        def __init__(self, config):
+            assert config["task"] == "SentimentClassifier"
+            self.log = print
+
+        def judge_peers(self):
+            return {"coins": 0.5, "words": 0.785}
+
+    path = folder / "zoo" / "tiny" / "results.json"
+    with monkeypatch.context() as patch:
+        patch.setattr(report, "kind_of", lambda task: Judged)
+        report.measure_peers(load_recipe("tiny"))
+    assert json.loads(path.read_text()) == {
+        **RESULTS,
+        "peers": {"coins": 0.5, "words": 0.785},
+    }
+    row = report.results_table([load_recipe("tiny")]).splitlines()[2]
+    assert row.split(" | ")[2:4] == [
+        "81.2% ± 0.4% (2 seeds) accuracy",
+        "78.5%, words",
+    ]
+    with pytest.raises(ValueError, match="untrained has no results"):
+        report.measure_peers(load_recipe("untrained"))
 
 
 @pytest.fixture
