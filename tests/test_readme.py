@@ -12,8 +12,11 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+KOREAN = (ROOT / "README.ko.md").read_text(encoding="utf-8")
+
+
+def blocks(language, page=README):
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
 
 
 def test_the_first_code_block_is_the_two_commands():
@@ -88,8 +91,23 @@ def test_the_table_is_the_one_of_the_results():
     )
 
 
+def test_the_korean_page_shows_the_same_code_pictures_and_paths():
+    for language in ("sh", "python"):
+        assert blocks(language, KOREAN) == blocks(language)
+    for pattern in (r'<img src="([^"]+)"', r"^\| (`.*?`) \|", r"^## "):
+        found, expected = (
+            re.findall(pattern, page, re.MULTILINE) for page in (KOREAN, README)
+        )
+        assert found == [path for path in expected if "](zoo/" not in path]
+    assert "[English](README.md)" in KOREAN
+    assert "[한국어](README.ko.md)" in README
+    assert sorted(re.findall(r"\((tutorials/[^)]+)\)", KOREAN)) == sorted(
+        re.findall(r"\((tutorials/[^)]+)\)", README)
+    )
+
+
 def test_links_and_paths_exist():
-    targets = re.findall(r"\]\(([^)#:]+)\)", README)
+    targets = re.findall(r"\]\(([^)#:]+)\)", README + KOREAN)
     targets += re.findall(r'<img src="([^"]+)"', README)
     for page in ("CONTRIBUTING.md", "CHANGELOG.md"):
         targets += re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text("utf-8"))
@@ -111,4 +129,4 @@ def test_it_begins_with_the_pictures_that_a_command_draws():
 
 
 def test_it_is_short():
-    assert len(README.splitlines()) <= 205
+    assert len(README.splitlines()) <= 210
