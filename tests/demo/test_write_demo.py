@@ -4,7 +4,8 @@ import json
 import re
 
 import pytest
-from tiny_page import fetch_tiny_packages, tiny_models, write_tiny_page
+from tiny_page import fetch_tiny_packages, letters, write_tiny_page
+from tiny_run import write_recipe
 
 from kerasrnn import catalogue
 from kerasrnn.cli import main
@@ -58,6 +59,7 @@ def test_all_that_the_page_asks_for_is_there_and_nothing_else(folder):
     wanted |= {picture["file"] for picture in described["pictures"]}
     for name, path in page.items():
         text = path.read_text("utf-8") if path.suffix in (".mjs", ".html") else ""
+        text = re.sub(r"^//.*", "", text, flags=re.MULTILINE)
         found = re.findall(r'(?:from|import\(|new URL\(|href=|src=) ?"([^"#:]+)"', text)
         assert not re.search(r"https?://", re.sub(r"w3\.org", "", text)), name
         for address in found:
@@ -156,12 +158,10 @@ def test_what_ships_is_shown_in_four_parts():
 
 def test_cells_are_those_of_the_very_weights(tmp_path, monkeypatch):
     cell = {"feature": "inside a comment", "layer": 0, "state": "cell", "unit": 3}
-    recipe = tmp_path / "chars-tiny"
-    recipe.mkdir()
-    (recipe / "config.yaml").write_text("task: CharLanguageModel\n")
+    recipe = write_recipe(tmp_path / "chars-tiny", task="CharLanguageModel")
     monkeypatch.setattr(catalogue, "catalogue_folder", lambda: tmp_path)
     assert found_cells.cells_of("chars-tiny") == []  # nobody searched
-    tiny_models()["letters"].save_to_preset(recipe / "preset")
+    letters().save_to_preset(recipe / "preset")
     weights = found_cells.sha256_of_weights("chars-tiny")
     for told, expected in ((weights, [cell]), ("0" * 64, [])):
         (recipe / "cells.json").write_text(

@@ -23,15 +23,20 @@ def with_large_weights(model):
     return model
 
 
+def letters():
+    """A model that writes four letters."""
+    tokenizer = CharacterTokenizer("abc \n")
+    model = CharLanguageModel(preprocessor=tokenizer, units=6, num_layers=2)
+    return with_large_weights(model)
+
+
 def tiny_models():
     """One for each part of the page, by name."""
     keras.utils.set_random_seed(0)
-    letters = CharacterTokenizer("abc \n")
-    characters = CharLanguageModel(preprocessor=letters, units=6, num_layers=2)
     words = WordTokenizer(["a", "fine", "film", "not"], max_length=6)
     review = SentimentClassifier(preprocessor=words, units=4, embedding_dim=4)
     return {
-        "letters": with_large_weights(characters),
+        "letters": letters(),
         "reviews": with_large_weights(review),
         "verses": translator(units=12, embedding_dim=8),
         "pictures": captioner(encoder="efficientnet_lite0", encoder_weights=None),

@@ -32,7 +32,7 @@ def test_each_word_is_left_out_in_turn(model):
     np.testing.assert_allclose(found.without, expected[1:], atol=1e-6)
     p, q = expected[0, 1], expected[1:, 1]
     odds = np.log(p / (1 - p)) - np.log(q / (1 - q))
-    assert np.abs(odds).max() > 0.1
+    assert np.abs(odds).max() > 0.05
     np.testing.assert_allclose(found.of(1), odds, atol=1e-4)
     np.testing.assert_allclose(found.of(0), -odds, atol=1e-4)
 

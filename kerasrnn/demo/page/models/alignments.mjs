@@ -1,6 +1,7 @@
 // Where a model looked, put together from pieces of words to words.
 
 const PIECE_MARK = "▁"; // the space before a piece
+const SPACES = /^[\p{White_Space}\x1c-\x1f]+|[\p{White_Space}\x1c-\x1f]+$/gu; // Python's
 export const END = "[END]";
 
 /** Whether tokens are pieces of words: the space before one is a token itself. */
@@ -66,7 +67,7 @@ export function wordOf(pieces) {
       return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(numbers));
     })
     .replaceAll(PIECE_MARK, " ")
-    .trim();
+    .replace(SPACES, "");
 }
 
 /** A list cut before each of these places, of which the first is 0. */
