@@ -80,7 +80,7 @@ def describe_review(model: Task, name: str, folder: pathlib.Path) -> dict:
 
 def describe_translation(model: Task, name: str, folder: pathlib.Path) -> dict:
     """The languages that are read and written, where a recipe says them."""
-    data = {}
+    data: dict[str, Any] = {}
     if name in catalogue.list_recipes():
         data = catalogue.load_recipe(name).config["data"]
     return {"languages": data.get("languages", [])}
