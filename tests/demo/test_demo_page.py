@@ -135,7 +135,7 @@ class Page:
         self.wait(section)
         return self
 
-    def wait(self, section, seconds=90):
+    def wait(self, section, seconds=300):
         """Until the section has nothing to do."""
         end = time.monotonic() + seconds
         while self.find(section).get_attribute("aria-busy") != "false":
