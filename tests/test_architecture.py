@@ -46,6 +46,7 @@ MAY_IMPORT = {
         "vision",
         "catalogue",
     },
+    "demo": {"zoo", "export", "inspection", "data", "fetching", "text", "catalogue"},
 }
 # Modules that everyone may import, and that import nothing of kerasrnn.
 FOR_ALL = {"version", "printable"}
@@ -462,7 +463,7 @@ def test_importing_the_folder_of_recipes_as_a_package_is_refused():
 # What a user's own type checker reads.
 
 
-EXPORTING = ("data", "decoding", "export", "fetching", "inspection", "kernels")
+EXPORTING = ("data", "decoding", "demo", "export", "fetching", "inspection", "kernels")
 EXPORTING += ("layers", "metrics", "text", "training", "vision", "zoo")
 
 

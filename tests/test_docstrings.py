@@ -46,7 +46,7 @@ def test_examples_run(name, tmp_path, monkeypatch):
 
 def public_objects():
     packages = ("layers", "zoo", "text", "metrics", "export", "inspection", "data")
-    for package in (*packages, "decoding"):
+    for package in (*packages, "decoding", "demo"):
         module = importlib.import_module(f"kerasrnn.{package}")
         for name in getattr(module, "__all__", []):
             value = getattr(module, name)

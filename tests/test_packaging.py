@@ -28,6 +28,8 @@ needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("g++", "c++"))), reason="there is no C++ compiler"
 )
 
+SHIPPED = {".py", ".mjs", ".html", ".css", ".cc", ".h"}
+
 # Import name -> package name, where they differ.
 PACKAGE_OF = {
     "ai_edge_litert": "ai-edge-litert",
@@ -123,7 +125,7 @@ def expected_contents():
     expected = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "kerasrnn").rglob("*")
-        if path.suffix in {".py", ".mjs", ".cc", ".h"} or path.name == "py.typed"
+        if path.suffix in SHIPPED or path.name == "py.typed"
     }
     return expected | {
         "kerasrnn/zoo/recipes/" + path.relative_to(ROOT / "zoo").as_posix()

@@ -17,6 +17,7 @@ import tensorflow_datasets as tfds
 
 from kerasrnn.data.caption_groups import caption_key, join_groups
 from kerasrnn.data.drawn_svg import draw_svg
+from kerasrnn.data.icon_sets import ICONS, icon_svg
 from kerasrnn.data.splits import split_of
 from kerasrnn.data.stamps_and_emoji import (
     LABELS,
@@ -25,56 +26,8 @@ from kerasrnn.data.stamps_and_emoji import (
     distinct,
     plain_code,
 )
-from kerasrnn.fetching import PackageFile, fetch_npm, read_member
+from kerasrnn.fetching import fetch_npm, read_member
 
-
-def _icons(hand, version, sha256):
-    return PackageFile(
-        package=f"@iconify-json/{hand}",
-        version=version,
-        filename=f"iconify-json-{hand}-{version}.tgz",
-        sha256=sha256,
-    )
-
-
-# By hand: whose drawings they are.
-ICONS = {
-    "noto": _icons(
-        "noto",
-        "1.2.9",
-        "3e918d88fc945c0bb3d468dbace6f88caef67f01c9f0e7bcae0915a042e8f1ad",
-    ),
-    "noto-v1": _icons(
-        "noto-v1",
-        "1.2.5",
-        "2bf62c26c2c2884aa99e90aec942cdaee17a5921f05690694f4978ad4b017c37",
-    ),
-    "twemoji": _icons(
-        "twemoji",
-        "1.2.5",
-        "19046dff7d8707ce96212ec86468b36ac5f8e60409629dd13f809265c6d0ebb7",
-    ),
-    "openmoji": _icons(
-        "openmoji",
-        "1.2.29",
-        "03181e2c156cab35cf4a62f1f7886bd971d59212e75ac3f189d5a4cae3930fc5",
-    ),
-    "fluent-emoji-flat": _icons(
-        "fluent-emoji-flat",
-        "1.2.6",
-        "7d064769dee690815f823bc5bcc511d957198caf9f5edd8dd9c1aa48a6aeb175",
-    ),
-    "emojione": _icons(
-        "emojione",
-        "1.2.3",
-        "26a14f44284407e8bcde91799388dca2bfd91dbcd55a97f425524a1c5b73610e",
-    ),
-    "fxemoji": _icons(
-        "fxemoji",
-        "1.2.2",
-        "f3e72b3c59d05e1db03b7e308d55c0d05bd7ba3f625a90da1b79313c12858eef",
-    ),
-}
 LANGUAGES = {"en": "English", "ko": "Korean", "de": "German", "es": "Spanish"}
 # Those that say what belongs together, in every config.
 GROUPED_BY = ("en", "ko")
@@ -384,17 +337,7 @@ class IconSet:
 
     def draw(self, name: str) -> bytes:
         """The icon as PNG, its longer side `SIZE` pixels."""
-        icon = self.icons[name]
-        width, height = (
-            icon.get(side, size)
-            for side, size in zip(("width", "height"), self.size, strict=True)
-        )
-        svg = (
-            '<svg xmlns="http://www.w3.org/2000/svg" '
-            'xmlns:xlink="http://www.w3.org/1999/xlink" '
-            f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
-            f"{icon['body']}</svg>"
-        )
+        svg, (width, height) = icon_svg(self.icons[name], self.size)
         return draw_svg(svg, **{"width" if width >= height else "height": SIZE})
 
 

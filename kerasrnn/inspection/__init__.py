@@ -42,9 +42,11 @@ from kerasrnn.inspection.tagged_frames import tagged_frames_figure
 from kerasrnn.inspection.tagged_words import tagged_words_figure
 from kerasrnn.inspection.text_features import text_features
 from kerasrnn.inspection.untrained_copy import untrained_copy
+from kerasrnn.inspection.word_contributions import Contributions, word_contributions
 
 __all__ = [
     "Alignments",
+    "Contributions",
     "FoundCell",
     "FoundCells",
     "GradientFlow",
@@ -83,5 +85,6 @@ __all__ = [
     "text_features",
     "translation_attention",
     "untrained_copy",
+    "word_contributions",
     "write_gallery",
 ]

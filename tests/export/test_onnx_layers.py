@@ -62,6 +62,8 @@ ONE_INPUT = {
     "conv strides": lambda: layers.Conv1D(5, 3, padding="same", strides=2),
     "conv causal": lambda: layers.Conv1D(5, 3, padding="causal", use_bias=False),
     "conv groups": lambda: layers.Conv1D(6, 2, groups=2),
+    "conv depthwise": lambda: layers.DepthwiseConv1D(3, depth_multiplier=2),
+    "conv depthwise same": lambda: layers.DepthwiseConv1D(3, padding="same", strides=2),
     "max pool": lambda: layers.MaxPooling1D(2),
     "max pool same": lambda: layers.MaxPooling1D(4, strides=2, padding="same"),
     "average pool": lambda: layers.AveragePooling1D(3, strides=1),
@@ -107,6 +109,20 @@ def test_a_layer(tmp_path, name):
     model = keras.Model(x, layer(x))
     with_weights(layer)
     check(model, tmp_path / "model.onnx", X)
+
+
+def test_a_network_of_pictures(tmp_path):
+    images = keras.Input((9, 8, 3))
+    x = layers.Conv2D(4, 3, strides=2, padding="same", use_bias=False)(images)
+    x = layers.BatchNormalization()(x)
+    x = layers.ReLU(max_value=6)(x)
+    x = layers.DepthwiseConv2D(5, padding="same", depth_multiplier=2)(x)
+    x = layers.DepthwiseConv2D(3, strides=2, padding="same", use_bias=False)(x)
+    model = keras.Model(images, layers.Reshape((-1, 8))(x))
+    for layer in model.layers:
+        with_weights(layer)
+    pictures = RNG.uniform(0, 3, (2, 9, 8, 3)).astype("float32")
+    check(model, tmp_path / "model.onnx", pictures)
 
 
 TWO_INPUTS = {

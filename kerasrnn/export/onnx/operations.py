@@ -603,6 +603,15 @@ def _convolution(c: Any, op: Any, outputs: Any, inputs: Value, kernel: Any) -> s
     return convolved(c, op, inputs, kernel, op.padding)
 
 
+def _depthwise_convolution(
+    c: Any, op: Any, outputs: Any, inputs: Value, kernel: Any
+) -> str:
+    """A convolution in as many groups as there are channels."""
+    weights = keras.ops.convert_to_numpy(kernel)  # (..., channels, multiplier)
+    weights = weights.reshape(*weights.shape[:-2], 1, -1)
+    return convolved(c, op, inputs, weights, op.padding)
+
+
 def convolved(c: Any, op: Any, inputs: Value, kernel: Any, padding: Any) -> str:
     """A convolution.
 
@@ -736,6 +745,7 @@ OPERATIONS: dict[str, Callable] = {
     "ConvertToTensor": _same,
     "Copy": _same,
     "Cumsum": _cumsum,
+    "DepthwiseConv": _depthwise_convolution,
     "Dot": _dot,
     "Einsum": _einsum,
     "Elu": _elu,
