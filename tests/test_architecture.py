@@ -72,6 +72,7 @@ HEAVY = (
     "onnx",
     "onnxruntime",
     "pypi_simple",
+    "pyppmd",
     "sacrebleu",
     "scipy",
     "sklearn",

@@ -10,7 +10,7 @@ import sys
 
 for name in (
     "tensorflow_datasets", "importlib_resources", "pyarrow",
-    "matplotlib", "pysword", "resvg_py", "sacrebleu", "sklearn",
+    "matplotlib", "pyppmd", "pysword", "resvg_py", "sacrebleu", "sklearn",
 ):
     sys.modules[name] = None
 """
