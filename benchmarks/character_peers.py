@@ -1,22 +1,32 @@
-"""How many bits a character do other models of Shakespeare's plays need?
+"""How many bits a character do other models of the same text need?
 
-    python benchmarks/character_peers.py [--order 8] [--train-gru MINUTES]
+    python benchmarks/character_peers.py [--data kernel_c] [--order 8]
+        [--train-gru MINUTES] [--learned FILE ...] [--adapt]
 
-The test split of `shakespeare_plays`, by models of its training split:
+The test split of `shakespeare_plays` or another data set of documents, by models of its
+training split:
 
 - all characters alike, and each as often as in the training text;
-- xz -9 with the training text as dictionary: by how many bits the compressed training
-  text grows when the test text comes after it;
-- n-grams with modified Kneser-Ney smoothing;
+- xz -9e and PPMd (pyppmd's `Ppmd7Encoder`, 1 GiB): by how many bytes the compressed
+  training text grows when the test text comes after it. Both so learn from the test
+  text as they go. PPMd's order is the one that is best on the validation text;
+- n-grams with modified Kneser-Ney smoothing; and with the same `TextMemory` that our
+  models have, which learns from the test text as it goes, weighed on the validation
+  text;
 - with `--train-gru`, the model of TensorFlow's tutorial "Text generation with an RNN":
   an embedding of 256, one GRU of keras.layers, here of 512 units, Adam, batches of 64
   sequences of 100 characters in random order, no state carried from one to the next,
   trained for so many minutes. The test text is read as in training, 100 characters at
   a time, and with the state carried all along;
-- our presets, those of `--models` or `chars-shakespeare`, by `model.evaluate`.
+- with `--learned`, what `character_torch_peers.py` wrote: an LSTM with weight drop and
+  a small GPT in torch;
+- our presets, those of `--models` or the recipe for this data, by `model.evaluate`:
+  without cache and with it; and with `--adapt` as their recipe says, learning and
+  remembering as they read.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import time
@@ -27,16 +37,27 @@ import numpy as np
 from timing import Report
 
 from kerasrnn.text import CharacterText, CharacterTokenizer
+from kerasrnn.training.language_model.adapted_scores import (
+    MOST,
+    adapted_scores,
+    beginning_of,
+)
 from kerasrnn.training.language_model.kneser_ney import (
     KneserNey,
     uniform_bits,
     unigram_bits,
 )
-from kerasrnn.training.language_model.text_peers import xz_bits
+from kerasrnn.training.language_model.text_peers import ppmd_bits, xz_bits
 
-DATA, RECIPE = "shakespeare_plays", "chars-shakespeare"
+RECIPES = {
+    "shakespeare_plays": "chars-shakespeare",
+    "kernel_c": "chars-kernel-c",
+    "world_english_bible": "chars-bible",
+}
 EMBEDDING, UNITS, BATCH, SEQUENCE = 256, 512, 64, 100
 WINDOW = 2000  # characters that are read at once where the state is carried
+PPMD_ORDERS, PPMD_MEMORY = (6, 8, 12, 16), 1 << 30
+ALL_ALONG, BEFORE = "training and test text", "training text"
 
 
 def train_gru(train, size, seconds, units=UNITS):
@@ -127,36 +148,57 @@ def gru_bits(model, test, carried):
     return total / len(test)
 
 
-def shipped_models():
-    """Our presets for this text, where they are trained."""
-    from kerasrnn.zoo import load_recipe
+def shipped_models(data):
+    """Our presets for a data set, where they are trained."""
+    from kerasrnn.zoo import list_recipes, load_recipe
 
-    if load_recipe(RECIPE).preset:
-        return [RECIPE]
-    print(f"Without `{RECIPE}`, which ships no trained model yet.", flush=True)
+    recipe = RECIPES.get(data)
+    if recipe in list_recipes() and load_recipe(recipe).preset:
+        return [recipe]
+    print(f"Without a model of ours, which ships none for {data}.", flush=True)
     return []
 
 
 def simple_peers(documents, texts, size, order):
-    """Bits a character of all peers that are no networks, one after the other.
+    """Names of all peers that are no networks, what they learn from, and their bits.
 
     Args:
-        documents: Of "train" and "test", lists of strings.
+        documents: Of "train", "validation" and "test", lists of strings.
         texts: The same as `CharacterText`s.
         size: How many ids there are, from 1 on.
         order: Of the n-grams.
     """
-    train, test = texts["train"], texts["test"]
-    yield f"all {size} characters alike", uniform_bits(size)
-    yield "as often as in training", unigram_bits(train.ids, test.ids, size)
-    yield "xz -9, dictionary: training text", xz_bits(**documents)
+    train, validation, test = (texts[n] for n in ("train", "validation", "test"))
+    yield f"all {size} characters alike", "nothing", uniform_bits(size)
+    unigrams = unigram_bits(train.ids, test.ids, size)
+    yield "as often as in training", BEFORE, unigrams
+    yield "xz -9e", ALL_ALONG, xz_bits(documents["train"], documents["test"])
+    yield from ppmd_peer(documents)
     model = KneserNey(train.ids, train.ends, size, order)
     name = f"{order}-grams, modified Kneser-Ney"
-    yield name, model.bits_per_id(test.ids, test.ends)
+    p = np.log(model.probabilities(test.ids, test.ends))
+    yield name, BEFORE, -np.mean(p) / np.log(2)
+    from kerasrnn.zoo import TextMemory
+
+    validation = beginning_of(validation, MOST)
+    memory = TextMemory(train)
+    memory.fit(validation, np.log(model.probabilities(validation.ids, validation.ends)))
+    p = memory.mix(test, p)
+    yield f"{name}, with our memory", ALL_ALONG, -np.mean(p) / np.log(2)
+
+
+def ppmd_peer(documents):
+    """PPMd of the order that is best on the validation text."""
+
+    def bits(split, order):
+        return ppmd_bits(documents["train"], documents[split], order, PPMD_MEMORY)
+
+    order = min(PPMD_ORDERS, key=lambda order: bits("validation", order))
+    yield f"PPMd, order {order}", ALL_ALONG, bits("test", order)
 
 
 def encode(documents):
-    """Texts of "train" and "test" as `CharacterText`s, and how many ids there are.
+    """Texts of the splits as `CharacterText`s, and how many ids there are.
 
     Ids from 1 on: unknown, which stands for all that is in no training text, and the
     characters of the training text.
@@ -170,56 +212,98 @@ def encode(documents):
     return texts, tokenizer.vocabulary_size - 1
 
 
+def our_rows(name, documents, adapt):
+    """Names of a preset's ways to read, what it learns from, and its bits."""
+    from kerasrnn.zoo import CharLanguageModel, list_recipes, load_recipe
+
+    model = CharLanguageModel.from_preset(name)
+    label = f"`{pathlib.Path(name).name}`"
+    plain = model
+    if model.cache_size:
+        plain = CharLanguageModel.from_preset(name, cache_size=0)
+    test = documents["test"]
+    yield label, BEFORE, plain.evaluate(test, verbose=0)["bits_per_character"]
+    if model.cache_size:
+        found = model.evaluate(test, verbose=0)["bits_per_character"]
+        yield f"{label}, with its cache", ALL_ALONG, found
+    if adapt:
+        texts = {
+            part: CharacterText.of_documents(documents[part], model.preprocessor)
+            for part in documents
+        }
+        settings = {}
+        if name in list_recipes():
+            settings = load_recipe(name).config["evaluation"].get("adaptation", {})
+        found = adapted_scores(model, texts.__getitem__, settings)
+        yield f"{label}, adapted", ALL_ALONG, found["bits_per_character"]
+
+
+def learned_peer(file):
+    """A row of what `character_torch_peers.py` wrote, and the data set it is of."""
+    found = json.loads(pathlib.Path(file).read_text(encoding="utf-8"))
+    name = (
+        f"{found['name']}, {found['parameters']:,} parameters, {found['steps']:,} steps"
+    )
+    return found["data"], (name, BEFORE, found["test_bits"], 60 * found["minutes"])
+
+
 def main():
-    # Here, so that the functions above need neither.
+    # Here, so that the functions above do not need it.
     from kerasrnn.data import load_documents
-    from kerasrnn.zoo import CharLanguageModel
 
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--data", default="shakespeare_plays", help="a data set")
     options.add_argument("--order", type=int, default=8, help="of the n-grams (8)")
     options.add_argument("--train-gru", type=float, metavar="MINUTES")
+    options.add_argument("--learned", nargs="*", default=[], metavar="FILE")
     options.add_argument("--models", nargs="*", help="presets, or folders of runs")
+    options.add_argument("--adapt", action="store_true", help="let them learn as well")
     options.add_argument("--write", metavar="README", help="put the table there too")
     arguments = options.parse_args()
-    documents = {name: load_documents(DATA, name) for name in ("train", "test")}
+    learned = [learned_peer(file) for file in arguments.learned]
+    if others := [data for data, _ in learned if data != arguments.data]:
+        raise ValueError(f"`--learned` must be of {arguments.data}; got {others[0]}.")
+    parts = ("train", "validation", "test")
+    documents = {name: load_documents(arguments.data, name) for name in parts}
     texts, size = encode(documents)
-    report = Report("character_peers", arguments.write)
+    report = Report(f"character_peers_{arguments.data}", arguments.write)
     report.machine()
     report.line(
-        f"`{DATA}`: {len(texts['train']):,} characters to learn from, "
-        f"{len(texts['test']):,} to test."
+        f"`{arguments.data}`: {len(texts['train']):,} characters to learn from, "
+        f"{len(texts['test']):,} to test. What learns from the test text too does so "
+        "as it goes, each character after it is judged."
     )
     report.line()
-    report.head(["model", "bits a character, test", "seconds"])
+    report.head(["model", "learns from", "bits a character, test", "seconds"])
 
-    def row(name, bits, seconds=None):
-        took = "–" if seconds is None else f"{seconds:.1f}"
-        report.row([name, f"{bits:.3f}", took])
+    def row(name, learns, bits, seconds):
+        report.row([name, learns, f"{bits:.3f}", f"{seconds:.1f}"])
 
-    begin = time.perf_counter()
-    for name, bits in simple_peers(documents, texts, size, arguments.order):
-        row(name, bits, time.perf_counter() - begin)
+    def rows(found):
         begin = time.perf_counter()
+        for name, learns, bits in found:
+            row(name, learns, bits, time.perf_counter() - begin)
+            begin = time.perf_counter()
+
+    rows(simple_peers(documents, texts, size, arguments.order))
     if arguments.train_gru:
         seconds = 60 * arguments.train_gru
         model, steps = train_gru(texts["train"], size + 1, seconds)
         name = f"keras.layers GRU-{UNITS}, {steps:,} steps"
-        row(
-            f"{name}, {SEQUENCE} at a time",
-            gru_bits(model, texts["test"], False),
-            seconds,
-        )
-        row(f"{name}, state carried", gru_bits(model, texts["test"], True), seconds)
-    names = shipped_models() if arguments.models is None else arguments.models
-    for name in names:
-        model = CharLanguageModel.from_preset(name)
-        found = model.evaluate(documents["test"], verbose=0)
-        label = f"`{pathlib.Path(name).name}`"
-        row(label, found["bits_per_character"])
-        if model.cache_size:
-            model = CharLanguageModel.from_preset(name, cache_size=0)
-            found = model.evaluate(documents["test"], verbose=0)
-            row(f"{label}, its cache off", found["bits_per_character"])
+        for way, carried in (("100 at a time", False), ("state carried", True)):
+            bits = gru_bits(model, texts["test"], carried)
+            row(f"{name}, {way}", BEFORE, bits, seconds)
+    for _, peer in learned:
+        row(*peer)
+    ours = shipped_models(arguments.data)
+    for name in ours if arguments.models is None else arguments.models:
+        rows(our_rows(name, documents, arguments.adapt))
+    report.line()
+    report.line(
+        "Seconds of networks in this table that were trained for it are those of the "
+        "training; of all others, those of learning and judging together, without the "
+        "training of a preset."
+    )
     report.close()
 
 

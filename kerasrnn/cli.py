@@ -228,9 +228,16 @@ def _parser():
         kerasrnn evaluate sentiment-movies
         kerasrnn evaluate runs/sentiment-movies --data my.tsv
         kerasrnn evaluate chars-shakespeare --data book.txt
+        kerasrnn evaluate chars-shakespeare --adapt
         """,
     )
     _add_model(evaluate)
+    evaluate.add_argument(
+        "--adapt",
+        action="store_true",
+        help="let a language model learn and remember the text as it is judged, each "
+        "character after it is scored; this takes minutes",
+    )
     evaluate.add_argument(
         "--data",
         metavar="FILE",
@@ -547,7 +554,7 @@ def _evaluate(options):
     catalogue.find_preset(options.model)
     with quiet_tensorflow(options.debug):
         from kerasrnn.training import evaluate
-    evaluate(options.model, options.data, log=_log)
+    evaluate(options.model, options.data, log=_log, adapt=options.adapt)
 
 
 def _predict(options):

@@ -73,6 +73,7 @@ HEAVY = (
     "onnx",
     "onnxruntime",
     "pypi_simple",
+    "pyppmd",
     "sacrebleu",
     "scipy",
     "sklearn",

@@ -254,3 +254,20 @@ def test_it_is_exported_with_an_example_that_runs(trained, tmp_path, capsys):
     assert len(first) == 4 + 200 + 1
     exec(example, {})
     assert capsys.readouterr().out == first
+
+
+def test_it_is_judged_while_it_learns_and_remembers(trained, capsys):
+    output, book, _ = trained
+    found = []
+    for arguments in ([], ["--adapt"]):
+        assert main(["evaluate", str(output), *arguments]) == 0
+        out = capsys.readouterr().out
+        found.append(float(out.split("bits per character")[1].split()[0]))
+    assert found[1] < 0.6 * found[0]
+    other = book.with_name("other.txt")
+    other.write_text("7 bottles")
+    arguments = ["--data", str(other), "--adapt"]
+    assert main(["evaluate", str(output), *arguments]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("kerasrnn evaluate: `adapt` reads the text that the model")
+    assert len(err.splitlines()) == 1

@@ -243,8 +243,14 @@ def test_how_models_write():
     without = NOT_OF_SEARCHES | {"self"}
     written = signature(zoo.CharLanguageModel.generate, without=without)
     # As `LanguageModelling.sample_options` has them.
-    written |= {"temperature": 0.7, "seed": 1}
+    written |= {"temperature": 0.7, "seed": 1, "adaptation": ...}
     assert PAGE["evaluation", "Character models"] == written
+    adapted = signature(
+        zoo.DynamicEvaluation.__init__,
+        zoo.TextMemory.__init__,
+        without={"self", "training_text", "known"},
+    )
+    assert PAGE["evaluation", "Adaptation of character models"] == adapted
     samples = signature(TextSamples.__init__, without={"self", "path", "log", "writer"})
     assert PAGE["training", "Samples of character models"] == samples
 

@@ -14,7 +14,7 @@ import pytest
 
 for name in (
     "tensorflow_datasets", "importlib_resources", "pyarrow",
-    "matplotlib", "pysword", "resvg_py", "sacrebleu", "sklearn",
+    "matplotlib", "pyppmd", "pysword", "resvg_py", "sacrebleu", "sklearn",
 ):
     sys.modules[name] = None
 """

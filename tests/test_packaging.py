@@ -241,12 +241,12 @@ def test_one_extra_is_defined_by_another(wheel_without):
     assert extras["train"] == train and extras["plot"] == {"matplotlib", "pillow"}
     assert extras["translate"] == {*train, "pysword", "sacrebleu"}
     assert extras["caption"] == {*train, "resvg-py", "sacrebleu"}
-    assert extras["peers"] == {*train, "scikit-learn"}
+    assert extras["peers"] == {*train, "pyppmd", "scikit-learn"}
     assert extras["onnx"] == {"onnx", "onnxruntime"}
     assert extras["litert"] == {"ai-edge-litert"}
     assert extras["ray"] == {*train, "jax", "ray"}
     exports = extras["onnx"] | extras["litert"]
-    assert extras["bench"] == {*extras["translate"], "scikit-learn", *exports}
+    assert extras["bench"] == {*extras["translate"], *extras["peers"], *exports}
     named = ("plot", "translate", "caption", "peers", "onnx", "litert")
     parts = {name for part in named for name in extras[part]}
     tools = {"hypothesis", "jupytext", "pytest", "pytest-xdist", "setuptools"}

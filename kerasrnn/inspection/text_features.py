@@ -47,7 +47,9 @@ def text_features(text: str | Sequence[str], kind: str | None = None) -> dict:
 
     Prose and plays have
 
-    - "inside double quotes" that are closed before the next blank line;
+    - "inside double quotes" that are closed before the next blank line; of curly ones,
+      those too that go on in the next paragraph, which then begins with one, or up to
+      the text's end;
     - "inside single quotes": speech that begins with a capital, so that apostrophes
       are left out;
     - "stage direction": inside square brackets.
@@ -132,14 +134,13 @@ def prose(text) -> dict:
     """Quotes and stage directions."""
     size = len(text)
     depth, _, pairs = brackets(text, closes_all=r"\n[ \t]*\n")
-    quotes, opened = [], None
-    for match in re.finditer(r'["“”]|\n[ \t]*\n', text):
-        mark, place = match[0], match.start()
-        if opened is None and mark in '"“':
-            opened = place
-        elif opened is not None and mark != "“":
-            if mark in '"”':
-                quotes.append((opened, place))
+    quotes, opened = curly_quotes(text), None
+    for match in re.finditer(r'"|\n[ \t]*\n', text):
+        if match[0] == '"' and opened is None:
+            opened = match.start()
+        else:
+            if match[0] == '"':
+                quotes.append((opened, match.start()))
             opened = None
     return {
         "bracket depth": depth,
@@ -152,6 +153,33 @@ def prose(text) -> dict:
         ),
         "stage direction": inside(size, [p for p in pairs if text[p[0]] == "["]),
     }
+
+
+def curly_quotes(text) -> list:
+    """Spans of speech in curly double quotes, those in it in single quotes included.
+
+    A double quote inside a double one opens a further paragraph of the same speech, but
+    where it stands inside a single one. An apostrophe is no closing quote: that has a
+    mark of punctuation before it.
+    """
+    spans, opened = [], []
+    for match in re.finditer(r"[“”‘]|(?<=[.,;:!?”—])’(?!\w)|\n[ \t]*\n", text):
+        mark, place = match[0], match.start()
+        innermost = opened[-1][0] if opened else ""
+        if mark in "“‘":
+            if innermost != mark and (opened or mark == "“"):
+                opened.append((mark, place))
+        elif mark == "’":
+            if innermost == "‘":
+                opened.pop()
+        elif mark == "”":
+            if innermost == "‘":
+                opened.pop()  # It was never closed.
+            if opened:
+                spans.append((opened.pop()[1], place))
+        elif text[match.end() : match.end() + 1] != "“":
+            opened = []
+    return spans + [(place, len(text)) for _, place in opened[:1]]
 
 
 def c_source(text) -> dict:

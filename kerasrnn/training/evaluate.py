@@ -11,7 +11,11 @@ from kerasrnn.zoo import Task
 
 
 def evaluate(
-    model_name: str, data: Any = None, log: Callable[[str], object] = print
+    model_name: str,
+    data: Any = None,
+    log: Callable[[str], object] = print,
+    *,
+    adapt: bool = False,
 ) -> dict[str, float]:
     """Judge a trained model, and tell the user how good it is.
 
@@ -24,20 +28,29 @@ def evaluate(
             the test part, which it has not seen. None: the test part of what the model
             was trained on.
         log: Called with every line for the user.
+        adapt: Whether a language model learns and remembers the text as it is judged,
+            each character after it is scored, as `adaptation` in its recipe says.
 
     Returns:
         The scores, by name.
 
     Raises:
         ValueError: `data` is None, and what the model was trained on is not known, or
-            is not there any more.
+            is not there any more; or `adapt` is true, and the model is no language
+            model.
     """
     model = Task.from_preset(model_name)
     kind = kind_of(type(model).__name__)
+    if adapt and not kind.adapts:
+        raise ValueError(
+            "`adapt` must be false but for a language model; got true for a "
+            f"{type(model).__name__}."
+        )
     section, path, part = _what_to_judge(model_name, data, kind.data_format, log)
     results = _results(model_name)
     settings = _settings(model_name, results)
-    scores = kind.evaluate(model, section, path, settings, log, part=part)
+    options = {"adapt": True} if adapt else {}
+    scores = kind.evaluate(model, section, path, settings, log, part=part, **options)
     if section is not None or part is not None:  # What the peers were judged on.
         score = scores[kind.headline.removeprefix("test_")]
         tell_peers(results.get("peers", {}), kind.headline, score, log)

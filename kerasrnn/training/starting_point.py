@@ -17,7 +17,8 @@ from kerasrnn.zoo.preset import WEIGHTS_FILE, read_preprocessor, read_preset
 # Settings of a model that its weights do not depend on: they stay the recipe's.
 RATES = (
     *("dropout", "word_dropout", "embedding_dropout", "recurrent_dropout"),
-    *("input_dropout", "label_smoothing", "attention_regularization"),
+    *("weight_dropout", "input_dropout", "label_smoothing"),
+    "attention_regularization",
 )
 # Not of the network, but of how it is computed and called.
 NOT_OF_NETWORK = ("dtype", "name")

@@ -64,6 +64,8 @@ class TaskKind:
     # stand beside it.
     input_example = '"a text of your own"'
     options: Sequence[str] = ()
+    # Whether its models can learn from what they are judged on, as they are judged.
+    adapts = False
     # Python lines that ask `answer`, the function of an exported model.
     served_example = 'print(answer(text=tf.constant(["a text of your own"])))'
 

@@ -8,6 +8,8 @@ from kerasrnn.zoo.forecasting.forecast_loss import ForecastLoss
 from kerasrnn.zoo.forecasting.forecaster import Forecaster
 from kerasrnn.zoo.glimpses.glimpse_classifier import GlimpseClassifier
 from kerasrnn.zoo.language_model.char_language_model import CharLanguageModel
+from kerasrnn.zoo.language_model.dynamic_evaluation import DynamicEvaluation
+from kerasrnn.zoo.language_model.text_memory import TextMemory
 from kerasrnn.zoo.preset_predictor import PresetPredictor
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.sentiment.sentiment_classifier import SentimentClassifier
@@ -19,6 +21,7 @@ from kerasrnn.zoo.translation.seq2seq_attention import Seq2SeqAttention
 __all__ = [
     "AttentionCaptioner",
     "CharLanguageModel",
+    "DynamicEvaluation",
     "ForecastLoss",
     "Forecaster",
     "GlimpseClassifier",
@@ -33,6 +36,7 @@ __all__ = [
     "Seq2SeqAttention",
     "SequenceTagger",
     "Task",
+    "TextMemory",
     "WordDropout",
     "list_recipes",
     "load_recipe",

@@ -1,3 +1,5 @@
+import functools
+import json
 import lzma
 from pathlib import Path
 
@@ -5,6 +7,7 @@ import numpy as np
 import pytest
 
 from kerasrnn.text import CharacterText
+from kerasrnn.zoo import CharLanguageModel
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 LINE = "the quick brown fox jumps over the lazy dog\n"
@@ -36,17 +39,89 @@ def test_xz_counts_what_the_test_text_adds(peers):
     assert 3 < peers.xz_bits(train, [wide]) < 6
 
 
-def test_simple_peers_in_the_order_of_what_they_know(peers):
-    documents = {"train": [LINE * 20, LINE * 20], "test": [LINE + "x!", LINE]}
+def test_xz_sees_all_of_the_training_text(peers, monkeypatch):
+    # A window that is shorter than the training text does not reach its beginning.
+    train, test = [random_text(60_000)], random_text(300)
+    monkeypatch.setattr("kerasrnn.training.language_model.text_peers.WINDOW", 1 << 13)
+    assert peers.xz_bits(train, [test]) < 0.8
+
+
+def test_ppmd_counts_what_the_test_text_adds(peers):
+    pytest.importorskip("pyppmd")
+    train, test = [random_text(4000), LINE], random_text(2000, seed=1)
+    bits = functools.partial(peers.ppmd_bits, memory=1 << 22)
+    assert 3 < bits(train, [test], 3) < 3.6
+    known = train[0][500:2500]
+    assert bits(train, [known[:900], known[900:]], 16) < 0.3
+    # It learns from the test text as well, as it goes.
+    assert bits(train, [test, test], 16) < 0.6 * bits(train, [test], 16)
+
+
+def test_ppmd_has_the_order_that_is_best_on_the_validation_text(peers, monkeypatch):
+    asked = []
+
+    def ppmd_bits(train, test, order, memory):
+        asked.append((test, order))
+        return {"v": 9 - order, "t": order / 100}[test]
+
+    monkeypatch.setattr(peers, "ppmd_bits", ppmd_bits)
+    monkeypatch.setattr(peers, "PPMD_ORDERS", (2, 5, 3))
+    (found,) = peers.ppmd_peer({"train": "n", "validation": "v", "test": "t"})
+    assert found == ("PPMd, order 5", peers.ALL_ALONG, 0.05)
+    assert [order for test, order in asked if test == "t"] == [5]
+
+
+def test_simple_peers_in_the_order_of_what_they_know(peers, monkeypatch):
+    pytest.importorskip("pyppmd")
+    monkeypatch.setattr(peers, "PPMD_MEMORY", 1 << 22)
+    documents = {
+        "train": [LINE * 20, LINE * 20],
+        "validation": [LINE * 3, "no fox"],
+        "test": [LINE + "x!", LINE],
+    }
     texts, size = peers.encode(documents)
     assert size == len(set(LINE)) + 1  # "!" is unknown
     assert texts["test"].ids.min() == 1
-    found = dict(peers.simple_peers(documents, texts, size, 4))
-    bits = list(found.values())
+    found = list(peers.simple_peers(documents, texts, size, 4))
+    names = [name for name, *_ in found]
+    assert names[:3] == ["all 28 characters alike", "as often as in training", "xz -9e"]
+    assert names[3].startswith("PPMd, order ")
+    assert names[4:] == [
+        "4-grams, modified Kneser-Ney",
+        "4-grams, modified Kneser-Ney, with our memory",
+    ]
+    bits = [value for *_, value in found]
     assert bits[0] == pytest.approx(np.log2(size))
     assert bits[1] < bits[0]
-    assert bits[3] < 1 < bits[1]
-    assert list(found)[3] == "4-grams, modified Kneser-Ney"
+    assert bits[4] < 1 < bits[1] and bits[5] < 1
+    adapts = [learns == peers.ALL_ALONG for _, learns, _ in found]
+    assert adapts == [False, False, True, True, False, True]
+
+
+def test_rows_of_what_was_learned_elsewhere(peers, tmp_path):
+    file = tmp_path / "gpt.json"
+    found = {"name": "GPT", "data": "kernel_c", "minutes": 1.5, "steps": 1234}
+    file.write_text(json.dumps(found | {"parameters": 98765, "test_bits": 2.5}))
+    assert peers.learned_peer(file) == (
+        "kernel_c",
+        ("GPT, 98,765 parameters, 1,234 steps", peers.BEFORE, 2.5, 90.0),
+    )
+
+
+def test_rows_of_a_model_of_ours(peers, tmp_path):
+    tokenizer = peers.CharacterTokenizer(sorted(set(LINE)))
+    model = CharLanguageModel(
+        preprocessor=tokenizer, units=8, num_layers=1, cache_size=40
+    )
+    model.save_to_preset(tmp_path / "mine")
+    documents = {"train": [LINE * 9], "validation": [LINE * 2], "test": [LINE * 2]}
+    found = list(peers.our_rows(str(tmp_path / "mine"), documents, adapt=True))
+    names = ["`mine`", "`mine`, with its cache", "`mine`, adapted"]
+    assert [name for name, *_ in found] == names
+    shipped = CharLanguageModel.from_preset(tmp_path / "mine")
+    with_cache = shipped.evaluate(documents["test"])["bits_per_character"]
+    assert found[1][2] == pytest.approx(with_cache)
+    assert found[2][2] < with_cache < found[0][2]
 
 
 @pytest.mark.slow

@@ -35,7 +35,11 @@ def test_where_in_the_line_and_how_far_indented():
     ("name", "text", "marks"),
     [
         ("inside double quotes", 'a "bc" d "e"', "..^^^....^^."),
-        ("inside double quotes", "“a” “b", "^^...."[:6]),
+        ("inside double quotes", "“a” “b", "^^..^^"),
+        ("inside double quotes", "“a ‘b “c” d’ e” f", "^" * 14 + "..."),
+        ("inside double quotes", "“He’s ‘at, “it.”’ x” f", "^" * 19 + "..."),
+        ("inside double quotes", "“sons’ ‘x” ‘so’ “y”", "^" * 9 + "......." + "^^."),
+        ("inside double quotes", "“a\n\n“b” c\n\n“d\n\ne”", "^^^^^^" + "." * 11),
         ("inside double quotes", 'a "b\nc" d', "..^^^^..."),
         ("inside single quotes", "say 'Ay, so' now", "....^^^^^^^....."),
         ("inside single quotes", "he 'twas o' the boy's", "." * 21),

@@ -236,7 +236,8 @@ LINES = ("to be or not to be\n", "that is the question\n", "whether it is nobler
 
 
 @pytest.mark.parametrize("most", [10**6, 1000])
-def test_texts_are_judged_beside_n_grams_and_a_compressor(tmp_path, monkeypatch, most):
+def test_texts_are_judged_beside_n_grams_and_compressors(tmp_path, monkeypatch, most):
+    pytest.importorskip("pyppmd")
     monkeypatch.setattr(of_texts, "MOST", most)
     monkeypatch.setattr(
         "kerasrnn.training.language_model.language_modelling.cache_directory",
@@ -248,12 +249,36 @@ def test_texts_are_judged_beside_n_grams_and_a_compressor(tmp_path, monkeypatch,
     task = LanguageModelling(config, file, lambda line: None)
     peers = task.judge_peers()
     cut = "" if most > 8000 else ", of the last 1,000"
-    names = [f"n-grams of 6 characters{cut}", f"xz{cut and cut + ' characters'}"]
+    names = [f"n-grams of 6 characters{cut}"]
+    names += [f"{name}{cut and cut + ' characters'}" for name in ("xz", "PPMd")]
     assert list(peers) == names
     # Which of three lines comes is all that is not known.
     least = np.log2(3) / np.mean([len(line) for line in LINES])
     assert least < peers[names[0]] < 2.5 * least
     assert least < peers[names[1]]
+    assert least < peers[names[2]] < 2 * least
+
+
+def test_without_pyppmd_a_line_says_so_before_the_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "kerasrnn.training.language_model.language_modelling.cache_directory",
+        lambda: tmp_path,
+    )
+    found = of_texts.importlib.util.find_spec
+    monkeypatch.setattr(
+        of_texts.importlib.util,
+        "find_spec",
+        lambda name, *more: None if name == "pyppmd" else found(name, *more),
+    )
+    file, log = tmp_path / "book.txt", []
+    file.write_text("".join(LINES * 40))
+    config = copied(load_recipe("char-lm").config)
+    task = LanguageModelling(config, file, log.append)
+    assert of_texts.NO_PPMD in log
+    assert [name for name in judge_peers(task) if "PPMd" in name] == []
+    log.clear()
+    LanguageModelling(copied(load_recipe("chars-hello").config), None, log.append)
+    assert log == []
 
 
 def test_a_text_that_is_learned_by_heart_has_no_peers():

@@ -5,6 +5,7 @@ import pytest
 
 from kerasrnn.text import CharacterStreams, CharacterText
 from kerasrnn.training import evaluate, train
+from kerasrnn.training.language_model.adapted_scores import adaptation, beginning_of
 from kerasrnn.training.language_model.every_number import every_number
 from kerasrnn.training.language_model.language_modelling import LanguageData
 from kerasrnn.zoo import CharLanguageModel, Recipe, Task, load_recipe
@@ -27,7 +28,11 @@ def recipe(**training):
             "samples": {"steps": [0, 5, 60], "length": 20},
             **training,
         },
-        "evaluation": {"length": 30, "prompt": "7"},
+        "evaluation": {
+            "length": 30,
+            "prompt": "7",
+            "adaptation": {"rows": 2, "segment": 20, "orders": [3, 6, 12]},
+        },
     }
     return Recipe("bottles", None, config)
 
@@ -67,6 +72,8 @@ def test_it_learns_a_text_of_ones_own(run):
     assert metrics["test_perplexity"] == pytest.approx(
         2 ** metrics["test_bits_per_character"]
     )
+    adapted = metrics["test_bits_per_character_adapted"]
+    assert adapted < metrics["test_bits_per_character"] - 0.1
     sizes = results["data"]["examples"]
     assert sum(sizes.values()) == len(BOOK)
     assert f"{sizes['test']:,} characters that it has not seen" in told
@@ -88,6 +95,34 @@ def test_the_preset_is_what_was_judged(run, book):
     assert scores["bits_per_character"] == pytest.approx(expected, rel=1e-5)
     again = evaluate(str(folder), log=lines.append)  # the test part of its own file
     assert again["bits_per_character"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_run_is_judged_as_it_learns_and_remembers(run):
+    folder, results, _ = run
+    lines = []
+    scores = evaluate(str(folder), log=lines.append, adapt=True)
+    expected = results["metrics"]["test_bits_per_character_adapted"]
+    assert scores["bits_per_character"] == pytest.approx(expected, rel=1e-4)
+    assert f"  bits per character   {expected:.4f}" in lines
+    other = folder.parent / "other.txt"
+    other.write_text("99 bottles")
+    with pytest.raises(ValueError, match=r"`adapt` reads the text .* left out with"):
+        evaluate(str(folder), other, log=lines.append, adapt=True)
+    with pytest.raises(ValueError, match="`adapt` must be false but for a language"):
+        evaluate("sentiment-movies", log=lines.append, adapt=True)
+
+
+def test_without_a_rate_nothing_is_learned_and_without_orders_nothing_kept(run):
+    folder, *_ = run
+    model = Task.from_preset(folder)
+    text = CharacterText.of_documents([BOOK[:900]], model.preprocessor)
+    assert adaptation(model, text, text, learning_rate=0, orders=None) == (None, None)
+    dynamic, memory = adaptation(model, text, text, learning_rate=0.5, orders=None)
+    assert (dynamic.learning_rate, memory) == (0.5, None)
+    dynamic, memory = adaptation(model, text, text, learning_rate=0, orders=[3, 5])
+    assert dynamic is None and list(memory.weights) == [3, 5]
+    short = beginning_of(CharacterText(text.ids, [100, 300, 900]), 300)
+    assert (len(short), short.ends.tolist()) == (300, [100, 300])
 
 
 @pytest.mark.slow
@@ -191,7 +226,7 @@ def test_hello(tmp_path):
 
 
 def test_recipes_of_the_catalogue_can_be_built():
-    for name in ("char-lm", "chars-shakespeare", "chars-kernel-c"):
+    for name in ("char-lm", "chars-shakespeare", "chars-kernel-c", "chars-bible"):
         config = load_recipe(name).config
         assert config["preprocessor"]["class"] == "CharacterTokenizer"
         model = CharLanguageModel(100, **config["model"])

@@ -111,6 +111,48 @@ def test_fit_carries_the_state_and_ends_the_gradient_at_chunks():
         np.testing.assert_allclose(ops.convert_to_numpy(mine), theirs, atol=1e-5)
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_dropped_weights_are_gone_for_a_chunk_and_learn_nothing(cell, monkeypatch):
+    options = {"num_layers": 1, "units": 8}
+    model = new_model(cell, **options, weight_dropout=0.5)
+    other = new_model(cell, **options)
+    weights = [v.numpy() for v in model.trainable_variables]
+    other.set_weights(model.get_weights())
+    kept = np.random.default_rng(0).random(weights[1].shape) < 0.5
+    ids = model.preprocessor.encode(TEXT[:40])[None].astype("int32")
+    plain = ops.convert_to_numpy(other(ids))
+    np.testing.assert_allclose(model(ids), plain, atol=1e-6)
+    drawn = [ops.convert_to_numpy(model(ids, training=True)) for _ in range(2)]
+    assert np.abs(drawn[0] - drawn[1]).max() > 1e-3 < np.abs(drawn[0] - plain).max()
+    # With known ones in place of those that are drawn.
+    monkeypatch.setattr(model, "weight_drop", lambda x, training: x * kept)
+    found = ops.convert_to_numpy(model(ids, training=True))
+    other.recurrent_layers[0].cell.recurrent_kernel.assign(weights[1] * kept)
+    np.testing.assert_allclose(found, other(ids), atol=1e-5)
+    model.compile(keras.optimizers.SGD(0.5))
+    model.fit(TEXT[:200], batch_size=2, chunk=10, verbose=0)
+    after = [v.numpy() for v in model.trainable_variables]
+    np.testing.assert_array_equal(after[1][~kept], weights[1][~kept])
+    assert np.abs(after[1] - weights[1])[kept].max() > 1e-4
+    # And all others learn.
+    assert all(np.any(a != w) for a, w in zip(after, weights, strict=True))
+
+
+def test_weights_are_dropped_in_the_shipped_kind_of_training(tmp_path):
+    model = new_model(num_layers=2, weight_dropout=0.4, dtype="mixed_bfloat16")
+    history = model.fit(TEXT, batch_size=4, chunk=20, epochs=4, verbose=0)
+    assert history.history["loss"][-1] < 0.95 * history.history["loss"][0]
+    model.save_to_preset(tmp_path)
+    loaded = CharLanguageModel.from_preset(tmp_path)
+    assert loaded.weight_dropout == 0.4
+    # It is for training only.
+    without = new_model(num_layers=2)
+    without.set_weights(loaded.get_weights())
+    np.testing.assert_array_equal(loaded.score("the cat"), without.score("the cat"))
+    with pytest.raises(ValueError, match="`weight_dropout` must be"):
+        new_model(weight_dropout=1.0)
+
+
 @pytest.mark.long
 def test_what_is_carried_is_neither_weights_nor_part_of_files(tmp_path):
     model = new_model()

@@ -9,8 +9,13 @@ import numpy as np
 from kerasrnn.fetching import cache_directory
 from kerasrnn.text import CharacterStreams, CharacterText
 from kerasrnn.text.tokenizer import UNKNOWN_ID
+from kerasrnn.training.language_model.adapted_scores import adapted_scores
 from kerasrnn.training.language_model.every_number import every_number
-from kerasrnn.training.language_model.text_peers import text_peers
+from kerasrnn.training.language_model.text_peers import (
+    NO_PPMD,
+    has_ppmd,
+    text_peers,
+)
 from kerasrnn.training.language_model.text_samples import TextSamples
 from kerasrnn.training.task_kind import PARTS, TaskKind, keywords, metric_names
 from kerasrnn.zoo import CharLanguageModel
@@ -57,6 +62,7 @@ class LanguageModelling(TaskKind):
     plural = "character language models"
     input_example = '"How it begins"'
     options = ("length", "temperature", "top_k", "seed")
+    adapts = True
     served_example = """\
 written = answer(
     text=tf.constant(["The "]),
@@ -76,6 +82,8 @@ print("The " + written["text"].numpy()[0].decode())"""
         self.tokenizer, self.splits = load_texts(
             config["data"], preprocessor, path, known
         )
+        if "text" not in config["data"] and not has_ppmd():
+            log(NO_PPMD)
         test, size = self.splits["test"], self.tokenizer.vocabulary_size
         if unknown := np.count_nonzero(test.ids == UNKNOWN_ID):
             log(
@@ -161,13 +169,19 @@ print("The " + written["text"].numpy()[0].decode())"""
             metrics["test_bits_per_character_without_cache"] = found[
                 "bits_per_character"
             ]
+        evaluation = self.config.get("evaluation", {})
+        if "adaptation" in evaluation:
+            adaptation = evaluation["adaptation"]
+            found = adapted_scores(model, self.splits.__getitem__, adaptation)
+            metrics["test_bits_per_character_adapted"] = found["bits_per_character"]
         return {
             "metrics": metrics,
+            "evaluation": evaluation,
             "sample": model.generate(**self.sample_options),
         }
 
     def judge_peers(self) -> dict[str, float]:
-        """Bits a character of the test text by n-grams and by a compressor."""
+        """Bits a character of the test text by n-grams and by compressors."""
         if "text" in self.config["data"]:
             return {}  # What is learned is what is judged by.
         return text_peers(self.splits["train"], self.splits["test"], self.tokenizer)
@@ -175,7 +189,8 @@ print("The " + written["text"].numpy()[0].decode())"""
     @functools.cached_property
     def sample_options(self):
         """How the sample of the results is drawn."""
-        shown = self.config.get("evaluation", {})
+        shown = {**self.config.get("evaluation", {})}
+        shown.pop("adaptation", None)
         return {"length": 500, "temperature": 0.7, "seed": 1, **shown}
 
     def report(self, model, results, run):
@@ -196,16 +211,26 @@ print("The " + written["text"].numpy()[0].decode())"""
         log(self.sample_options.get("prompt", "") + run["sample"])
 
     @classmethod
-    def evaluate(cls, model, data, path, settings, log, *, part=None):
+    def evaluate(cls, model, data, path, settings, log, *, part=None, adapt=False):
         from kerasrnn.data.text_file import encode_text_file
 
-        if path is None:
-            documents = _documents(data, "test")
-            text = CharacterText.of_documents(documents, model.preprocessor)
-        else:
-            text = encode_text_file(path, model.preprocessor, part)
-        scores = model.evaluate(text)
+        def text_of(name):
+            if path is not None:
+                return encode_text_file(path, model.preprocessor, name)
+            documents = _documents(data, name)
+            return CharacterText.of_documents(documents, model.preprocessor)
+
+        if adapt and path is not None and part is None:
+            raise ValueError(
+                "`adapt` reads the text that the model was trained on: it must be left "
+                f"out with another file, {path}."
+            )
+        text = text_of("test" if path is None else part)
         log(f"{len(text):,} characters")
+        if adapt:
+            scores = adapted_scores(model, text_of, settings.get("adaptation", {}))
+        else:
+            scores = model.evaluate(text)
         for name in ("bits_per_character", "perplexity", "loss"):
             log(f"  {name.replace('_', ' '):20} {scores[name]:.4f}")
         return scores
@@ -223,7 +248,9 @@ print("The " + written["text"].numpy()[0].decode())"""
 
     @classmethod
     def usage(cls, recipe):
-        return f"model.generate({keywords(recipe.config.get('evaluation', {}))})"
+        shown = {**recipe.config.get("evaluation", {})}
+        shown.pop("adaptation", None)
+        return f"model.generate({keywords(shown)})"
 
     @classmethod
     def told_of_results(cls, recipe, run, table_of):
@@ -236,11 +263,18 @@ print("The " + written["text"].numpy()[0].decode())"""
                 "that names that only the text at hand has become likely as it is "
                 "read."
             )
+        adapted = ""
+        if "test_bits_per_character_adapted" in run["metrics"]:
+            adapted = (
+                " Adapted: a copy of the model learns the text as it is read "
+                "(`DynamicEvaluation`), and a `TextMemory` finds what stood before, "
+                "there or in the training text; each character is judged before."
+            )
         parts = [
             table_of(metric_names(recipe)),
             "Bits a character are those of the whole text, the state carried from the "
             "beginning of each document to its end; loss is the same in nats."
-            f"{cache} It writes:",
+            f"{cache}{adapted} It writes:",
             f"````text\n{prompt}{run['sample']}\n````",
         ]
         if (recipe.folder / SAMPLES_FILE).is_file():

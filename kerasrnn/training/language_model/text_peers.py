@@ -1,5 +1,6 @@
-"""How many bits a character cost without a network: n-grams, and a compressor."""
+"""How many bits a character cost without a network: n-grams, and compressors."""
 
+import importlib.util
 import lzma
 
 import numpy as np
@@ -11,6 +12,14 @@ from kerasrnn.training.language_model.kneser_ney import KneserNey
 # some hundred MB.
 MOST = 2_000_000
 ORDER = 6
+# Of PPMd, and the bytes that it may take for what it remembers.
+PPMD_ORDER, PPMD_MEMORY = 8, 1 << 28
+# Of xz, whose window must hold all of the training text.
+WINDOW = 1 << 26
+NO_PPMD = (
+    "PPMd will not be judged beside the network: it needs pyppmd "
+    "(pip install 'kerasrnn[peers]')."
+)
 
 
 def text_peers(train: CharacterText, test: CharacterText, tokenizer) -> dict:
@@ -27,7 +36,7 @@ def text_peers(train: CharacterText, test: CharacterText, tokenizer) -> dict:
     >>> tokenizer = CharacterTokenizer("helo ")
     >>> texts = [["hello hello " * 40], ["hello hello "]]
     >>> train, test = (CharacterText.of_documents(t, tokenizer) for t in texts)
-    >>> [name for name in text_peers(train, test, tokenizer)]
+    >>> [name for name in text_peers(train, test, tokenizer)][:2]
     ['n-grams of 6 characters', 'xz']
     """
     of_the_last = ""
@@ -38,23 +47,70 @@ def text_peers(train: CharacterText, test: CharacterText, tokenizer) -> dict:
     size = tokenizer.vocabulary_size - 1  # without padding
     order = min(ORDER, 64 // size.bit_length())
     model = KneserNey(train.ids, train.ends, size, order)
-    documents = ([tokenizer.decode(np.asarray(text.ids))] for text in (train, test))
-    return {
+    texts = [[tokenizer.decode(np.asarray(text.ids))] for text in (train, test)]
+    of_the_last_characters = f"{of_the_last and of_the_last + ' characters'}"
+    found = {
         f"n-grams of {order} characters{of_the_last}": model.bits_per_id(
             test.ids, test.ends
         ),
-        f"xz{of_the_last and of_the_last + ' characters'}": xz_bits(*documents),
+        f"xz{of_the_last_characters}": xz_bits(*texts),
     }
+    if has_ppmd():
+        found[f"PPMd{of_the_last_characters}"] = ppmd_bits(*texts)
+    return found
+
+
+def has_ppmd() -> bool:
+    """Whether pyppmd is installed."""
+    return importlib.util.find_spec("pyppmd") is not None
 
 
 def xz_bits(train: list[str], test: list[str]) -> float:
-    """Bits a character by which a compressed text grows when another comes after it.
+    """Bits a character that `xz -9e` takes for a text that comes after another.
 
     Args:
-        train: Documents of the first.
+        train: Documents of the text that comes before.
         test: Documents of the second, whose characters are counted.
     """
-    text = "".join(train)
-    size = len(lzma.compress(text.encode(), preset=9))
-    both = len(lzma.compress("".join([text, *test]).encode(), preset=9))
-    return 8 * (both - size) / sum(map(len, test))
+
+    def compressed(text):
+        settings = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}
+        settings["dict_size"] = max(WINDOW, len(text))
+        return lzma.compress(text, format=lzma.FORMAT_XZ, filters=[settings])
+
+    return growth(compressed, train, test)
+
+
+def ppmd_bits(
+    train: list[str],
+    test: list[str],
+    order: int = PPMD_ORDER,
+    memory: int = PPMD_MEMORY,
+) -> float:
+    """Bits a character that PPMd, variant H, takes for a text that comes after another.
+
+    Args:
+        train: Documents of the text that comes before.
+        test: Documents of the second, whose characters are counted.
+        order: How many bytes before each are looked at, at most.
+        memory: Bytes for what is remembered; when they are full, all is forgotten.
+
+    Reference: Shkarin 2002, "PPM: One Step to Practicality".
+    """
+    import pyppmd
+
+    def compressed(text):
+        encoder = pyppmd.Ppmd7Encoder(order, memory)
+        return encoder.encode(text) + encoder.flush()
+
+    return growth(compressed, train, test)
+
+
+def growth(compressed, train, test):
+    """Bits a character by which a compressed text grows when another comes after it.
+
+    So both learn from the second as well, as they go.
+    """
+    text = "".join(train).encode()
+    both = text + "".join(test).encode()
+    return 8 * (len(compressed(both)) - len(compressed(text))) / sum(map(len, test))

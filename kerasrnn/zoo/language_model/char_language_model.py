@@ -1,5 +1,5 @@
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -11,7 +11,9 @@ from kerasrnn.metrics import BitsPerCharacter
 from kerasrnn.zoo.arguments import check_choice, check_fraction, loss_of_logits
 from kerasrnn.zoo.decoder.masked_crossentropy import MaskedCrossentropy
 from kerasrnn.zoo.language_model import character_texts
+from kerasrnn.zoo.language_model.dynamic_evaluation import DynamicEvaluation
 from kerasrnn.zoo.language_model.neural_cache import NeuralCache
+from kerasrnn.zoo.language_model.text_memory import ORDERS, TextMemory
 from kerasrnn.zoo.recurrent_layers import LAYERS
 from kerasrnn.zoo.task import Task, Untracked
 
@@ -41,6 +43,8 @@ class CharLanguageModel(Task):
         embedding_dim: Size of a character's vector; None: one-hot vectors, for
             scripts of few characters.
         dropout: Rate on what each layer passes on.
+        weight_dropout: Rate on the recurrent matrices, in training: the same weights
+            are gone at all steps of a chunk, at hardly any cost.
         cache_size: How many of the last characters a cache remembers, with the moments
             in which they came: what came after a moment like the present one becomes
             likelier, so that a name of the first page is likely on the second. What is
@@ -71,7 +75,8 @@ class CharLanguageModel(Task):
     4
 
     Reference: Karpathy 2015, "The Unreasonable Effectiveness of Recurrent Neural
-    Networks"; Williams and Peng 1990 (truncated back-propagation).
+    Networks"; Williams and Peng 1990 (truncated back-propagation); Merity et al. 2018,
+    "Regularizing and Optimizing LSTM Language Models" (weights dropped).
     """
 
     def __init__(
@@ -84,6 +89,7 @@ class CharLanguageModel(Task):
         units: int = 512,
         embedding_dim: int | None = None,
         dropout: float = 0.0,
+        weight_dropout: float = 0.0,
         cache_size: int = 0,
         cache_sharpness: float = 15.0,
         **kwargs: Any,
@@ -96,6 +102,7 @@ class CharLanguageModel(Task):
         self.units = units
         self.embedding_dim = embedding_dim
         self.dropout = dropout
+        self.weight_dropout = weight_dropout
         self.cache_size = cache_size
         self.cache_sharpness = cache_sharpness
         check_model(self)
@@ -120,6 +127,11 @@ class CharLanguageModel(Task):
             keras.layers.Dropout(dropout, dtype=dtype, name=f"dropout_{i}")
             for i in range(num_layers)
         ]
+        self.weight_drop: Any = None
+        if weight_dropout:
+            self.weight_drop = keras.layers.Dropout(
+                weight_dropout, dtype=dtype, name="weight_dropout"
+            )
         # Logits in float32 keep the loss exact under mixed precision.
         self.output_layer = keras.layers.Dense(
             self.vocabulary_size, dtype="float32", name="characters"
@@ -224,16 +236,40 @@ class CharLanguageModel(Task):
         of_cache = [self.cache.read(sequences, ids, x, mask) for x in of_cache]
         return [*after, *of_cache]
 
+    def count(self, ids: Any, states: list[list[Any]]) -> tuple[Any, list[list[Any]]]:
+        """What the cache counts of each character after ids (B, T), and the states.
+
+        (B, T, V): how often each came after moments like this one, of those that are
+        remembered.
+        """
+        of_layers, of_cache = states[: self.num_layers], states[self.num_layers]
+        sequences, after = self._recur(ids, of_layers, None)
+        counts, of_cache = self.cache.count(
+            sequences, ids, of_cache, self.vocabulary_size
+        )
+        return counts, [*after, of_cache]
+
     def _recur(self, ids, states, mask, training=False):
         sequences, after = self.embed(ids), []
         layers_of = zip(self.recurrent_layers, self.dropouts, states, strict=True)
         for layer, drop, state in layers_of:
-            sequences, *state = layer(
-                sequences, initial_state=state, mask=mask, training=training
-            )
+            with self._weights_dropped(layer, training):
+                sequences, *state = layer(
+                    sequences, initial_state=state, mask=mask, training=training
+                )
             sequences = drop(sequences, training=training)
             after.append(state)
         return sequences, after
+
+    def _weights_dropped(self, layer, training):
+        """Where the layer finds a part of its recurrent matrix gone, in training."""
+        if self.weight_drop is None or not training:
+            return contextlib.nullcontext()
+        kernel = layer.cell.recurrent_kernel
+        dropped = self.weight_drop(kernel.value, training=True)
+        # With all others, since an outer scope of values is not looked at inside.
+        values = [(v, dropped if v is kernel else v.value) for v in layer.variables]
+        return keras.StatelessScope(state_mapping=values)
 
     def step(
         self, ids: Any, states: list[list[Any]], remember: Any = True
@@ -409,11 +445,15 @@ class CharLanguageModel(Task):
         x: Any = None,
         y: None = None,
         verbose: str | int = "auto",
+        *,
+        dynamic: DynamicEvaluation | None = None,
+        memory: TextMemory | None = None,
         **kwargs,
     ) -> dict[str, float]:
         """Loss, perplexity and bits a character, the state carried all along.
 
-        The model is afterwards as it was: what `fit` carries stays.
+        Every character is judged before anything is learned from it. The model is
+        afterwards as it was: its weights, and what `fit` carries, stay.
 
         Args:
             x: A text, a list or dataset of documents, or a
@@ -422,6 +462,11 @@ class CharLanguageModel(Task):
                 states of zeros, without the cache.
             y: Must be None.
             verbose: 1 shows a progress bar, 0 none, "auto" one for long texts.
+            dynamic: How a copy of the model learns the text as it is read, a
+                `DynamicEvaluation`; None: it does not. The cache, if there is one,
+                remembers what the model saw with the weights that it has.
+            memory: A `TextMemory`, which finds what a training text and the text so far
+                have in common with what comes; None: none.
             **kwargs: For a dataset, more of `keras.Model.evaluate`.
 
         Returns:
@@ -430,7 +475,13 @@ class CharLanguageModel(Task):
             `bits_per_character`.
         """
         if not hasattr(x, "element_spec") or character_texts.is_of_texts(x):
-            return character_texts.evaluate(self, x, y, verbose=verbose, **kwargs)
+            options = {"dynamic": dynamic, "memory": memory, **kwargs}
+            return character_texts.evaluate(self, x, y, verbose=verbose, **options)
+        if dynamic is not None or memory is not None:
+            raise ValueError(
+                "`x` must be a text for `dynamic` and `memory`; got a dataset of "
+                "chunks."
+            )
         with self._carried_apart(character_texts.check_streams(x)):
             return keras.Model.evaluate(
                 self, x, y, verbose=verbose, **{"return_dict": True, **kwargs}
@@ -445,7 +496,12 @@ class CharLanguageModel(Task):
         )
 
     def score(
-        self, text: str | list[str], *, verbose: int = 0
+        self,
+        text: str | list[str],
+        *,
+        verbose: int = 0,
+        dynamic: DynamicEvaluation | None = None,
+        memory: TextMemory | None = None,
     ) -> np.ndarray | list[np.ndarray]:
         """The natural logarithm of the probability of every character.
 
@@ -454,11 +510,53 @@ class CharLanguageModel(Task):
         Args:
             text: A string, or a list of them, each read from its beginning.
             verbose: 1 shows a progress bar.
+            dynamic: As in `evaluate`.
+            memory: As in `evaluate`.
 
         Returns:
             An array (T,) of float32; of a list, a list of them.
         """
-        return character_texts.score(self, text, verbose=verbose)
+        options = {"dynamic": dynamic, "memory": memory}
+        return character_texts.score(self, text, verbose=verbose, **options)
+
+    def remember(
+        self,
+        training_text: Any,
+        validation_text: Any,
+        *,
+        dynamic: DynamicEvaluation | None = None,
+        orders: Sequence[int] = ORDERS,
+    ) -> TextMemory:
+        """A memory of a training text, for `evaluate` and `score`.
+
+        What it finds is weighed so that the validation text is as likely as can be,
+        given what this model knows of it.
+
+        Args:
+            training_text: A text, a list of documents, or a
+                `kerasrnn.text.CharacterText`.
+            validation_text: The same, of which the model has seen nothing.
+            dynamic: How the model will learn what is judged, as in `evaluate`.
+            orders: By how many last characters places are found.
+
+        Example:
+
+        >>> from kerasrnn.text import CharacterTokenizer
+        >>> from kerasrnn.zoo import CharLanguageModel
+        >>> tokenizer = CharacterTokenizer("helo, ")
+        >>> model = CharLanguageModel(preprocessor=tokenizer, units=4, num_layers=1)
+        >>> memory = model.remember("hello, hello, " * 9, "hello, hell, " * 9)
+        >>> plain, remembered = (
+        ...     model.evaluate("hello, " * 9, **options)["bits_per_character"]
+        ...     for options in ({}, {"memory": memory})
+        ... )
+        >>> remembered < plain / 2
+        True
+        """
+        known = character_texts.as_text(self, training_text, "training_text")
+        text = character_texts.as_text(self, validation_text, "validation_text")
+        p = character_texts.adapted_log_probabilities(self, text, dynamic)
+        return TextMemory(known, orders=orders).fit(text, p)
 
     def generate(
         self,
@@ -599,6 +697,7 @@ class CharLanguageModel(Task):
             "units": self.units,
             "embedding_dim": self.embedding_dim,
             "dropout": self.dropout,
+            "weight_dropout": self.weight_dropout,
             "cache_size": self.cache_size,
             "cache_sharpness": self.cache_sharpness,
         }
@@ -648,6 +747,7 @@ def check_model(model):
     if model.embedding_dim is not None:
         check_integer("embedding_dim", model.embedding_dim, 1)
     check_fraction("dropout", model.dropout)
+    check_fraction("weight_dropout", model.weight_dropout)
     check_integer("cache_size", model.cache_size, 0)
     sharpness = model.cache_sharpness
     if isinstance(sharpness, bool) or not isinstance(sharpness, (int, float)):

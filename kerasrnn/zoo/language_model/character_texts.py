@@ -15,6 +15,11 @@ from kerasrnn.decoding import KerasHubSearch, sample
 from kerasrnn.decoding.checks import MOST_NUMBERS, check_integer, check_restrictions
 from kerasrnn.text import CharacterStreams, CharacterText
 from kerasrnn.zoo.compiled_function import compile_function
+from kerasrnn.zoo.language_model.dynamic_evaluation import (
+    DynamicEvaluation,
+    learned_log_probabilities,
+)
+from kerasrnn.zoo.language_model.text_memory import TextMemory
 
 # The first ids are padding and unknown, which are never written.
 FIRST = 2
@@ -152,7 +157,7 @@ def tokenizer_of(model):
     return model.preprocessor
 
 
-def evaluate(model, x, y, *, verbose, **kwargs):
+def evaluate(model, x, y, *, verbose, dynamic=None, memory=None, **kwargs):
     """Loss, perplexity and bits a character of a text or of documents, as a dict.
 
     Args:
@@ -160,6 +165,8 @@ def evaluate(model, x, y, *, verbose, **kwargs):
         x: A text, documents or a `CharacterText`.
         y: Must be None.
         verbose: 1 shows a progress bar, 0 none, "auto" one for long texts.
+        dynamic: A `DynamicEvaluation`, or None.
+        memory: A `TextMemory`, or None.
         **kwargs: Must be left out.
     """
     if y is not None or kwargs:
@@ -171,11 +178,11 @@ def evaluate(model, x, y, *, verbose, **kwargs):
     text = as_text(model, x, "x")
     if verbose == "auto":
         verbose = int(len(text) > 100_000)
-    total = sum(
-        float(np.sum(part, dtype="float64"))
-        for _, part in log_probabilities(model, text, verbose)
-    )
-    loss = -total / len(text)
+    if dynamic is memory is None:
+        parts = (part for _, part in log_probabilities(model, text, verbose))
+    else:
+        parts = [adapted_log_probabilities(model, text, dynamic, memory, verbose)]
+    loss = -sum(float(np.sum(part, dtype="float64")) for part in parts) / len(text)
     return {
         "loss": loss,
         "perplexity": math.exp(min(loss, 700.0)),
@@ -183,7 +190,7 @@ def evaluate(model, x, y, *, verbose, **kwargs):
     }
 
 
-def score(model, text, *, verbose):
+def score(model, text, *, verbose, dynamic=None, memory=None):
     """ln p of each character of a text, (T,); of a list of texts, a list of them."""
     if not isinstance(text, (str, list, tuple)):
         raise TypeError(
@@ -193,17 +200,54 @@ def score(model, text, *, verbose):
     found = np.zeros(0, "float32")
     if any(documents):
         characters = as_text(model, documents, "text")
-        found = np.empty(len(characters), "float32")
-        for begin, part in log_probabilities(model, characters, verbose):
-            found[begin : begin + len(part)] = part
+        found = adapted_log_probabilities(model, characters, dynamic, memory, verbose)
     lengths = np.array([len(d) for d in documents], "int64")
     pieces = zip(lengths, np.cumsum(lengths), strict=True)
     scores = [found[end - length : end] for length, end in pieces]
     return scores[0] if isinstance(text, str) else scores
 
 
+def adapted_log_probabilities(
+    model: Any,
+    text: CharacterText,
+    dynamic: DynamicEvaluation | None = None,
+    memory: TextMemory | None = None,
+    verbose: int = 0,
+) -> np.ndarray:
+    """ln p of each character, (N,), by a model that learns and remembers as it reads.
+
+    Args:
+        model: A `CharLanguageModel`.
+        text: A `CharacterText`.
+        dynamic: How a copy of it learns; None: it does not.
+        memory: What else remembers; None: nothing.
+        verbose: 1 shows a progress bar.
+    """
+    if dynamic is None:
+        found = in_order(log_probabilities(model, text, verbose), len(text))
+    else:
+        known = as_text(model, dynamic.training_text, "training_text")
+        found = learned_log_probabilities(model, text, dynamic, known)
+        if model.cache is not None:
+            # As `NeuralCache` mixes the model's own with what it counts.
+            parts = log_probabilities(model, text, verbose, make_counter)
+            counts = in_order(parts, len(text))
+            found = np.log(np.exp(found) + counts[:, 0]) - np.log1p(counts[:, 1])
+    return found if memory is None else memory.mix(text, found)
+
+
+def in_order(parts, size):
+    """Parts of a text, each with its place, as one array."""
+    found = None
+    for begin, part in parts:
+        if found is None:
+            found = np.empty((size, *part.shape[1:]), "float32")
+        found[begin : begin + len(part)] = part
+    return found
+
+
 def log_probabilities(
-    model: Any, text: CharacterText, verbose: int = 0
+    model: Any, text: CharacterText, verbose: int = 0, make: Any = None
 ) -> Iterator[tuple[int, np.ndarray]]:
     """ln p of each character, the state carried all along, part by part.
 
@@ -211,13 +255,16 @@ def log_probabilities(
         model: A `CharLanguageModel`.
         text: A `CharacterText`.
         verbose: 1 shows a progress bar.
+        make: What makes the reader that says something else of each character than
+            ln p; None: `make_reader`.
 
     Yields:
         The place in `text.ids` of a part of a document, and its array of float32.
     """
     starts = np.concatenate([[0], text.ends[:-1]])
     lengths = text.ends - starts
-    read = compiled(model, "read", make_reader)
+    make = make or make_reader
+    read = compiled(model, make.__name__, make)
     rows_at_once = rows_of(model, int(lengths.max()))
     bar = keras.utils.Progbar(len(text), verbose=1, unit_name="character")
     order = np.argsort(-lengths, kind="stable")
@@ -275,6 +322,21 @@ def make_reader(model):
         return chosen - ops.logsumexp(logits, axis=-1), states
 
     return compile_function(model, read)
+
+
+def make_counter(model):
+    """From ids, targets and states to what the cache counts, and states.
+
+    (B, T, 2): of the target, and of all characters together.
+    """
+
+    def count(ids, targets, states):
+        counts, states = model.count(ids, states)
+        targets = ops.convert_to_tensor(targets)
+        chosen = ops.take_along_axis(counts, targets[:, :, None], axis=-1)[..., 0]
+        return ops.stack([chosen, ops.sum(counts, axis=-1)], axis=-1), states
+
+    return compile_function(model, count)
 
 
 def generate(model, prompt, length, *, temperature, top_k, top_p, seed, sampler):

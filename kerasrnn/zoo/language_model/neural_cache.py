@@ -88,18 +88,42 @@ class NeuralCache:
         mask: Any = None,
         remember: Any = True,
     ) -> tuple[Any, list[Any]]:
+        options = {"mask": mask, "remember": remember}
+        characters = logits.shape[-1]
+        counts, state = self.count(outputs, ids, state, characters, **options)
+        return mixed(logits, counts), state
+
+    def count(
+        self,
+        outputs: Any,
+        ids: Any,
+        state: list[Any],
+        characters: int,
+        *,
+        mask: Any = None,
+        remember: Any = True,
+    ) -> tuple[Any, list[Any]]:
+        """Σ_i w_{t,i} [y_i = c] of each character c, (B, T, V), and the state after.
+
+        Args:
+            outputs: The last recurrent layer's, (B, T, U).
+            ids: The characters that were read, (B, T).
+            state: What `initial_state` or the call before gave.
+            characters: V.
+            mask: (B, T), or None.
+            remember: Whether these characters are remembered.
+        """
         if not isinstance(remember, (bool, np.bool_)):
-            return self._remember_some(logits, outputs, ids, state, remember)
+            return self._remember_some(outputs, ids, state, characters, remember)
         if not remember:
             keys, said = state
-            counts = self._counts(
-                keys_of(outputs), keys, following(said), logits.shape[-1]
-            )
-            return mixed(logits, counts), [keys, with_gap(said)]
+            counts = self._counts(keys_of(outputs), keys, following(said), characters)
+            return counts, [keys, with_gap(said)]
         keys, said = joined(outputs, ids, state, mask)
         size = ops.shape(state[0])[1]
-        counts = self._counts_while_reading(keys, following(said), size, logits.shape)
-        return mixed(logits, counts), last_of(keys, said, size, mask)
+        shape = (*outputs.shape[:2], characters)
+        counts = self._counts_while_reading(keys, following(said), size, shape)
+        return counts, last_of(keys, said, size, mask)
 
     def read(
         self, outputs: Any, ids: Any, state: list[Any], mask: Any = None
@@ -108,11 +132,11 @@ class NeuralCache:
         keys, said = joined(outputs, ids, state, mask)
         return last_of(keys, said, ops.shape(state[0])[1], mask)
 
-    def _remember_some(self, logits, outputs, ids, state, remember):
+    def _remember_some(self, outputs, ids, state, characters, remember):
         """Reads a character of each row, which only some rows remember."""
         mask = ops.convert_to_tensor(remember, "bool")[:, None]
-        p, (keys, said) = self(logits, outputs, ids, state, mask=mask)
-        return p, [keys, ops.where(mask, said, with_gap(said))]
+        counts, (keys, said) = self.count(outputs, ids, state, characters, mask=mask)
+        return counts, [keys, ops.where(mask, said, with_gap(said))]
 
     def _counts(self, queries, keys, after, characters, seen=1.0):
         """Σ_i w_{t,i} [y_i = c], (B, T, V): as often came each character c."""
