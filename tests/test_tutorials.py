@@ -25,6 +25,7 @@ FOLDER = pathlib.Path(__file__).parents[1] / "tutorials"
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 # What each says near its end.
 LAST_WORDS = {
+    "00_from_the_slides_to_the_code": "The verb agrees with each subject",
     "01_recurrent_layers": "test accuracy",
     "02_translation_with_attention": "TensorFlow alone gives the same translation",
     "03_image_captioning": "TensorFlow alone gives the same caption",
@@ -107,12 +108,17 @@ def test_a_notebook_of_the_small_size_or_with_other_numbers_is_refused():
     assert faults_of_a_run(notebook_that_prints("", **full)) == ["no preset is shown"]
 
 
-def test_text_is_put_into_a_notebook_whose_code_ran_as_it_is():
+@pytest.fixture
+def make_notebooks():
     place = importlib.util.spec_from_file_location(
         "make_notebooks", FOLDER / "make_notebooks.py"
     )
-    make_notebooks = importlib.util.module_from_spec(place)
-    place.loader.exec_module(make_notebooks)
+    module = importlib.util.module_from_spec(place)
+    place.loader.exec_module(module)
+    return module
+
+
+def test_text_is_put_into_a_notebook_whose_code_ran_as_it_is(make_notebooks):
     ran = notebook_that_prints("here", size="full")
     new = copy.deepcopy(ran)
     new.cells.insert(0, nbformat.v4.new_markdown_cell("new"))
@@ -123,6 +129,32 @@ def test_text_is_put_into_a_notebook_whose_code_ran_as_it_is():
     new.cells[1].source = "g()"
     with pytest.raises(SystemExit, match="The code has changed"):
         make_notebooks.take_outputs(new, ran)
+
+
+def test_exercises_run_without_the_rest(make_notebooks):
+    ran = notebook_that_prints("here", size="full")
+    ran.cells += [
+        nbformat.v4.new_markdown_cell("Bye.\n\n## Exercises\n\n1. Do."),
+        nbformat.v4.new_code_cell("old()", execution_count=2),
+    ]
+    new = copy.deepcopy(ran)
+    new.cells[0].outputs, new.cells[0].execution_count = [], None
+    new.cells[2].source = "a = np.array([1])"
+    new.cells.append(nbformat.v4.new_code_cell("print(a)"))
+    make_notebooks.run_exercises(new, ran)
+    code = [cell for cell in new.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == [1, 2, 3]
+    printed = [[output.text for output in cell.outputs] for cell in code]
+    assert printed == [["here"], [], ["[1]\n"]]
+    assert new.metadata == ran.metadata
+    nbformat.validate(new)
+
+    new.cells[0].source = "g()"
+    with pytest.raises(SystemExit, match="The code has changed"):
+        make_notebooks.run_exercises(new, ran)
+    del ran.cells[1]
+    with pytest.raises(SystemExit, match="no section of exercises"):
+        make_notebooks.run_exercises(new, ran)
 
 
 @EACH
@@ -193,12 +225,33 @@ def test_only_the_stated_names_are_imported(source):
     known |= {"tensorflow_datasets", *sys.stdlib_module_names}
     if source.stem == "07_serving":  # and the reader that an export brings
         known |= {"ai_edge_litert", "onnx", "onnxruntime", "text_reader"}
-    known |= {path.stem for path in FOLDER.glob("drawing*.py")}
+    known |= {path.stem for path in FOLDER.glob("drawing*.py")} | {"exercises"}
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             assert {alias.name.split(".")[0] for alias in node.names} <= known
         elif isinstance(node, ast.ImportFrom):
             assert node.module.split(".")[0] in known
+
+
+def headings_of(number):
+    """The file of a page, and its headings of the second and third level."""
+    (source,) = FOLDER.glob(f"{int(number):02}_*.py")
+    text = source.read_text(encoding="utf-8")
+    return source.stem, re.findall(r"^# ###? (.+)$", text, re.MULTILINE)
+
+
+def test_what_page_0_points_at_is_there():
+    text = (FOLDER / "00_from_the_slides_to_the_code.py").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^# \|.*\| \[(\d+), (.+?)\]\((\w+)\.ipynb\) \|$", text, re.MULTILINE
+    )
+    assert len(rows) == text.count(".ipynb) |") > 30
+    for number, heading, stem in rows:
+        name, headings = headings_of(number)
+        assert stem == name and heading in headings, (number, heading)
+    # No page is left out.
+    pages = {int(source.stem[:2]) for source in SOURCES}
+    assert {int(number) for number, _, _ in rows} == pages - {7}
 
 
 @pytest.mark.slow

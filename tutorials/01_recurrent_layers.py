@@ -642,19 +642,66 @@ assert scores[1] > 0.5  # of the last sentence, which is praise
 #
 # ## Exercises
 #
-# 1. Give `simple_rnn` an argument `initial_state`, and check it against the layer's. Run
+# Each has a check, which says "right" or stops with a hint. Write your answer in the place of
+# the dots; one of ours is in `solutions/01_recurrent_layers.py`.
+#
+# 1. One step of an LSTM, from its weights: for `x` (B, D) and the states `h` and `c` (B, U),
+#    the new `h` and `c`.
+
+# %%
+from exercises import check
+
+
+def lstm_step(x, h, c, W, U, b):
+    i, f, candidate, o = np.split(x @ W + h @ U + b, 4, axis=-1)
+    c = ...
+    h = ...
+    return h, c
+
+
+check("01_recurrent_layers", lstm_step=lstm_step)
+
+# %% [markdown]
+# 2. A batch of 16 sequences of 30 steps and 5 features goes through two layers, the second
+#    of which is to give its answer at the end: which shape has each output, and how many
+#    numbers has each layer to learn?
+#
+#    `LSTM(8, return_sequences=True)`, then `GRU(4)`, as they come.
+
+# %%
+shapes = ...  # [(…), (…)]
+numbers = ...  # […, …]
+
+check("01_recurrent_layers", shapes=shapes, numbers=numbers)
+
+# %% [markdown]
+# 3. The mean of the outputs (B, T, U) over the steps that count, for a mask (B, T) of
+#    booleans. A row in which no step counts gives zeros.
+
+
+# %%
+def masked_mean(outputs, mask):
+    return ...
+
+
+check("01_recurrent_layers", masked_mean=masked_mean)
+
+# %% [markdown]
+# Without a check:
+#
+# 4. Give `simple_rnn` an argument `initial_state`, and check it against the layer's. Run
 #    the first half of `x`, then the second half from the state of the first: the outputs
 #    must be those of the whole.
-# 2. Write a cell of your own, `call(inputs, states) -> (output, new_states)` with a
+# 5. Write a cell of your own, `call(inputs, states) -> (output, new_states)` with a
 #    `state_size`, in which $h_t = \lambda h_{t-1} + (1-\lambda)\, x_t W$, and run it in
 #    `layers.RNN`. What does $\lambda$ have to do with the figure of section 4?
-# 3. In section 4, draw the curve of an LSTM with a forget bias of 0 and of 3. How long a
+# 6. In section 4, draw the curve of an LSTM with a forget bias of 0 and of 3. How long a
 #    memory does each have? Compare with $f^k = \sigma(b_f)^k$.
-# 4. Take `mask_zero=True` away in section 7. How much accuracy is lost? Which texts lose
+# 7. Take `mask_zero=True` away in section 7. How much accuracy is lost? Which texts lose
 #    most, and why does padding on the left lose less?
-# 5. Put `layers.Bidirectional` round the LSTM. Then stack two LSTMs: which one needs
+# 8. Put `layers.Bidirectional` round the LSTM. Then stack two LSTMs: which one needs
 #    `return_sequences`, and what goes wrong without it?
-# 6. Replace the last state by the mean over all states, then by the maximum of each unit.
+# 9. Replace the last state by the mean over all states, then by the maximum of each unit.
 #    Mind the mask. (The zoo's model has this as `pooling`.)
-# 7. Which test sentences is the model surest of and wrong? Read ten of them. How many
+# 10. Which test sentences is the model surest of and wrong? Read ten of them. How many
 #    have a negation? How many would you have got wrong yourself?

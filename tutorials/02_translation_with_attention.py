@@ -728,26 +728,73 @@ print("TensorFlow alone gives the same translation")
 # %% [markdown]
 # ## Exercises
 #
-# 1. In section 4, set all but one place of `mask` to False. What are the alignments, and
+# Each has a check, which says "right" or stops with a hint. Write your answer in the place of
+# the dots; one of ours is in `solutions/02_translation_with_attention.py`.
+#
+# 1. Attention in full: query (B, Q), memory (B, S, M), a mask (B, S) of booleans, and the
+#    weights $W_1$, $W_2$ and $v$ (U, 1). Where the mask is False the weight is exactly 0; each
+#    row has at least one place that counts. Return context and alignments.
+
+# %%
+from exercises import check
+
+
+def attend(query, memory, mask, W1, W2, v):
+    scores = ...  # (B, S)
+    alignments = ...  # (B, S)
+    context = ...  # (B, M)
+    return context, alignments
+
+
+check("02_translation_with_attention", attend=attend)
+
+# %% [markdown]
+# 2. The share $p_n$ of BLEU for one translation and one reference, with words between spaces
+#    and each run of words clipped.
+
+
+# %%
+def share_of_runs(translation, reference, n):
+    return ...
+
+
+check("02_translation_with_attention", share_of_runs=share_of_runs)
+
+# %% [markdown]
+# 3. Beam search ended with `hypotheses`, a list of (text, log p, number of tokens). Which
+#    text is best with the length penalty $\alpha$?
+
+
+# %%
+def best_of(hypotheses, alpha):
+    return ...
+
+
+check("02_translation_with_attention", best_of=best_of)
+
+# %% [markdown]
+# Without a check:
+#
+# 4. In section 4, set all but one place of `mask` to False. What are the alignments, and
 #    what is the context? What would you want where *no* place is left, and what does the
 #    layer give? (*Hint: softmax over nothing is 0/0; see `Masking` in the docstring.*)
-# 2. Scale `query` by 10 in "dot" attention, then by 100. What becomes of the alignments,
+# 5. Scale `query` by 10 in "dot" attention, then by 100. What becomes of the alignments,
 #    and of their gradient? Why do Transformers divide by $\sqrt{U}$? (*Hint: the variance
 #    of a sum of U products.*)
-# 3. Train with `attention="luong"`, and with `input_feeding=True`. Which is slower, which
+# 6. Train with `attention="luong"`, and with `input_feeding=True`. Which is slower, which
 #    is better after the same time rather than after the same epochs? (*Hint: without
 #    feeding, all steps can look at once.*)
-# 4. The models of this page have GRU cells, which is the default. Train with `cell="lstm"`
+# 7. The models of this page have GRU cells, which is the default. Train with `cell="lstm"`
 #    and with `cell="simple_rnn"`, with attention and without. Which one needs attention
 #    most? (*Hint: the figure of gradients in tutorial 1.*)
-# 5. Draw the map of a verse with a name in it, and of one with "did not". Which English
+# 8. Draw the map of a verse with a name in it, and of one with "did not". Which English
 #    word does *no* look at? Then translate a verse that is twice as long as any that was
 #    learned from, and look for the place where the map loses its way.
-# 6. Let `beam_width` go from 1 to 20 with `length_penalty=0`, and note BLEU and the length
+# 9. Let `beam_width` go from 1 to 20 with `length_penalty=0`, and note BLEU and the length
 #    ratio. Then find the best penalty on the *validation* verses. Why not on the test
 #    verses?
-# 7. Reverse the direction: `load_translation("bible_en_es", languages=("es", "en"))`. Is
+# 10. Reverse the direction: `load_translation("bible_en_es", languages=("es", "en"))`. Is
 #    English easier? May BLEU of two languages be compared? (*Hint: how many words does each
 #    language use for one verse, and how many forms has a verb?*)
-# 8. Write a `.tsv` with a hundred pairs of your own, in any languages, and run this page
+# 11. Write a `.tsv` with a hundred pairs of your own, in any languages, and run this page
 #    on it. What is the first thing that it learns by heart?

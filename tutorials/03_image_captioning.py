@@ -880,23 +880,68 @@ print("TensorFlow alone gives the same caption")
 # %% [markdown]
 # ## Exercises
 #
-# 1. In section 2, leave `re.sub` out of `name_of`. Which leaks does `share_known` no longer
+# Each has a check, which says "right" or stops with a hint. Write your answer in the place of
+# the dots; one of ours is in `solutions/03_image_captioning.py`.
+#
+# 1. How rare is a word, as CIDEr-D weighs it? `captions` has a list of captions for each
+#    picture; count the *pictures* one of whose captions has the word. A word of no picture
+#    counts as one of one picture.
+
+# %%
+from exercises import check
+
+
+def rareness(word, captions):
+    return ...
+
+
+check("03_image_captioning", rareness=rareness)
+
+# %% [markdown]
+# 2. Where did it look? `weights` are the attention weights of the places of a picture, 7 × 7
+#    row by row as (49,), and the picture is 224 pixels wide and high. Return row and column of
+#    the pixel in the middle of the place with the largest weight.
+
+
+# %%
+def looked_at(weights):
+    return ...
+
+
+check("03_image_captioning", looked_at=looked_at)
+
+# %% [markdown]
+# 3. A leak: `groups` says of each picture to which group it belongs, `of_test` whether it is
+#    a test picture. Which share of the test pictures has a relative among the others?
+
+
+# %%
+def leaked(groups, of_test):
+    return ...
+
+
+check("03_image_captioning", leaked=leaked)
+
+# %% [markdown]
+# Without a check:
+#
+# 4. In section 2, leave `re.sub` out of `name_of`. Which leaks does `share_known` no longer
 #    see? Which ones does it not see anyway? (*Hint: a man and a woman in one job.*)
-# 2. In section 3, move `place` to a corner, and take another picture. Where do places stop
+# 5. In section 3, move `place` to a corner, and take another picture. Where do places stop
 #    being alike?
-# 3. In section 6, find a caption that scores more than "a red car" of the second picture
+# 6. In section 6, find a caption that scores more than "a red car" of the second picture
 #    and is a worse caption. (*Hint: nobody asks for grammar.*) And what does the second
 #    picture score if it is alone in the world? (*Hint: log 1.*)
-# 4. Train the first model with the features of *shuffled* pictures. How low does its
+# 7. Train the first model with the features of *shuffled* pictures. How low does its
 #    training loss go, and what does it write? It is the disease, pure.
-# 5. Set `attention_regularization=0.0` in `AttentionCaptioner`, and then 10. What becomes
+# 8. Set `attention_regularization=0.0` in `AttentionCaptioner`, and then 10. What becomes
 #    of the maps, and what of the scores? Captions have some four words and pictures 49
 #    places: can every place get one in all?
-# 6. Set `gated=False`. Is anything lost on captions as short as these?
-# 7. Give `nearest_neighbour_captions` `k=5`: it then takes the caption that is nearest to
+# 9. Set `gated=False`. Is anything lost on captions as short as these?
+# 10. Give `nearest_neighbour_captions` `k=5`: it then takes the caption that is nearest to
 #    the other four. Better? On which kind? (*Hint: what do five neighbours of a flag say?*)
-# 8. Captions in Korean: `load_captions("stamps_and_emoji", name, config="ko")`. The
+# 11. Captions in Korean: `load_captions("stamps_and_emoji", name, config="ko")`. The
 #    splits are the same. What else is, and may CIDEr-D of two languages be compared?
-# 9. Make a folder with a hundred of your own photographs and a `captions.tsv`, a line
+# 12. Make a folder with a hundred of your own photographs and a `captions.tsv`, a line
 #    `file<tab>caption` for each, and put `read_captions(folder)` in the place of section 1.
 #    Which of your captions does the model learn first?

@@ -632,22 +632,83 @@ print("The model is kept, and reads and writes after it is loaded")
 # %% [markdown]
 # ## Exercises
 #
-# 1. In section 1, give the model one unit instead of three. Can it learn "hello"? Which pair
+# Each has a check, which says "right" or stops with a hint. Write your answer in the place of
+# the dots; one of ours is in `solutions/04_character_language_model.py`.
+#
+# 1. What the model of "hello" does with one letter: from its number and the state before, the
+#    new state and the probabilities of the next letter.
+
+# %%
+from exercises import check
+
+
+def read_letter(number, h, W, U, b, W_o, b_o):
+    h = ...  # (U,)
+    p = ...  # (V,)
+    return h, p
+
+
+check("04_character_language_model", read_letter=read_letter)
+
+# %% [markdown]
+# 2. Bits per character, and perplexity, of a text whose letters got the probabilities `p`.
+
+
+# %%
+def bits_of(p):
+    return ...
+
+
+def perplexity_of(p):
+    return ...
+
+
+check("04_character_language_model", bits_of=bits_of, perplexity_of=perplexity_of)
+
+# %% [markdown]
+# 3. What to draw from: the probabilities at temperature `tau`, with all but the `k` likeliest
+#    letters left out.
+
+
+# %%
+def top_k(logits, tau, k):
+    return ...
+
+
+check("04_character_language_model", top_k=top_k)
+
+# %% [markdown]
+# 4. Streams: one document of `ids` (N,) is read by `rows` readers, who each have as many
+#    letters, one after another. Inputs and targets (B, T) of the batch of number `step`, with
+#    `chunk` letters a row. What does not fit at the end of a reader's part is left out.
+
+
+# %%
+def batch_of(ids, rows, chunk, step):
+    return ...
+
+
+check("04_character_language_model", batch_of=batch_of)
+
+# %% [markdown]
+# Without a check:
+#
+# 5. In section 1, give the model one unit instead of three. Can it learn "hello"? Which pair
 #    of letters does it get wrong, and why is one number too little (or is it)?
-# 2. Teach it "hellohello" in chunks of 5 and then of 3. What changes, with the state carried?
+# 6. Teach it "hellohello" in chunks of 5 and then of 3. What changes, with the state carried?
 #    And "hello hello" and "yellow": which letter is in doubt for ever?
-# 3. In section 3, let `batch_size` be 1, and 20. How many steps has an epoch then? What is
+# 7. In section 3, let `batch_size` be 1, and 20. How many steps has an epoch then? What is
 #    wrong with one reader, and what with a thousand?
-# 4. Train the model of section 5 with `chunk=10` and ten times as many rows, the same number
+# 8. Train the model of section 5 with `chunk=10` and ten times as many rows, the same number
 #    of letters in a batch. Which is faster, and which is better after the same time?
-# 5. Compare SimpleRNN, GRU and LSTM at the same number of weights (`cell=`, `units=`), and
+# 9. Compare SimpleRNN, GRU and LSTM at the same number of weights (`cell=`, `units=`), and
 #    two layers of fewer units with one.
-# 6. In section 7, which temperature gives text of about the same bits per character as the
+# 10. In section 7, which temperature gives text of about the same bits per character as the
 #    test text, judged by the model itself? (*Hint: `score` what `generate` writes.*)
-# 7. A beam search would find the likeliest text of 200 letters. Why would you not want to
+# 11. A beam search would find the likeliest text of 200 letters. Why would you not want to
 #    read it?
-# 8. In section 8, score a page of a modern novel, and of Chaucer. How many bits is a century?
-# 9. Which of your own chat messages are the most predictable? `kerasrnn train char-lm` on a
+# 12. In section 8, score a page of a modern novel, and of Chaucer. How many bits is a century?
+# 13. Which of your own chat messages are the most predictable? `kerasrnn train char-lm` on a
 #    log of them, and do not show anyone the samples.
 #
 # ## References

@@ -448,27 +448,72 @@ if not SMALL:
 # %% [markdown]
 # Do not read too much into any of it. Most units mean nothing that has a name, what a model
 # knows may be spread over many units, and a unit that *tells* a feature may not be *used* for
-# it: see exercise 5.
+# it: see exercise 8.
 #
 # ## Exercises
 #
-# 1. In section 2, colour the text by a forget gate rather than a cell state. At which
+# Each has a check, which says "right" or stops with a hint. Write your answer in the place of
+# the dots; one of ours is in `solutions/05_inside_the_cells.py`.
+#
+# 1. The area under the curve of what a unit did, `values` (T,), for a feature `truth` (T,) of
+#    booleans. A pair of equal values counts as a half.
+
+# %%
+from exercises import check
+
+
+def auc(values, truth):
+    return ...
+
+
+check("05_inside_the_cells", auc=auc)
+
+# %% [markdown]
+# 2. An honest search: of `units` (T, U), choose the unit and its sign by the first half of the
+#    text, and judge them by the second. Return the unit, the sign (1 or −1) and the score.
+
+
+# %%
+def search(units, truth):
+    return ...
+
+
+check("05_inside_the_cells", search=search)
+
+# %% [markdown]
+# 3. How often is the gate of each unit nearly shut, below 0.1, and nearly open, above 0.9?
+#    `gate` is (T, U).
+
+
+# %%
+def saturated(gate):
+    shut = ...  # (U,)
+    opened = ...  # (U,)
+    return shut, opened
+
+
+check("05_inside_the_cells", saturated=saturated)
+
+# %% [markdown]
+# Without a check:
+#
+# 4. In section 2, colour the text by a forget gate rather than a cell state. At which
 #    characters does the slow unit forget? (Gates go from 0 to 1: use `2 * gate - 1`.)
-# 2. In section 4, swap the parts: `choose_on=0.1` and `0.9`. How far are "held-out score" and
+# 5. In section 4, swap the parts: `choose_on=0.1` and `0.9`. How far are "held-out score" and
 #    "when chosen" apart, and why?
-# 3. Write a feature of your own, an array (T,) of booleans, and look for it:
+# 6. Write a feature of your own, an array (T,) of booleans, and look for it:
 #    `find_cells(bard, plays, {"a name is speaking": ...})`. In verse, try "the line will
 #    rhyme".
-# 4. Which features does a *gate* tell, rather than a state? `names=["input_gate"]`.
-# 5. Take a cell away: set its row of the recurrent kernel and of what reads the layer
+# 7. Which features does a *gate* tell, rather than a state? `names=["input_gate"]`.
+# 8. Take a cell away: set its row of the recurrent kernel and of what reads the layer
 #    to zero. How many bits per character does it cost inside comments, and how many outside?
 #    Do the same with a unit drawn by chance.
-# 6. Does the GRU have quote and line cells? And a SimpleRNN, `trained(..., cell="simple_rnn")`?
-# 7. In section 7, use three seeds. How far do the controls differ from each other? Which
+# 9. Does the GRU have quote and line cells? And a SimpleRNN, `trained(..., cell="simple_rnn")`?
+# 10. In section 7, use three seeds. How far do the controls differ from each other? Which
 #    differences between trained and random would you still report?
-# 8. Two features may be one: comments in C begin at a line's beginning. Judge "inside a
+# 11. Two features may be one: comments in C begin at a line's beginning. Judge "inside a
 #    comment" only at characters with the same position in line. What is left?
-# 9. Type into the model: write a passage with a quote that is never closed, and watch the
+# 12. Type into the model: write a passage with a quote that is never closed, and watch the
 #    cell with `colored_text_terminal`. How long does it wait?
 #
 # ## References

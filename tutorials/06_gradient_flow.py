@@ -658,26 +658,85 @@ print("Chunks of 100 characters point where the whole gradient points, nearly")
 #
 # ## Exercises
 #
-# 1. In section 1, add a loss at every step, $L = \sum_t ½ \lVert h_t - y \rVert^2$, to
+# Each has a check, which says "right" or stops with a hint. Write your answer in the place of
+# the dots; one of ours is in `solutions/06_gradient_flow.py`.
+#
+# 1. Back-propagation by hand, with a loss at *every* step,
+#    $L = \sum_t ½ \lVert h_t - y \rVert^2$: for `x` (B, T, D), the states `h` (T + 1, B, U) from
+#    $h_0$ on and a target `y` (B, U), the gradients of W, U and b.
+
+# %%
+from exercises import check
+
+
+def bptt(x, h, U, y):
+    delta, dW, dU, db = 0, 0, 0, 0
+    for t in range(x.shape[1], 0, -1):
+        delta = ...  # what arrives from the step after, and the loss of this step
+        da = ...
+        dW = ...
+        dU = ...
+        db = ...
+        delta = ...
+    return dW, dU, db
+
+
+check("06_gradient_flow", bptt=bptt)
+
+# %% [markdown]
+# 2. A matrix, 2 × 2, whose largest singular value is 2 or more, and whose powers go to zero.
+
+# %%
+matrix = ...
+
+check("06_gradient_flow", matrix=matrix)
+
+# %% [markdown]
+# 3. Clip by the norm of all gradients together, a list of arrays, to `c`.
+
+
+# %%
+def clip(gradients, c):
+    return ...
+
+
+check("06_gradient_flow", clip=clip)
+
+# %% [markdown]
+# 4. With which forget bias is one hundredth of the cell state left after `steps` steps, if
+#    nothing but the bias moves the gate?
+
+
+# %%
+def forget_bias(steps):
+    return ...
+
+
+check("06_gradient_flow", forget_bias=forget_bias)
+
+# %% [markdown]
+# Without a check:
+#
+# 5. In section 1, add a loss at every step, $L = \sum_t ½ \lVert h_t - y \rVert^2$, to
 #    `backward`, and check it against `gradient_flow(layer, (x, y), loss_step=None)`.
-# 2. In section 2, make `turn` a turn by 0 degrees. Which row changes its fate, and which
+# 6. In section 2, make `turn` a turn by 0 degrees. Which row changes its fate, and which
 #    singular value decides now? Find a matrix with $\sigma_1 = 2$ whose powers go to zero.
 #    (*Hint: two eigenvalues of ½, and a large number off the diagonal.*)
-# 3. In section 3, give the layer `activation="relu"`. What follows the bound now, and what
+# 7. In section 3, give the layer `activation="relu"`. What follows the bound now, and what
 #    does it do at 1.25 with large inputs?
-# 4. In section 4, clip to 0.1 and to 5. Then clip each of the two derivatives by itself, as
+# 8. In section 4, clip to 0.1 and to 5. Then clip each of the two derivatives by itself, as
 #    Keras's `clipvalue` does. Which way does it take?
-# 5. In section 5, remember for 100 steps with $U$ started as the identity and
+# 9. In section 5, remember for 100 steps with $U$ started as the identity and
 #    `activation="relu"` (Le et al. 2015). What is its Jacobian at the start?
-# 6. In section 6, put a GRU with an update bias of 5 into the race. And an LSTM with a
+# 10. In section 6, put a GRU with an update bias of 5 into the race. And an LSTM with a
 #    forget bias of 5 whose *input* gate is open as well (bias 5): why is that no good?
-# 7. In section 6, keep the layer of "LSTM, bias 1", 20 steps, and measure `gradient_flow`
+# 11. In section 6, keep the layer of "LSTM, bias 1", 20 steps, and measure `gradient_flow`
 #    of it before and after it has learned. Is the forget gate more open or less?
 #    (`layer.cell.bias` says half of it.)
-# 8. In section 8, put `gradient_flow(untrained_copy(model), (inputs, targets))` beside the
+# 12. In section 8, put `gradient_flow(untrained_copy(model), (inputs, targets))` beside the
 #    trained one (`kerasrnn.inspection.untrained_copy`). Has learning made the gradient reach
 #    further back?
-# 9. Train the small model of section 8 with `chunk=5` and with `chunk=100`, the same number
+# 13. Train the small model of section 8 with `chunk=5` and with `chunk=100`, the same number
 #    of *characters* each. How many bits does truncation cost, and what do the five-character
 #    words of the one look like beside those of the other?
 #

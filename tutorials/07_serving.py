@@ -573,77 +573,49 @@ assert latency["ONNX"] < latency["SavedModel"]
 # %% [markdown]
 # ## Exercises
 #
-# Each has a cell below that checks your answer; it says "right" or gives a hint.
+# Each has a check, which says "right" or stops with a hint. Write your answer in the place of
+# the dots; one of ours is in `solutions/07_serving.py`.
 #
 # 1. Fill in `one_step`: an LSTM's step from the weights **as ONNX has them**, `W` (4U, D),
 #    `R` (4U, U) and `B` (8U,), whose two halves are added.
-# 2. Which `sequence_lens` belong to these ids, padded with zeros? Fill in `lengths`.
-# 3. Which of these can be streamed? Fill in `can_stream` with the names.
-
 
 # %%
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
+from exercises import check
 
 
 def one_step(x, h, c, W, R, B):
-    """h and c after one more input x (D,)."""
-    gates = W @ x + R @ h + B[: len(B) // 2] + B[len(B) // 2 :]  # (4U,)
-    i, o, f, g = np.split(gates, 4)
-    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-    return sigmoid(o) * np.tanh(c), c
+    gates = ...  # (4U,)
+    c = ...
+    h = ...
+    return h, c
 
 
-def check_one_step(answer):
-    h = c = np.zeros(5)
-    for x in signal[0, :6, :3]:
-        h, c = answer(x, h, c, W[0], R[0], B[0])
-    expected = np.asarray(small(signal[:, :6, :3]))[0, -1]
-    if np.abs(h - expected).max() < 1e-5:
-        return "right"
-    return "Not yet. The blocks come as i, o, f, g: which one makes the output?"
+check("07_serving", one_step=one_step)
 
+# %% [markdown]
+# 2. Which `sequence_lens` belong to ids (B, T) that are padded with zeros on the right?
 
-print(check_one_step(one_step))
 
 # %%
-ids = np.array([[4, 9, 2, 0, 0], [5, 0, 0, 0, 0], [0, 0, 0, 0, 0], [1, 2, 3, 4, 5]])
-lengths = [3, 1, 0, 5]
+def lengths(ids):
+    return ...
 
 
-def check_lengths(answer):
-    if list(answer) == (ids != 0).sum(axis=1).tolist():
-        return "right"
-    return "Not yet. Count what is not padding, in each row."
+check("07_serving", lengths=lengths)
 
-
-print(check_lengths(lengths))
+# %% [markdown]
+# 3. Which of these can be streamed? A set of the names.
 
 # %%
 candidates = {
-    "a GRU, then Dense": [layers.GRU(3, return_sequences=True), keras.layers.Dense(2)],
-    "an LSTM that goes backwards": [layers.LSTM(3, go_backwards=True)],
-    "two LSTMs": [layers.LSTM(3, return_sequences=True), layers.LSTM(3)],
-    "a convolution, then a GRU": [keras.layers.Conv1D(3, 3), layers.GRU(3)],
+    "a GRU, then Dense": "GRU(3, return_sequences=True), Dense(2)",
+    "an LSTM that goes backwards": "LSTM(3, go_backwards=True)",
+    "two LSTMs": "LSTM(3, return_sequences=True), LSTM(3)",
+    "a convolution, then a GRU": "Conv1D(3, 3), GRU(3)",
 }
-can_stream = {"a GRU, then Dense", "two LSTMs"}
+can_stream = ...
 
-
-def check_can_stream(answer):
-    for name, stack in candidates.items():
-        model = keras.Sequential([keras.Input((None, 4)), *stack])
-        try:
-            streaming(model)
-        except ValueError as error:
-            if name in answer:
-                return f"Not yet. {name}: {error}"
-        else:
-            if name not in answer:
-                return f"Not yet. {name}: what would it have to wait for?"
-    return "right"
-
-
-print(check_can_stream(can_stream))
+check("07_serving", can_stream=can_stream)
 
 # %% [markdown]
 # ## References

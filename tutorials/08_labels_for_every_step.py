@@ -418,107 +418,57 @@ for seconds in (0.5, 1, 2, 4):
 # %% [markdown]
 # ## 7. Exercises
 #
-# Each has a function that looks at your answer, and says "right" or gives a hint. What
-# stands there now is an answer; take it out and write your own.
+# Each has a check, which says "right" or stops with a hint. Write your answer in the place of
+# the dots; one of ours is in `solutions/08_labels_for_every_step.py`.
 #
-# 1. How many of the validation part's words could *any* model get right that looks at the
-#    word alone and has seen the training part?
-# 2. Write the Viterbi algorithm: the best sequence of labels of `e`, `A`, `start`, `end`.
-# 3. Which transitions must be forbidden, so that a CRF gives sound BIO labels: `I-X` comes
-#    after `B-X` or `I-X` only? Say it as a matrix of booleans, True where a label may
-#    follow. A label may stand at the beginning or not: a second array.
-# 4. Does a CRF help a model that reads forwards only more than one that reads from both
-#    ends? Train both, and say why.
-# 5. In section 6, mix two recordings, two seconds of one and two of the other. How long
-#    does the model need to see the change? Does it see it before it comes, and how could it?
+# 1. How many words could *any* model get right that looks at the word alone and has seen the
+#    training part? `counts` says of each word of the training part how often it had each
+#    tag, `commonest` is the guess for all others; `words` and `tags` are those to judge by.
 
 # %%
-ceiling = accuracies(
-    [
-        [
-            tag if tag in counts.get(word, {commonest}) else None
-            for word, tag in zip(words, tags, strict=True)
-        ]
-        for words, tags in zip(validation.inputs, validation.tags, strict=True)
-    ]
-)["all"]
+from exercises import check
 
 
-def check_ceiling(answer):
-    possible = [
-        tag in counts.get(word, {}) or (word not in counts and tag == commonest)
-        for words, tags in zip(validation.inputs, validation.tags, strict=True)
-        for word, tag in zip(words, tags, strict=True)
-    ]
-    if abs(answer - np.mean(possible)) < 1e-9:
-        return "right"
-    return "Not yet. A tag is possible where the word had it once; a new word has one guess."
+def ceiling(counts, commonest, words, tags):
+    return ...
 
 
-print(check_ceiling(ceiling))
+check("08_labels_for_every_step", ceiling=ceiling)
+
+# %% [markdown]
+# 2. The Viterbi algorithm: the best sequence of labels of `e` (T, C), `A` (C, C), `start` and
+#    `end` (C,), as a list of T numbers.
 
 
 # %%
 def viterbi(e, A, start, end):
-    """The best sequence of labels of e (T, C), a list of T numbers."""
-    delta, came_from = start + e[0], []
-    for step in e[1:]:
-        pairs = delta[:, None] + A  # (C, C)
-        came_from.append(pairs.argmax(axis=0))
-        delta = pairs.max(axis=0) + step
-    y = [int((delta + end).argmax())]
-    for before in reversed(came_from):
-        y.append(int(before[y[-1]]))
-    return y[::-1]
+    return ...
 
 
-def check_viterbi(answer):
-    for seed in range(5):
-        random = np.random.default_rng(seed)
-        given = (
-            random.normal(size=(6, 3)) * 2,
-            *(w * (seed + 1) for w in (A, start, end)),
-        )
-        for weight, value in zip(crf.weights, given[1:], strict=True):
-            weight.assign(value)
-        expected = np.asarray(crf.decode(given[0][None])[0])[0].tolist()
-        if list(answer(*given)) != expected:
-            return "Not yet. Where did the best score of each label come from?"
-    return "right"
+check("08_labels_for_every_step", viterbi=viterbi)
 
-
-print(check_viterbi(viterbi))
+# %% [markdown]
+# 3. Which transitions must be forbidden, so that a CRF gives sound BIO labels: `I-X` comes
+#    after `B-X` or `I-X` only? Say it as a matrix of booleans, True where the label of the
+#    column may follow that of the row. A label may stand at the beginning or not: a second
+#    array.
 
 # %%
 bio = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
-may_follow = np.array(
-    [[b[0] != "I" or a[1:] == b[1:] for b in bio] for a in bio]
-)  # (C, C)
-may_begin = np.array([label[0] != "I" for label in bio])
+may_follow = ...  # (5, 5)
+may_begin = ...  # (5,)
 
-
-def check_bio(follow, begin):
-    field = layers.CRF(5)
-    weights = [np.where(follow, 0.0, -1e4), np.where(begin, 0.0, -1e4), np.zeros(5)]
-    for weight, value in zip(field.weights, weights, strict=True):
-        weight.assign(value)
-    random = np.random.default_rng(0)
-    scores = random.normal(size=(200, 8, 5)) * 3
-    for row in np.asarray(field.decode(scores)[0]):
-        before = "O"
-        for number in row:
-            if bio[number][0] == "I" and before[1:] != bio[number][1:]:
-                return f"Not yet. {bio[number]} came after {before}."
-            before = bio[number]
-    if follow.sum() != 19 or begin.sum() != 3:
-        return "Not yet. Something is forbidden that is sound."
-    return "right"
-
-
-print(check_bio(may_follow, may_begin))
+check("08_labels_for_every_step", may_follow=may_follow, may_begin=may_begin)
 print("Every label in its place")
 
 # %% [markdown]
+# Without a check:
+#
+# 4. Does a CRF help a model that reads forwards only more than one that reads from both
+#    ends? Train both, and say why.
+# 5. In section 6, mix two recordings, two seconds of one and two of the other. How long
+#    does the model need to see the change? Does it see it before it comes, and how could it?
+#
 # ## References
 #
 # Francis, W. N. and Kučera, H. (1979), Brown corpus manual. Lafferty, J., McCallum, A. and

@@ -311,58 +311,62 @@ print(thermometer.forecast([degrees])[0].round(1))
 #
 # ## Exercises
 #
-# Each has a check: it says nothing while the answer is None, and stops if it is wrong.
+# Each has a check, which says "right" or stops with a hint. Write your answer in the place of
+# the dots; one of ours is in `solutions/09_forecasting.py`.
 #
-# 1. Write `double_smoothing(u, alpha, beta)`, Holt's method: a level and a slope, both
-#    smoothed; begin with $\ell = u_1$ and slope $u_2 - u_1$. Return $\ell$ and slope.
+# 1. Holt's method: a level and a slope, both smoothed, with weights `alpha` and `beta`. Begin
+#    with $\ell = u_1$ and slope $u_2 - u_1$, go on from $u_2$, and return level and slope.
 
 # %%
-double_smoothing = None  # your function
+from exercises import check
 
-if double_smoothing is not None:
-    line = 3.0 + 0.5 * np.arange(20)
-    end, slope = double_smoothing(line, 0.3, 0.2)
-    assert np.isclose(end, line[-1]) and np.isclose(slope, 0.5)
+
+def double_smoothing(u, alpha, beta):
+    return ...
+
+
+check("09_forecasting", double_smoothing=double_smoothing)
 
 # %% [markdown]
-# 2. Which number has the least mean *squared* error over `sample`, and which the least mean
-#    absolute error? Give both, without a search.
+# 2. Which number has the least mean *squared* error over a sample, and which the least mean
+#    *absolute* error? Give both without a search.
+
 
 # %%
-least_squared, least_absolute = None, None  # your numbers
+def least_squared(sample):
+    return ...
 
-if least_squared is not None:
-    around = np.linspace(0, 5, 5001)
-    squared = [np.square(sample - c).mean() for c in around]
-    absolute = [np.abs(sample - c).mean() for c in around]
-    assert abs(around[np.argmin(squared)] - least_squared) < 0.01
-    assert abs(around[np.argmin(absolute)] - least_absolute) < 0.01
+
+def least_absolute(sample):
+    return ...
+
+
+check("09_forecasting", least_squared=least_squared, least_absolute=least_absolute)
 
 # %% [markdown]
 # 3. Make a leak: divide a series by its mean over past *and* future, forecast 1, which is
-#    the mean of what is divided so, and multiply again. As a function `leaky(past, future)`
-#    of a forecast (J,). It beats every honest one on a series that jumps where its past ends.
+#    the mean of what is divided so, and multiply again. As a function of past and future that
+#    returns a forecast of as many numbers as the future has. It beats every honest one on a
+#    series that jumps where its past ends.
+
 
 # %%
-leaky = None  # your function
+def leaky(past, future):
+    return ...
 
-if leaky is not None:
-    jump = leaky(np.full(30, 10.0), np.full(J, 90.0))
-    assert np.shape(jump) == (J,) and np.abs(jump - 90).mean() < 60
+
+check("09_forecasting", leaky=leaky)
 
 # %% [markdown]
-# 4. How wide must a symmetric interval round the forecast of `model` be, as a factor on its
-#    own widths, to hold 80 % of the validation part? Give the factor, and think about why it
-#    must not be chosen on the test part.
+# 4. By which factor must intervals from `low` to `high` round a forecast `point` be widened,
+#    each on its own widths, to hold 80 % of the true values `y`? All are (N, J). And why must
+#    the factor not be chosen on the test part?
+
 
 # %%
-factor = None  # your number
+def widening(y, point, low, high):
+    return ...
 
-if factor is not None:
-    point, low, high = np.moveaxis(model.predict(past, verbose=0), -1, 0)
-    low, high = point - factor * (point - low), point + factor * (high - point)
-    held = ((validation >= low) & (validation <= high)).mean()
-    assert abs(held - 0.8) < 0.005
 
-# %%
+check("09_forecasting", widening=widening)
 print("The forecasts of this page are made.")

@@ -334,75 +334,51 @@ for name, canvas in (("empty canvas", empty), ("two digits", two)):
 # %% [markdown]
 # ## Exercises
 #
-# Each has a cell below that checks your answer; it says "right" or gives a hint.
+# Each has a check, which says "right" or stops with a hint. Write your answer in the place of
+# the dots; one of ours is in `solutions/10_glimpses.py`.
 #
-# 1. Fill in `pixel_of`: the row and column of the pixel at the middle of a glimpse.
+# 1. The row and column of the pixel at the middle of a glimpse, whole numbers, for a location
+#    from −1 to 1, (row, column), of an image so high and so wide.
+
+# %%
+from exercises import check
+
+
+def pixel_of(location, height, width):
+    return ...
+
+
+check("10_glimpses", pixel_of=pixel_of)
+
+# %% [markdown]
 # 2. How many multiplications does a hidden layer of 48 units take for a canvas of side `n`,
 #    and how many the convolution on a window of side `n`, with 3 × 3 pixels, every other
 #    place, two scales and 16 filters, without padding? Fill in both.
-# 3. Why does the model begin with a first look? Fill in `sees_nothing`: the share of test
-#    images whose digit does not touch a window of `side` pixels in the middle of the canvas.
 
 
 # %%
-def pixel_of(location, height, width):
-    """Row and column, whole numbers, of a location from -1 to 1."""
-    row, column = (np.asarray(location) + 1) / 2 * [height, width]
-    return min(int(row), height - 1), min(int(column), width - 1)
-
-
 def of_hidden_layer(n):
-    return n * n * 48
+    return ...
 
 
 def of_window(n):
-    places = ((n - 3) // 2 + 1) ** 2
-    return places * 3 * 3 * 2 * 16
+    return ...
 
 
-def sees_nothing(side):
-    """Share of test digits, 28 × 28 at `corners`, outside of the window."""
-    first, last = 50 - side / 2, 50 + side / 2
-    outside = (corners >= last) | (corners + 28 <= first)  # (B, 2)
-    return outside.any(axis=1).mean()
+check("10_glimpses", of_hidden_layer=of_hidden_layer, of_window=of_window)
 
-
-# %%
-def check_pixel_of(answer):
-    asked = {(-1, 1): (0, 59), (0, 0): (50, 30), (0.5, -0.5): (75, 15)}
-    if all(tuple(answer(at, 100, 60)) == found for at, found in asked.items()):
-        return "right"
-    return "Not yet. -1 is the upper or left edge; what is the last pixel's number?"
-
-
-print(check_pixel_of(pixel_of))
+# %% [markdown]
+# 3. Why does the model begin with a first look? The share of digits, 28 × 28, at `corners`
+#    (N, 2) of a canvas of 100 × 100 that do not touch a window of `side` pixels in its
+#    middle.
 
 
 # %%
-def check_counts(hidden, window):
-    if hidden(200) != 4 * hidden(100) or hidden(1) != 48:
-        return "Not yet. Each unit of the layer takes one for each number that it sees."
-    layer = keras.layers.Conv2D(16, 3, strides=2)
-    rows, columns = layer(np.zeros((1, 14, 14, 2), "float32")).shape[1:3]
-    if window(14) == rows * columns * layer.kernel.numpy().size:
-        return "right"
-    return "Not yet. How often does the kernel fit in, and how many numbers has it?"
+def sees_nothing(corners, side):
+    return ...
 
 
-print(check_counts(of_hidden_layer, of_window))
-
-
-# %%
-def check_sees_nothing(answer):
-    window = np.zeros((100, 100), bool)
-    window[43:57, 43:57] = True
-    seen = [window[y : y + 28, x : x + 28].any() for y, x in corners]
-    if abs(answer(14) - (1 - np.mean(seen))) < 1e-9:
-        return "right"
-    return "Not yet. On which side of the window may a digit of 28 × 28 be?"
-
-
-print(check_sees_nothing(sees_nothing))
+check("10_glimpses", sees_nothing=sees_nothing)
 
 # %% [markdown]
 # ## Where to go from here

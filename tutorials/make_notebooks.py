@@ -1,23 +1,27 @@
 """Make the notebooks from the `.py` files beside this one, and run them.
 
-    python tutorials/make_notebooks.py [--text] [NAME ...]
+    python tutorials/make_notebooks.py [--text | --exercises] [NAME ...]
 
 Needs the extra `dev`. Each notebook says in its metadata, under "kerasrnn", at which
 size it was run, when, and how many seconds it took. `--text` runs nothing: it puts
-changed text into notebooks whose code is as it was when they ran. What a cell prints to
-stderr is left out: it is TensorFlow's talk about this machine.
+changed text into notebooks whose code is as it was when they ran. `--exercises` runs the
+exercises alone, which need nothing but NumPy until they are answered. What a cell prints
+to stderr is left out: it is TensorFlow's talk about this machine.
 """
 
 import argparse
 import base64
+import contextlib
 import datetime
 import io
 import os
 import pathlib
+import re
 import time
 
 import jupytext
 import nbformat
+import numpy as np
 
 HERE = pathlib.Path(__file__).parent
 
@@ -46,19 +50,24 @@ def notebook_of(source: pathlib.Path):
 
 
 def run(notebook):
-    """Run all cells in this folder; an exception in one ends it."""
-    from nbclient import NotebookClient
-
+    """Run all cells, and say when, at which size and for how long."""
     start = time.perf_counter()
-    NotebookClient(
-        notebook, timeout=3600, resources={"metadata": {"path": str(HERE)}}
-    ).execute()
+    execute(notebook)
     small = os.environ.get("KERASRNN_TUTORIAL_SIZE") == "small"
     notebook.metadata["kerasrnn"] = {
         "size": "small" if small else "full",
         "date": datetime.date.today().isoformat(),
         "seconds": round(time.perf_counter() - start),
     }
+
+
+def execute(notebook):
+    """Run all cells in this folder; an exception in one ends it."""
+    from nbclient import NotebookClient
+
+    NotebookClient(
+        notebook, timeout=3600, resources={"metadata": {"path": str(HERE)}}
+    ).execute()
     for cell in notebook.cells:
         cell.metadata = {}
         if cell.cell_type == "code":
@@ -82,6 +91,34 @@ def take_outputs(notebook, ran):
     notebook.metadata = ran.metadata
 
 
+def exercises_at(notebook):
+    """The number of the cell that has the heading of the exercises."""
+    for number, cell in enumerate(notebook.cells):
+        if re.search(r"^## (\d+\. )?Exercises$", cell.source, re.MULTILINE):
+            return number
+    raise SystemExit("The page has no section of exercises.")
+
+
+def run_exercises(notebook, ran):
+    """Run the exercises, in this process; what stands before them ran before."""
+    at = exercises_at(notebook)
+    body = nbformat.v4.new_notebook(cells=notebook.cells[:at])
+    body_that_ran = nbformat.v4.new_notebook(cells=ran.cells[: exercises_at(ran)])
+    body_that_ran.metadata = ran.metadata
+    take_outputs(body, body_that_ran)
+    count = sum(cell.cell_type == "code" for cell in body.cells)
+    names = {"np": np}
+    for cell in notebook.cells[at:]:
+        if cell.cell_type == "code":
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                exec(cell.source, names)
+            text = printed.getvalue()
+            cell.outputs = [nbformat.v4.new_output("stream", text=text)] if text else []
+            count += 1
+            cell.execution_count = count
+    notebook.metadata = ran.metadata
+
+
 def smaller(png: str) -> str:
     """A drawing of 256 colours, which look the same and need less room."""
     from PIL import Image
@@ -102,6 +139,9 @@ def main():
     parser.add_argument(
         "--text", action="store_true", help="only the text has changed: run nothing"
     )
+    parser.add_argument(
+        "--exercises", action="store_true", help="run only the exercises"
+    )
     arguments = parser.parse_args()
     for source in sources():
         if arguments.names and not source.name.startswith(tuple(arguments.names)):
@@ -109,6 +149,8 @@ def main():
         notebook, target = notebook_of(source), source.with_suffix(".ipynb")
         if arguments.text:
             take_outputs(notebook, nbformat.read(target, as_version=4))
+        elif arguments.exercises:
+            run_exercises(notebook, nbformat.read(target, as_version=4))
         else:
             run(notebook)
         nbformat.write(notebook, target)
