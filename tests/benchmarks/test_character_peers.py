@@ -3,6 +3,7 @@ import json
 import lzma
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -84,7 +85,8 @@ def test_simple_peers_in_the_order_of_what_they_know(peers, monkeypatch):
     assert texts["test"].ids.min() == 1
     found = list(peers.simple_peers(documents, texts, size, 4))
     names = [name for name, *_ in found]
-    assert names[:3] == ["all 28 characters alike", "as often as in training", "xz -9e"]
+    alike = f"all {size} characters alike"
+    assert names[:3] == [alike, "as often as in training", "xz -9e"]
     assert names[3].startswith("PPMd, order ")
     assert names[4:] == [
         "4-grams, modified Kneser-Ney",
@@ -110,6 +112,7 @@ def test_rows_of_what_was_learned_elsewhere(peers, tmp_path):
 
 def test_rows_of_a_model_of_ours(peers, tmp_path):
     tokenizer = peers.CharacterTokenizer(sorted(set(LINE)))
+    keras.utils.set_random_seed(1)
     model = CharLanguageModel(
         preprocessor=tokenizer, units=8, num_layers=1, cache_size=40
     )
@@ -121,7 +124,8 @@ def test_rows_of_a_model_of_ours(peers, tmp_path):
     shipped = CharLanguageModel.from_preset(tmp_path / "mine")
     with_cache = shipped.evaluate(documents["test"])["bits_per_character"]
     assert found[1][2] == pytest.approx(with_cache)
-    assert found[2][2] < with_cache < found[0][2]
+    # It repeats itself, which no random weights know.
+    assert found[2][2] < min(with_cache, found[0][2]) / 2
 
 
 @pytest.mark.slow
