@@ -21,6 +21,8 @@ from kerasrnn.cli import main
 from kerasrnn.inspection import caption_attention, caption_attention_figure
 from kerasrnn.printable import printable
 
+pytestmark = pytest.mark.long
+
 
 def run(*arguments, stdin=b""):
     """In a process of its own, with nothing set that would quiet TensorFlow."""
@@ -48,7 +50,6 @@ def trained(tmp_path_factory):
     return output, data, out.getvalue(), err.getvalue()
 
 
-@pytest.mark.long
 def test_train_says_what_it_does_and_nothing_else(trained):
     output, _, text, errors = trained
     assert errors == ""
@@ -68,6 +69,7 @@ def test_train_says_what_it_does_and_nothing_else(trained):
     assert "a fine film\n" not in text
 
 
+@pytest.mark.long
 def test_train_leaves_results_preset_and_figures(trained):
     output = trained[0]
     results = json.loads((output / "results.json").read_text())
@@ -89,7 +91,6 @@ def test_train_leaves_results_preset_and_figures(trained):
     assert (output / "preset" / "model.weights.h5").is_file()
 
 
-@pytest.mark.long
 def test_predict_arguments_and_standard_input(trained, capsys):
     output = trained[0]
     assert main(["predict", str(output), "a fine warm film", "dull and empty"]) == 0
@@ -108,7 +109,6 @@ def test_predict_arguments_and_standard_input(trained, capsys):
     assert len(piped.stdout.splitlines()) == 3
 
 
-@pytest.mark.long
 def test_evaluate_and_export(trained, tmp_path, capsys):
     output, data, *_ = trained
     results = json.loads((output / "results.json").read_text())
@@ -153,7 +153,6 @@ def translating(tmp_path_factory):
     return model, folder
 
 
-@pytest.mark.long
 def test_predict_prints_translations(translating, capsys):
     model, folder = translating
     options = {"search": "beam", "length_penalty": 1.0, "verbose": 0}
@@ -180,7 +179,6 @@ def one_line_each(texts):
     return [printable(" ".join(text.splitlines())) for text in texts]
 
 
-@pytest.mark.long
 def test_predict_translates_standard_input_line_by_line(
     translating, capsys, monkeypatch
 ):
@@ -197,7 +195,6 @@ def test_predict_translates_standard_input_line_by_line(
     assert lines == one_line_each(greedy)
 
 
-@pytest.mark.long
 def test_what_was_cut_off_is_told(translating, capsys):
     assert main(["predict", str(translating[1]), "one " * 400]) == 0
     out, err = capsys.readouterr()
@@ -230,7 +227,6 @@ def test_a_translator_is_exported_with_an_example_that_runs(
     assert capsys.readouterr().out == f"{expected}\n"
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("format", ["onnx", "litert"])
 def test_a_translator_is_exported_for_other_runtimes(
     translating, tmp_path, capsys, monkeypatch, format
@@ -267,7 +263,6 @@ def captioning(tmp_path_factory):
         yield model, str(folder), [*map(str, files)]
 
 
-@pytest.mark.long
 def test_predict_prints_captions(captioning, capsys):
     model, folder, files = captioning
     options = {"search": "beam", "length_penalty": 1.0, "verbose": 0}
@@ -288,6 +283,7 @@ def test_predict_prints_captions(captioning, capsys):
     assert [float(score) for score, _ in rows] == pytest.approx(scores, abs=6e-4)
 
 
+@pytest.mark.long
 def test_a_broken_picture_is_told_and_the_others_are_captioned(
     captioning, tmp_path, capsys, monkeypatch
 ):
@@ -306,7 +302,6 @@ def test_a_broken_picture_is_told_and_the_others_are_captioned(
     assert second == f"kerasrnn predict: {lines[2]}: No such file or directory"
 
 
-@pytest.mark.long
 def test_predict_draws_where_a_captioner_looked(
     captioning, translating, tmp_path, capsys
 ):
@@ -340,7 +335,6 @@ def test_a_captioner_is_evaluated_on_a_folder(captioning, tmp_path, capsys):
     )
 
 
-@pytest.mark.long
 def test_a_captioner_is_exported_with_an_example_that_runs(
     captioning, tmp_path, capsys, monkeypatch
 ):
@@ -439,7 +433,6 @@ def test_an_unfinished_run_with_other_settings_is_not_overwritten(tmp_path, caps
     assert "a folder with other things in it" in capsys.readouterr().err
 
 
-@pytest.mark.long
 def test_listing_loads_no_tensorflow():
     code = (
         "import sys\nfrom kerasrnn.cli import main\n"

@@ -62,6 +62,7 @@ def test_training_tells_what_was_learned(trained):
     assert (output / "samples.md").is_file()
 
 
+@pytest.mark.long
 def test_predict_writes_after_each_text(trained, model, capsys):
     assert predict(trained, "7 b", "8", "--length", 40, "--seed", 5) == 0
     out, err = capsys.readouterr()

@@ -200,6 +200,7 @@ def test_without_the_library_layers_work_and_say_so(environment, tmp_path):
     assert reason in output
 
 
+@pytest.mark.long
 def test_the_wheel_describes_itself(wheel_without):
     with zipfile.ZipFile(wheel_without) as archive:
         (name,) = (n for n in archive.namelist() if n.endswith("dist-info/METADATA"))

@@ -110,6 +110,7 @@ def test_rows_of_what_was_learned_elsewhere(peers, tmp_path):
     )
 
 
+@pytest.mark.long
 def test_rows_of_a_model_of_ours(peers, tmp_path):
     tokenizer = peers.CharacterTokenizer(sorted(set(LINE)))
     keras.utils.set_random_seed(1)

@@ -101,6 +101,7 @@ def number_of(key):
     return int(key.split()[-1])
 
 
+@pytest.mark.long
 def test_a_data_set_of_ours(data_dir):
     images = load_captions("tiny_pictures", "train", data_dir=data_dir)
     assert sorted(map(number_of, images.keys)) == [*range(4), *range(5, 12)]

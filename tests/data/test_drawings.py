@@ -129,6 +129,7 @@ def test_what_an_example_is(prepared):
     assert left_out == dict.fromkeys(ICONS, 1) | {"copies": 0, "unknown": 0}
 
 
+@pytest.mark.long
 def test_splits(prepared):
     rows = prepared[0]["en"]
     assert len(rows) == 7 * len(CODES) + 1

@@ -31,6 +31,7 @@ def files_of(folder):
     }
 
 
+@pytest.mark.long
 def test_each_model_has_its_part_of_the_page(folder):
     described = json.loads((folder / "page" / "demo.json").read_text("utf-8"))
     sections = described["sections"]

@@ -54,6 +54,7 @@ def assert_only_built_in(report, fused):
     assert "WHILE" not in report.operators
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("namespace", [layers, keras_layers])
 def test_stacks_and_both_directions_are_one_operator_each(namespace, tmp_path):
     model = sequential(
@@ -218,6 +219,7 @@ def whole_size(wide, tmp_path_factory):
     return to_litert(wide, path, sample=normal(1, 9, 32)).size
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("quantize, most", [("dynamic", 0.05), ("full", 0.15)])
 def test_weights_of_8_bits(quantize, most, wide, whole_size, tmp_path):
     x, path = normal(64, 9, 32), tmp_path / "m.tflite"

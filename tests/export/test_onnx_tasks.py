@@ -65,6 +65,7 @@ def run(session, **inputs):
     return dict(zip(names, session.run(None, inputs), strict=True))
 
 
+@pytest.mark.long
 def test_the_greedy_search_is_one_graph(exported):
     model, folder, source = exported
     session = onnxruntime.InferenceSession(folder / "greedy.onnx")

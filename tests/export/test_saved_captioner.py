@@ -40,6 +40,8 @@ SERVE = """
 import pathlib
 import numpy as np, tensorflow as tf
 
+pytestmark = pytest.mark.long
+
 signatures = tf.saved_model.load(sys.argv[1]).signatures
 pictures = [f.read_bytes() for f in sorted(pathlib.Path(sys.argv[2]).iterdir())]
 answers = {}
@@ -95,7 +97,6 @@ def test_captions_and_scores_are_those_of_generate(model, answers):
     np.testing.assert_allclose(answers["beam/all/scores"], scores, atol=1e-4)
 
 
-@pytest.mark.long
 def test_attention_is_served_with_its_tokens(model, answers):
     attention = answers["serving_default/all/attention"]  # (B, T, L)
     tokens = texts(answers["serving_default/all/tokens"])
@@ -113,6 +114,7 @@ def test_attention_is_served_with_its_tokens(model, answers):
     np.testing.assert_array_equal(vocabulary[ids], tokens)
 
 
+@pytest.mark.long
 def test_no_pictures_are_no_error(answers):
     assert answers["serving_default/none/caption"].shape == (0,)
     assert answers["beam/none/scores"].shape == (0, 5)

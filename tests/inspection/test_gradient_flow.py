@@ -86,6 +86,7 @@ def test_a_layers_gradients_are_those_of_finite_differences(layer_class):
             np.testing.assert_allclose(found[:, t], slow, rtol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("loss_step", [2, None])
 def test_a_models_gradients_are_those_of_finite_differences(loss_step):
     model = TinyCharModel("lstm", units=3, dtype="float64")

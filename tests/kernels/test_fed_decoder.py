@@ -119,6 +119,7 @@ def test_two_halves_of_a_batch_equal_the_whole(options):
     assert_same(found, expected)
 
 
+@pytest.mark.long
 def test_eagerly_and_of_the_last_step_only():
     layer = decoder()
     mask = tf.constant(MASK)

@@ -67,6 +67,7 @@ def test_no_strings():
     assert normalize_nfc(tf.constant([], tf.string)).shape == (0,)
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.text(CHARACTERS, max_size=9), min_size=1, max_size=4))
 def test_equals_pythons_own(texts):

@@ -132,6 +132,7 @@ def test_javascript_gives_the_same_numbers_and_texts(written):
 OLD = st.characters(max_codepoint=0xFFFF, exclude_categories=("Cs", "Cn", "Co"))
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(st.text(OLD, max_size=30))
 @pytest.mark.parametrize("kind", ["words", "lower pieces"])

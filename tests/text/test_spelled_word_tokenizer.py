@@ -39,6 +39,7 @@ def test_of_long_words_both_ends_are_kept():
     assert tokenizer(["naïve"]).numpy()[0, 0, -1] == number["e"]  # five letters fit
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=3))
 def test_every_word_has_one_row_whatever_it_holds(tokenizer_and_reader, texts):

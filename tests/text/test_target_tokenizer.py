@@ -63,6 +63,7 @@ def test_numbers_are_those_of_the_target_between_the_marks(tokenizer):
         np.testing.assert_array_equal(ids[1:-1], inner[inner != 0])
 
 
+@pytest.mark.long
 def test_no_texts_and_a_graph(tokenizer):
     assert tokenizer.target_ids(tf.constant([], tf.string)).shape == (0, 2)
     graph = tf.function(tokenizer.target_ids).get_concrete_function(

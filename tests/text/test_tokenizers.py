@@ -41,6 +41,7 @@ def tokenizer(request):
     return adapted(MAKERS[request.param])
 
 
+@pytest.mark.long
 @on_tensorflow
 def test_in_a_functional_model(tokenizer, tmp_path):
     inputs = keras.Input((), dtype="string")

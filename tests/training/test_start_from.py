@@ -36,6 +36,8 @@ from kerasrnn.zoo import (
     load_recipe,
 )
 
+pytestmark = pytest.mark.long
+
 TRAINING = {"epochs": 2, "learning_rate": 0.02}
 
 
@@ -87,7 +89,6 @@ def assert_same_arrays(one, other):
                 np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
-@pytest.mark.long
 def test_two_epochs_and_two_more_are_four(finished, tmp_path):
     recipe, data, two = finished
     whole, _ = run(tmp_path / "whole", recipe, data, epochs=4)
@@ -123,7 +124,6 @@ def kill_in_second_epoch(patch):
     patch.setattr(toy_task.CountingData, "validate", validate)
 
 
-@pytest.mark.long
 def test_a_run_goes_on_in_its_own_folder_though_it_is_killed(
     finished, tmp_path, monkeypatch
 ):
@@ -145,12 +145,14 @@ def test_a_run_goes_on_in_its_own_folder_though_it_is_killed(
     assert not (tmp_path / "run" / "next").exists()
 
 
+@pytest.mark.long
 def test_it_is_told_how_to_go_on(finished):
     recipe, data, two = finished
     with pytest.raises(ValueError, match=rf"go on with it \(--from {two}\)"):
         run(two, recipe, data, epochs=5)
 
 
+@pytest.mark.long
 def test_other_data_bring_new_words(finished, tmp_path):
     recipe, _, two = finished
     data = write_counts(tmp_path / "more.tsv", "abcxyz")
@@ -166,7 +168,6 @@ def test_other_data_bring_new_words(finished, tmp_path):
     assert sorted(after[10:]) == ["x", "y", "z"]
 
 
-@pytest.mark.long
 def test_a_killed_run_goes_on_unless_its_source_has_changed(
     finished, tmp_path, monkeypatch
 ):
@@ -299,7 +300,6 @@ def test_a_translator_goes_on_with_more_words(tmp_path, model_class):
     same_numbers(logits[1][..., [0, 1, 2, 12, 13]], logits[0])
 
 
-@pytest.mark.long
 def test_a_captioner_goes_on_with_its_scale(tmp_path, monkeypatch):
     tiny_captions.see_with_grid_encoder(monkeypatch)
     monkeypatch.setenv("KERASRNN_CACHE_DIR", str(tmp_path / "cache"))

@@ -20,6 +20,8 @@ from kerasrnn.training import report
 from kerasrnn.training.kinds import KINDS, kind_of
 from kerasrnn.zoo import Task
 
+pytestmark = pytest.mark.long
+
 PROGRAM = (toy_task.__file__,)
 TRAINING = {"epochs": 12, "checkpoint_every": 7}
 
@@ -57,7 +59,6 @@ def trained(files, tmp_path_factory):
     return folder, data, printed.getvalue()
 
 
-@pytest.mark.long
 def test_it_trains(trained):
     assert re.search(r"240 train, 30 validation, 30 test texts", trained[2])
 
@@ -74,7 +75,6 @@ def test_it_goes_on_after_a_kill(files, tmp_path):
     assert_same_run(whole, broken, arrays=2)  # a small model
 
 
-@pytest.mark.long
 def test_it_is_judged_asked_and_exported(trained, capsys, tmp_path):
     whole, data, _ = trained
     assert isinstance(Task.from_preset(whole), WordCounter)
@@ -95,6 +95,7 @@ def test_it_is_judged_asked_and_exported(trained, capsys, tmp_path):
     assert float(done.stdout.strip("[]\n")) == pytest.approx(expected[0, 0], abs=1e-4)
 
 
+@pytest.mark.long
 def test_it_gets_its_card_and_its_row(trained, tmp_path, monkeypatch):
     whole = trained[0]
     folder = tmp_path / "count-words"

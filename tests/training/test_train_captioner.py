@@ -169,6 +169,7 @@ def test_a_folder_without_captions(tmp_path):
         captioning(tmp_path)
 
 
+@pytest.mark.long
 def test_a_damaged_picture_is_named(pictures, tmp_path, monkeypatch):
     monkeypatch.setenv("KERASRNN_CACHE_DIR", str(tmp_path / "cache"))
     see_with_grid_encoder(monkeypatch)

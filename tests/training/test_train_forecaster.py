@@ -22,6 +22,8 @@ from kerasrnn.training.forecasting.forecasting import (
 )
 from kerasrnn.zoo import Forecaster
 
+pytestmark = pytest.mark.long
+
 CONFIG = {
     "task": "Forecaster",
     "summary": "A tiny one.",
@@ -69,7 +71,6 @@ def run(tmp_path_factory):
     return output, data, recipe
 
 
-@pytest.mark.long
 def test_a_run_has_results_and_figures(run):
     output, _, _ = run
     results = json.loads((output / "results.json").read_text())
@@ -82,6 +83,7 @@ def test_a_run_has_results_and_figures(run):
     assert figures == {*Forecasting.figures}
 
 
+@pytest.mark.long
 def test_the_results_are_those_of_the_preset(run):
     output, data, _ = run
     results = json.loads((output / "results.json").read_text())
@@ -99,7 +101,6 @@ def test_the_results_are_those_of_the_preset(run):
     assert results["peers"]["seasonal naive"] == pytest.approx(expected)
 
 
-@pytest.mark.long
 def test_it_is_asked_judged_and_exported(run, tmp_path, capsys):
     output, data, _ = run
     assert main(["predict", str(output), "20 23 18 19 20 nan 18 19"]) == 0
@@ -128,7 +129,6 @@ def test_it_is_asked_judged_and_exported(run, tmp_path, capsys):
     assert "forecast" in capsys.readouterr().out
 
 
-@pytest.mark.long
 def test_it_goes_on_from_a_trained_one(run, tmp_path):
     output, data, recipe = run
     target = str(tmp_path / "on")

@@ -10,6 +10,8 @@ from kerasrnn.training.language_model.every_number import every_number
 from kerasrnn.training.language_model.language_modelling import LanguageData
 from kerasrnn.zoo import CharLanguageModel, Recipe, Task, load_recipe
 
+pytestmark = pytest.mark.long
+
 BOOK = "".join(f"{n} bottles of beer on the wall, {n} bottles.\n" for n in range(400))
 
 
@@ -60,7 +62,6 @@ def run(book, tmp_path_factory):
     return folder, results, "\n".join(lines)
 
 
-@pytest.mark.long
 def test_it_learns_a_text_of_ones_own(run):
     _, results, told = run
     metrics = results["metrics"]
@@ -80,6 +81,7 @@ def test_it_learns_a_text_of_ones_own(run):
     assert results["runs"][0]["sample"] in told
 
 
+@pytest.mark.long
 def test_the_preset_is_what_was_judged(run, book):
     folder, results, _ = run
     model = Task.from_preset(folder)
@@ -97,6 +99,7 @@ def test_the_preset_is_what_was_judged(run, book):
     assert again["bits_per_character"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.long
 def test_a_run_is_judged_as_it_learns_and_remembers(run):
     folder, results, _ = run
     lines = []
@@ -202,7 +205,6 @@ def test_validation_text_is_read_in_many_places():
     assert data.validation.ends.tolist() == [100, 2250, 4500, 6750, 9000]
 
 
-@pytest.mark.long
 def test_hello(tmp_path):
     lines = []
     results = train(

@@ -25,6 +25,8 @@ from kerasrnn.training.tagging.tagging import (
 from kerasrnn.training.tagging.tagging_data import TaggingData
 from kerasrnn.zoo import SequenceTagger
 
+pytestmark = pytest.mark.long
+
 KINDS = {"PER": ["ann", "bob", "carla"], "LOC": ["rome", "oslo", "lima"]}
 OTHER = "went to see and then met".split()
 SMALL = {"units": 8, "num_layers": 1, "embedding_dim": 8, "letter_units": 4}
@@ -94,7 +96,6 @@ def names(tmp_path_factory):
     return folder / "run", data, recipe, trained_on(recipe, data, folder / "run")
 
 
-@pytest.mark.long
 def test_names_are_found(names):
     output, _, _, printed = names
     assert "Labels: O " in printed
@@ -113,7 +114,6 @@ def test_names_are_found(names):
         assert (output / "figures" / f"{name}.png").stat().st_size > 5000
 
 
-@pytest.mark.long
 def test_it_is_asked_and_judged(names, capsys):
     output, data, _, _ = names
     model = SequenceTagger.from_preset(output)
@@ -129,6 +129,7 @@ def test_it_is_asked_and_judged(names, capsys):
     assert accuracy == pytest.approx(results["metrics"]["test_accuracy"], abs=1e-4)
 
 
+@pytest.mark.long
 def test_tags_it_has_never_seen_are_wrong_and_told(names, capsys, tmp_path):
     output = names[0]
     data = tmp_path / "others.tsv"
@@ -194,7 +195,6 @@ def walks(tmp_path_factory):
     return folder / "run", data, recipe
 
 
-@pytest.mark.long
 def test_frames_are_labelled(walks, tmp_path, capsys):
     output, data, _ = walks
     results = json.loads((output / "results.json").read_text())
@@ -220,6 +220,7 @@ def test_frames_are_labelled(walks, tmp_path, capsys):
     assert {*labels.ravel().tolist()} <= {b"up", b"down"}
 
 
+@pytest.mark.long
 def test_data_of_another_kind_are_told(walks, names, capsys, tmp_path):
     for run, data in ((walks[0], names[1]), (names[0], walks[1])):
         assert main(["evaluate", str(run), "--data", str(data)]) == 1

@@ -247,6 +247,7 @@ def log_probability(model, x, caption):
     return np.take_along_axis(log_p, ids[:, 1:, None], 2).sum()
 
 
+@pytest.mark.long
 def test_scores_are_log_probabilities(trained):
     for search in ("greedy", "beam"):
         captions, scores = trained.generate(FEATURES, search=search, return_scores=True)

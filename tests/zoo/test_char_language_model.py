@@ -270,6 +270,7 @@ def naive_text(model, prompt, length, temperature, draws):
     return text[len(prompt) :]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("temperature", [1.0, 0.5, 0])
 @pytest.mark.parametrize("prompt", ["", "the d"])
 def test_generate_draws_from_the_model(trained, temperature, prompt):

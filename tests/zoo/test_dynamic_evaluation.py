@@ -34,6 +34,7 @@ def bits(model, text, **options):
     return model.evaluate(text, verbose=0, **options)["bits_per_character"]
 
 
+@pytest.mark.long
 def test_what_is_read_again_and_again_is_learned(trained):
     plain = bits(trained, NEW)
     dynamic = DynamicEvaluation(TRAIN, learning_rate=0.002, segment=10)
@@ -59,6 +60,7 @@ def test_at_a_rate_of_zero_it_is_the_plain_evaluation(cell):
         np.testing.assert_allclose(mine, plain, atol=1e-5)
 
 
+@pytest.mark.long
 def test_the_cache_counts_as_much_as_without(trained):
     cached = new_model(cache_size=50)
     cached.set_weights(trained.get_weights())
@@ -138,6 +140,7 @@ def test_the_scales_are_those_of_the_gradients():
         np.testing.assert_allclose(mine, expected, rtol=1e-3, atol=1e-7)
 
 
+@pytest.mark.long
 def test_the_model_stays_as_it_is_even_if_it_is_interrupted(trained, monkeypatch):
     trained.fit(TRAIN[:300], batch_size=2, verbose=0)
     weights, optimizer = trained.get_weights(), trained.optimizer

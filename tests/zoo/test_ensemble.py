@@ -35,6 +35,7 @@ def translator(**options):
     return Seq2SeqAttention(12, 14, dropout=0.0, **options)
 
 
+@pytest.mark.long
 @BOTH
 def test_their_probability_is_the_mean_of_the_members(model_class):
     model = captioner(model_class, members=3)

@@ -41,6 +41,7 @@ def test_it_learns_to_translate_and_to_look(trained):
     assert not alignments[lengths:].any()
 
 
+@pytest.mark.long
 def test_it_reads_its_input(trained):
     x, y = pairs(60, seed=1)
     shuffled = trained.generate(x[7:] + x[:7], max_length=8)
@@ -107,6 +108,7 @@ def test_all_shapes_give_finite_logits_and_come_from_their_config(model_class, o
     assert np.abs(later[:, 2] - logits[:, 2]).max() > 1e-4
 
 
+@pytest.mark.long
 def test_ids_and_strings_give_the_same_loss():
     model, (x, y) = make(), pairs(40)
     model.compile(run_eagerly=True)  # Quicker than tracing a model this small.

@@ -189,6 +189,7 @@ def test_bad_calls_are_named(model):
     model.preprocessor = word_tokenizers()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model_class", [Seq2Seq, Seq2SeqAttention])
 def test_padding_alone_gives_no_nan(model_class):
     model = make(model_class, units=4, embedding_dim=4, dropout=0.2)

@@ -180,6 +180,7 @@ def test_it_comes_back_as_it_was(trained, tmp_path):
     assert (again.crf is None) == (trained.crf is None)
 
 
+@pytest.mark.long
 def test_it_grows_by_words_and_labels(trained):
     grown = trained.grow_vocabulary(
         ["the platypus sees the platypus"], labels=["DT", "NN", "VB", "JJ"]
@@ -224,6 +225,7 @@ def best_path(emissions, crf):
     return path[::-1]
 
 
+@pytest.mark.long
 def test_onnx_reads_texts_without_tensorflow(trained, tmp_path):
     pytest.importorskip("onnxruntime")
     folder = trained.export(tmp_path / "model", format="onnx")

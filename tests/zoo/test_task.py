@@ -81,6 +81,7 @@ def test_validation_split_takes_the_last_part(trained, reviews):
     assert history.history["val_loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.long
 def test_shuffling_follows_the_global_seed(trained, reviews):
     def weights(seed, shuffle=True):
         keras.utils.set_random_seed(1)
