@@ -75,7 +75,7 @@ def describe_characters(model: Task, name: str, folder: pathlib.Path) -> dict:
 
 def describe_review(model: Task, name: str, folder: pathlib.Path) -> dict:
     """What the classes are called."""
-    return {"labels": list(model.class_names())}
+    return {"labels": [*(model.class_names() or ())]}
 
 
 def describe_translation(model: Task, name: str, folder: pathlib.Path) -> dict:

@@ -78,7 +78,7 @@ def write_demo(
             log(f"{name} ...")
             section, described = written(model, partial / "presets" / name)
             parts[section].append(described)
-        description = {
+        description: dict[str, Any] = {
             "version": __version__,
             "runtime": f"{RUNTIME.package} {RUNTIME.version}",
             "sections": parts,

@@ -11,6 +11,7 @@ import functools
 import http.server
 import io
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -188,11 +189,15 @@ def keys():
 
 def test_it_is_there_at_once(page):
     # The quickest of a few times: the machine may have other things to do.
-    times = {"review": [], "characters": []}
-    for _ in range(3):
+    best = {"review": math.inf, "characters": math.inf}
+
+    def measure(name, begin):
+        best[name] = min(best[name], time.monotonic() - begin)
+
+    for _ in range(6):
         begin = time.monotonic()
         page.open("review")
-        times["review"].append(time.monotonic() - begin)
+        measure("review", begin)
         loaded = page.run(
             "return performance.getEntriesByType('resource').map((entry) => entry.name)"
         )
@@ -201,9 +206,10 @@ def test_it_is_there_at_once(page):
         begin = time.monotonic()
         page.find("tab-characters").click()
         page.wait("characters")
-        times["characters"].append(time.monotonic() - begin)
-    for name, found in times.items():
-        assert min(found) < MOST_SECONDS, f"{name}: {found}"
+        measure("characters", begin)
+        if max(best.values()) < MOST_SECONDS:
+            break
+    assert max(best.values()) < MOST_SECONDS, best
 
 
 def test_characters(page):
@@ -370,7 +376,10 @@ def test_a_phone_needs_no_scrolling_sideways(page, section):
 @pytest.mark.parametrize("section", SECTIONS)
 def test_all_is_reached_by_the_keyboard(page, section):
     page.open("characters")
-    page.run("document.body.focus()")
+    # An address that names a section would let Tab begin there.
+    page.driver.get("about:blank")
+    page.driver.get(page.address)
+    page.wait("characters")
     page.press(keys().TAB)
     assert page.focused.get_attribute("id") == "tab-characters"
     page.press(*[keys().ARROW_RIGHT] * SECTIONS.index(section))

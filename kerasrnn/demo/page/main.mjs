@@ -46,6 +46,7 @@ function showTab(name, tabs, description) {
 }
 
 async function start() {
+  loadRuntime().catch(fail); // while the rest is read
   const answer = await fetch("demo.json");
   if (!answer.ok) throw new Error(`demo.json: ${answer.status}`);
   const description = await answer.json();

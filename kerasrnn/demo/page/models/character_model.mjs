@@ -14,8 +14,10 @@ export class CharacterModel {
    */
   static async load(ort, described, read = fetched) {
     const { folder } = described;
-    const reader = await TextReader.load(folder, textOf(read));
-    const session = await ort.InferenceSession.create(await read(`${folder}model.onnx`));
+    const [reader, session] = await Promise.all([
+      TextReader.load(folder, textOf(read)),
+      read(`${folder}model.onnx`).then((bytes) => ort.InferenceSession.create(bytes)),
+    ]);
     return new CharacterModel(ort, session, reader, described);
   }
 
