@@ -162,7 +162,8 @@ def curly_quotes(text) -> list:
     where it stands inside a single one. An apostrophe is no closing quote: that has a
     mark of punctuation before it.
     """
-    spans, opened = [], []
+    spans: list[tuple[int, int]] = []
+    opened: list[tuple[str, int]] = []  # marks that are open, and where
     for match in re.finditer(r"[“”‘]|(?<=[.,;:!?”—])’(?!\w)|\n[ \t]*\n", text):
         mark, place = match[0], match.start()
         innermost = opened[-1][0] if opened else ""

@@ -249,8 +249,7 @@ def test_texts_are_judged_beside_n_grams_and_compressors(tmp_path, monkeypatch, 
     task = LanguageModelling(config, file, lambda line: None)
     peers = task.judge_peers()
     cut = "" if most > 8000 else ", of the last 1,000"
-    names = [f"n-grams of 6 characters{cut}"]
-    names += [f"{name}{cut and cut + ' characters'}" for name in ("xz", "PPMd")]
+    names = [f"n-grams of 6 characters{cut}", "xz", "PPMd"]
     assert list(peers) == names
     # Which of three lines comes is all that is not known.
     least = np.log2(3) / np.mean([len(line) for line in LINES])

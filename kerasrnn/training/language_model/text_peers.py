@@ -8,8 +8,8 @@ import numpy as np
 from kerasrnn.text import CharacterText
 from kerasrnn.training.language_model.kneser_ney import KneserNey
 
-# Characters of the training text that are read, the last ones: it takes seconds, and
-# some hundred MB.
+# Characters of the training text that n-grams are made of, the last ones: it takes
+# seconds, and some hundred MB.
 MOST = 2_000_000
 ORDER = 6
 # Of PPMd, and the bytes that it may take for what it remembers.
@@ -39,6 +39,7 @@ def text_peers(train: CharacterText, test: CharacterText, tokenizer) -> dict:
     >>> [name for name in text_peers(train, test, tokenizer)][:2]
     ['n-grams of 6 characters', 'xz']
     """
+    before, after = ([tokenizer.decode(np.asarray(text.ids))] for text in (train, test))
     of_the_last = ""
     if len(train) > MOST:
         cut = len(train) - MOST
@@ -47,16 +48,13 @@ def text_peers(train: CharacterText, test: CharacterText, tokenizer) -> dict:
     size = tokenizer.vocabulary_size - 1  # without padding
     order = min(ORDER, 64 // size.bit_length())
     model = KneserNey(train.ids, train.ends, size, order)
-    texts = [[tokenizer.decode(np.asarray(text.ids))] for text in (train, test)]
-    of_the_last_characters = f"{of_the_last and of_the_last + ' characters'}"
+    bits = model.bits_per_id(test.ids, test.ends)
     found = {
-        f"n-grams of {order} characters{of_the_last}": model.bits_per_id(
-            test.ids, test.ends
-        ),
-        f"xz{of_the_last_characters}": xz_bits(*texts),
+        f"n-grams of {order} characters{of_the_last}": bits,
+        "xz": xz_bits(before, after),
     }
     if has_ppmd():
-        found[f"PPMd{of_the_last_characters}"] = ppmd_bits(*texts)
+        found["PPMd"] = ppmd_bits(before, after)
     return found
 
 
