@@ -9,6 +9,7 @@ from keras import ops
 
 from kerasrnn.decoding.checks import check_integer
 from kerasrnn.text import CharacterStreams, CharacterText
+from kerasrnn.zoo.task import Untracked
 
 # Places of the training text that gradients are measured at, and so many segments long.
 PLACES, STEPS = 64, 100
@@ -178,17 +179,19 @@ class PulledBack(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
+        # They are the model's, which JAX would be given twice.
+        self.learned = Untracked(list(variables))
         self.parts = []
         for variable, values in zip(variables, self.values, strict=True):
             names = ("trained", "rate", "pull")
             own = [self.add_variable_from_reference(variable, name=n) for n in names]
             for kept, value in zip(own, values, strict=True):
                 kept.assign(value)
-            self.parts.append((variable, *own))
+            self.parts.append(own)
 
     def apply(self, grads, trainable_variables=None):
-        for (weight, trained, rate, pull), gradient in zip(
-            self.parts, grads, strict=True
+        for weight, (trained, rate, pull), gradient in zip(
+            self.learned.value, self.parts, grads, strict=True
         ):
             step = pull * (trained - weight) - rate * ops.convert_to_tensor(gradient)
             weight.assign(weight + step)
