@@ -19,6 +19,8 @@ from without_keras import run_without_keras
 from kerasrnn.vision import features_of
 from kerasrnn.zoo import ImageCaptioner
 
+pytestmark = pytest.mark.long
+
 
 def animated_webp():
     frames = [Image.new("RGB", (40, 30), (shade, 20, 200)) for shade in (10, 200)]
@@ -39,9 +41,6 @@ PICTURES = [
 SERVE = """
 import pathlib
 import numpy as np, tensorflow as tf
-
-pytestmark = pytest.mark.long
-
 signatures = tf.saved_model.load(sys.argv[1]).signatures
 pictures = [f.read_bytes() for f in sorted(pathlib.Path(sys.argv[2]).iterdir())]
 answers = {}
