@@ -8,9 +8,9 @@ import json
 from typing import Any
 
 from kerasrnn import catalogue
+from kerasrnn.zoo.preset import WEIGHTS_FILE
 
 FILE = "cells.json"
-WEIGHTS = "model.weights.h5"
 
 
 def cells_of(name: str) -> list[dict[str, Any]]:
@@ -32,4 +32,4 @@ def cells_of(name: str) -> list[dict[str, Any]]:
 def sha256_of_weights(name: str) -> str:
     """The SHA-256 of a preset's weights, as its configuration tells it."""
     config = catalogue.find_preset(name) / catalogue.PRESET_FILE
-    return json.loads(config.read_text(encoding="utf-8"))["files"][WEIGHTS]
+    return json.loads(config.read_text(encoding="utf-8"))["files"][WEIGHTS_FILE]

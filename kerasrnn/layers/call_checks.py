@@ -139,22 +139,13 @@ def check_initial_state(layer, initial_state, sequences):
 
 
 def as_tensor(x, dtype=None):
-    """`x` as a tensor; a symbolic one stays symbolic."""
+    """`x` as a tensor; a symbolic one stays symbolic.
+
+    Where nothing is to be done it takes less time on PyTorch than `ops.cast`.
+    """
     if isinstance(x, keras.KerasTensor):
         return x if dtype is None else ops.cast(x, dtype)
     return ops.convert_to_tensor(x, dtype=dtype)
-
-
-def as_dtype(x, dtype: str):
-    """A tensor or a variable as a tensor of `dtype`.
-
-    `ops.cast` takes its time on PyTorch, also where nothing is to be done.
-    """
-    if isinstance(x, keras.Variable):
-        x = ops.convert_to_tensor(x)
-    return (
-        x if keras.backend.standardize_dtype(x.dtype) == dtype else ops.cast(x, dtype)
-    )
 
 
 def attached_mask(sequences):

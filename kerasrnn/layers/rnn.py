@@ -27,7 +27,7 @@ from kerasrnn.layers.arguments import (
 )
 from kerasrnn.layers.attention_cell import AttentionCell
 from kerasrnn.layers.call_checks import (
-    as_dtype,
+    as_tensor,
     check_initial_state,
     check_not_inside_sequential,
     check_real,
@@ -470,7 +470,7 @@ class RNN(keras.layers.Layer):
 
     def _run_kernel(self, cell, sequences, states, mask, training, memory, **changes):
         if type(cell) in FAMILIES:  # other cells may take integers
-            sequences = as_dtype(sequences, self.compute_dtype)
+            sequences = as_tensor(sequences, self.compute_dtype)
         if training and hoists_dropout(cell) and cell.dropout:
             dropout_mask = cell.get_dropout_mask(sequences[:, 0])
             if dropout_mask is not None:
@@ -538,7 +538,7 @@ class RNN(keras.layers.Layer):
             known |= {"gate_dropout": True, **cell.drawn_masks()}
         if cell.built:
             known |= {
-                name: None if w is None else as_dtype(w, self.compute_dtype)
+                name: None if w is None else as_tensor(w, self.compute_dtype)
                 for name, w in cell.named_weights().items()
             }
         return known
@@ -613,7 +613,7 @@ def cast_all(tensors, dtype):
     """Lists of tensors in `dtype`; None stays None."""
     if isinstance(tensors, (list, tuple)):
         return type(tensors)([cast_all(tensor, dtype) for tensor in tensors])
-    return None if tensors is None else as_dtype(tensors, dtype)
+    return None if tensors is None else as_tensor(tensors, dtype)
 
 
 def side_by_side(output_and_alignments):

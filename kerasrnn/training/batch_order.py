@@ -36,3 +36,19 @@ def batch_order(lengths, *, batch_size: int, seed: int, epoch: int, pool: int = 
     full = len(order) // batch_size
     shuffled = generator.permutation(full)
     return [batches[i] for i in shuffled] + batches[full:]
+
+
+def rows_of_epoch(numbers, seed: int, epoch: int):
+    """Seed, epoch and number of each example, (N, 3), for data that differ by epoch.
+
+    Args:
+        numbers: Of the examples, (N,).
+        seed: The run's seed.
+        epoch: Number of the epoch, from 0.
+
+    Example:
+
+    >>> rows_of_epoch([4, 2], seed=7, epoch=1).tolist()
+    [[7, 1, 4], [7, 1, 2]]
+    """
+    return np.column_stack([np.tile([seed, epoch], (len(numbers), 1)), numbers])

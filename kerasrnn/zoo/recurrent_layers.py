@@ -14,22 +14,28 @@ CELLS = {
 }
 
 
-def sequence_layer(
-    cell: str, units: int, *, bidirectional: bool, dtype: Any, name: str, **options: Any
-) -> keras.layers.Layer:
-    """A recurrent layer that gives its outputs at all steps, (B, T, U).
+def sequence_layers(
+    num_layers: int,
+    cell: str,
+    units: int,
+    *,
+    bidirectional: bool,
+    dtype: Any,
+    **options: Any,
+) -> list[keras.layers.Layer]:
+    """Recurrent layers that give their outputs at all steps, (B, T, U).
 
     Args:
+        num_layers: How many; their names are `recurrent_0` and so on.
         cell: `"simple_rnn"`, `"lstm"` or `"gru"`.
-        units: Size of the state, in each direction.
-        bidirectional: Read from both ends; its outputs have twice the size.
+        units: Size of the state of each, in each direction.
+        bidirectional: Read from both ends; outputs have twice the size.
         dtype: The policy.
-        name: Of the layer.
-        **options: More of the layer, such as `recurrent_dropout`.
+        **options: More of each layer, such as `recurrent_dropout`.
     """
-    layer = LAYERS[cell](
-        units, return_sequences=True, dtype=dtype, name=name, **options
-    )
+    options |= {"return_sequences": True, "dtype": dtype}
+    names = [f"recurrent_{i}" for i in range(num_layers)]
+    found = [LAYERS[cell](units, name=name, **options) for name in names]
     if not bidirectional:
-        return layer
-    return layers.Bidirectional(layer, dtype=dtype, name=name)
+        return found
+    return [layers.Bidirectional(x, dtype=dtype, name=x.name) for x in found]

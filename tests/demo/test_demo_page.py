@@ -7,19 +7,17 @@ KERASRNN_BROWSER is set, a browser that is missing is an error.
 
 import base64
 import contextlib
-import functools
-import http.server
 import io
 import json
 import os
 import pathlib
 import shutil
-import threading
 import time
 
 import numpy as np
 import pytest
 from PIL import Image
+from served_folder import served
 
 from kerasrnn.demo import write_demo
 from kerasrnn.inspection import (
@@ -82,18 +80,8 @@ def address(driver, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     write_demo(folder)
 
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Handler, directory=folder)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(folder) as address:
+        yield address
 
 
 @pytest.fixture

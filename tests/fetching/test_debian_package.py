@@ -1,9 +1,7 @@
-import functools
 import hashlib
-import http.server
-import threading
 
 import pytest
+from served_folder import served
 
 from kerasrnn.fetching import FetchError, PackageFile, debian_package
 
@@ -92,19 +90,9 @@ def mirror(tmp_path, monkeypatch):
     folder = tmp_path / "mirror"
     folder.mkdir()
 
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Handler, directory=folder)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    yield f"http://127.0.0.1:{server.server_port}/debian", folder / "debian"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(folder) as address:
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        yield f"{address}/debian", folder / "debian"
 
 
 def put(folder, content):

@@ -1,11 +1,9 @@
 import dataclasses
-import functools
 import hashlib
-import http.server
 import json
-import threading
 
 import pytest
+from served_folder import served
 
 from kerasrnn.fetching import FetchError, PackageFile, fetch_npm
 
@@ -50,25 +48,14 @@ def registry(tmp_path):
     folder = tmp_path / "registry"
     folder.mkdir()
 
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Handler, directory=folder)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    (folder / "some-pictures").mkdir()
-    (folder / "some-pictures" / "1.0.0").write_text(
-        json.dumps({"dist": {"tarball": f"{address}/archives/one.tgz"}})
-    )
-    (folder / "archives").mkdir()
-    (folder / "archives" / "one.tgz").write_bytes(b"archive")
-    yield address, folder
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(folder) as address:
+        (folder / "some-pictures").mkdir()
+        (folder / "some-pictures" / "1.0.0").write_text(
+            json.dumps({"dist": {"tarball": f"{address}/archives/one.tgz"}})
+        )
+        (folder / "archives").mkdir()
+        (folder / "archives" / "one.tgz").write_bytes(b"archive")
+        yield address, folder
 
 
 def test_npm_downloads_and_runs_no_scripts(npm, tmp_path):

@@ -1,5 +1,7 @@
 import numpy as np
 
+from kerasrnn.training.batch_order import rows_of_epoch
+
 
 class GlimpseData:
     """What a classifier of images learns from, as `resumable_fit` takes it.
@@ -24,8 +26,7 @@ class GlimpseData:
     def order(self, seed, epoch):
         """Of each batch the rows (B, 3) of seed, epoch and number of an example."""
         numbers = np.random.default_rng([seed, epoch]).permutation(len(self.train))
-        rows = np.stack([np.full_like(numbers, seed), np.full_like(numbers, epoch)], 1)
-        rows = np.concatenate([rows, numbers[:, None]], axis=1)
+        rows = rows_of_epoch(numbers, seed, epoch)
         starts = range(0, len(rows), self.batch_size)
         return [rows[start : start + self.batch_size] for start in starts]
 

@@ -189,9 +189,8 @@ print("The " + written["text"].numpy()[0].decode())"""
     @functools.cached_property
     def sample_options(self):
         """How the sample of the results is drawn."""
-        shown = {**self.config.get("evaluation", {})}
-        shown.pop("adaptation", None)
-        return {"length": 500, "temperature": 0.7, "seed": 1, **shown}
+        asked = of_generation(self.config)
+        return {"length": 500, "temperature": 0.7, "seed": 1, **asked}
 
     def report(self, model, results, run):
         """Tell the user how good the model is."""
@@ -248,9 +247,7 @@ print("The " + written["text"].numpy()[0].decode())"""
 
     @classmethod
     def usage(cls, recipe):
-        shown = {**recipe.config.get("evaluation", {})}
-        shown.pop("adaptation", None)
-        return f"model.generate({keywords(shown)})"
+        return f"model.generate({keywords(of_generation(recipe.config))})"
 
     @classmethod
     def told_of_results(cls, recipe, run, table_of):
@@ -318,6 +315,12 @@ class LanguageData:
         """Loss, perplexity and bits a character of the validation text."""
         found = model.evaluate(self.validation, verbose=0)
         return {f"val_{name}": value for name, value in found.items()}
+
+
+def of_generation(config: dict) -> dict:
+    """What the section `evaluation` of a recipe says of `generate`."""
+    section = config.get("evaluation", {})
+    return {key: value for key, value in section.items() if key != "adaptation"}
 
 
 def load_texts(data: dict, preprocessor: dict, path=None, known=None):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasrnn.training.batch_order import batch_order
+from kerasrnn.training.batch_order import batch_order, rows_of_epoch
 from kerasrnn.zoo.tagging.tagged_inputs import NO_LABEL
 
 # Sequences that are made into numbers at once.
@@ -55,10 +55,7 @@ class TaggingData:
         batches = batch_order(
             self.lengths, batch_size=self.batch_size, seed=seed, epoch=epoch
         )
-        return [
-            np.stack([np.full_like(b, seed), np.full_like(b, epoch), b], axis=1)
-            for b in batches
-        ]
+        return [rows_of_epoch(batch, seed, epoch) for batch in batches]
 
     def dataset(self, order: list) -> Any:
         """The batches of an order."""

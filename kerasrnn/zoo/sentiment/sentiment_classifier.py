@@ -16,7 +16,7 @@ from kerasrnn.zoo.class_labels import (
     served_classes,
 )
 from kerasrnn.zoo.decoder.word_dropout import WordDropout
-from kerasrnn.zoo.recurrent_layers import LAYERS, sequence_layer
+from kerasrnn.zoo.recurrent_layers import LAYERS, sequence_layers
 from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
 from kerasrnn.zoo.task import Task
 
@@ -142,17 +142,14 @@ class SentimentClassifier(Task):
         self.drop_components = keras.layers.SpatialDropout1D(
             embedding_dropout, dtype=dtype, name="drop_components"
         )
-        self.recurrent_layers = [
-            sequence_layer(
-                cell,
-                units,
-                bidirectional=bidirectional,
-                recurrent_dropout=recurrent_dropout,
-                dtype=dtype,
-                name=f"recurrent_{i}",
-            )
-            for i in range(num_layers)
-        ]
+        self.recurrent_layers = sequence_layers(
+            num_layers,
+            cell,
+            units,
+            bidirectional=bidirectional,
+            recurrent_dropout=recurrent_dropout,
+            dtype=dtype,
+        )
         self.dropouts = [
             keras.layers.Dropout(dropout, dtype=dtype, name=f"dropout_{i}")
             for i in range(num_layers)

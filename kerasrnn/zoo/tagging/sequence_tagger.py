@@ -11,7 +11,7 @@ from kerasrnn.metrics import MaskedAccuracy
 from kerasrnn.zoo.arguments import check_choice, check_fraction, check_size
 from kerasrnn.zoo.compiled_function import compile_function
 from kerasrnn.zoo.model_inputs import is_of_lines
-from kerasrnn.zoo.recurrent_layers import LAYERS, sequence_layer
+from kerasrnn.zoo.recurrent_layers import LAYERS, sequence_layers
 from kerasrnn.zoo.tagging.frame_encoder import FrameEncoder
 from kerasrnn.zoo.tagging.tagged_inputs import (
     NO_LABEL,
@@ -195,17 +195,14 @@ class SequenceTagger(Task):
         self.drop_inputs = keras.layers.Dropout(
             input_dropout, dtype=dtype, name="drop_inputs"
         )
-        self.recurrent_layers = [
-            sequence_layer(
-                cell,
-                units,
-                bidirectional=bidirectional,
-                recurrent_dropout=recurrent_dropout,
-                dtype=dtype,
-                name=f"recurrent_{i}",
-            )
-            for i in range(num_layers)
-        ]
+        self.recurrent_layers = sequence_layers(
+            num_layers,
+            cell,
+            units,
+            bidirectional=bidirectional,
+            recurrent_dropout=recurrent_dropout,
+            dtype=dtype,
+        )
         self.dropouts = [
             keras.layers.Dropout(dropout, dtype=dtype, name=f"dropout_{i}")
             for i in range(num_layers)
