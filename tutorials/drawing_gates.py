@@ -45,6 +45,27 @@ def line(axes, points, lit, colour=INK):
     arrow(axes, points[-2], points[-1], colour)
 
 
+def four_steps(titles, width):
+    """Four panels of one figure: gives the number and the axes of each, and shows it."""
+    figure, panels = plt.subplots(2, 2, figsize=(11, 6.6))
+    for step, (axes, title) in enumerate(zip(panels.flat, titles, strict=True), 1):
+        blank(axes, (-0.9, width), (-0.75, 3.55))
+        axes.set_title(title)
+        yield step, axes
+    figure.tight_layout()
+    plt.show()
+
+
+def gates(axes, word, of_step):
+    """Gates above the line that brings them h and x: `(x, name, squash, lit)` of each."""
+    for x, name, squash, lit in of_step:
+        gate(axes, x, name, squash, lit)
+        line(axes, [(x, 0.0), (x, 0.3)], lit)
+    axes.plot([-0.4, of_step[-1][0]], [0, 0], color=QUIET, linewidth=1.1, zorder=0)
+    told = f"h before, and x: “{word}”"
+    axes.text(-0.5, -0.35, told, color=QUIET, ha="left", va="center")
+
+
 def lstm_steps(values, word):
     """One step of an LSTM in four pictures, with the numbers of one unit.
 
@@ -56,10 +77,7 @@ def lstm_steps(values, word):
         "3. the belt moves on: c = f · c before + i · g",
         "4. o: what is revealed, h = o · tanh(c)",
     )
-    figure, panels = plt.subplots(2, 2, figsize=(11, 6.6))
-    for step, (axes, title) in enumerate(zip(panels.flat, titles, strict=True), 1):
-        blank(axes, (-0.9, 7.4), (-0.75, 3.55))
-        axes.set_title(title)
+    for step, axes in four_steps(titles, 7.4):
         belt = step == 3
         # The conveyor belt, from left to right along the top.
         line(axes, [(-0.4, 2.7), (1.17, 2.7)], step in (1, 3), BLUE)
@@ -67,23 +85,13 @@ def lstm_steps(values, word):
         line(axes, [(1.63, 2.7), (3.37, 2.7)], belt, BLUE)
         operation(axes, 3.6, 2.7, "+", belt)
         line(axes, [(3.83, 2.7), (7.0, 2.7)], step in (3, 4), BLUE)
-        for x, name, squash, turn in (
-            (1.4, "f", "σ", 1),
-            (2.6, "i", "σ", 2),
-            (3.6, "g", "tanh", 2),
-            (4.8, "o", "σ", 4),
-        ):
-            gate(axes, x, name, squash, step == turn)
-            line(axes, [(x, 0.0), (x, 0.3)], step == turn)
-        axes.plot([-0.4, 4.8], [0, 0], color=QUIET, linewidth=1.1, zorder=0)
-        axes.text(
-            -0.5,
-            -0.35,
-            f"h before, and x: “{word}”",
-            color=QUIET,
-            ha="left",
-            va="center",
+        of_step = (
+            (1.4, "f", "σ", step == 1),
+            (2.6, "i", "σ", step == 2),
+            (3.6, "g", "tanh", step == 2),
+            (4.8, "o", "σ", step == 4),
         )
+        gates(axes, word, of_step)
         line(axes, [(1.4, 1.15), (1.4, 2.47)], step in (1, 3))
         operation(axes, 3.6, 1.95, "×", step in (2, 3))
         line(axes, [(2.6, 1.15), (2.6, 1.95), (3.37, 1.95)], step == 2)
@@ -113,8 +121,6 @@ def lstm_steps(values, word):
         number(axes, 5.6, 3.05, "c", values["c"], step in (3, 4), BLUE)
         number(axes, 5.55, 0.55, "o", values["o"], step == 4)
         number(axes, 6.75, 0.4, "h", values["h"], step == 4, GREEN)
-    figure.tight_layout()
-    plt.show()
 
 
 def gru_steps(values, word):
@@ -128,31 +134,18 @@ def gru_steps(values, word):
         "3. z: how much is kept, 1 − z: how much is new",
         "4. h = z · h before + (1 − z) · candidate",
     )
-    figure, panels = plt.subplots(2, 2, figsize=(11, 6.6))
-    for step, (axes, title) in enumerate(zip(panels.flat, titles, strict=True), 1):
-        blank(axes, (-0.9, 8.0), (-0.75, 3.55))
-        axes.set_title(title)
+    for step, axes in four_steps(titles, 8.0):
         line(axes, [(-0.4, 2.7), (2.97, 2.7)], step in (3, 4), BLUE)
         operation(axes, 3.2, 2.7, "×", step in (3, 4))
         line(axes, [(3.43, 2.7), (4.97, 2.7)], step == 4, BLUE)
         operation(axes, 5.2, 2.7, "+", step == 4)
         line(axes, [(5.43, 2.7), (7.0, 2.7)], step == 4, GREEN)
-        for x, name, squash, turns in (
-            (1.0, "r", "σ", (1,)),
-            (3.2, "z", "σ", (3,)),
-            (5.2, "candidate", "tanh", (2,)),
-        ):
-            gate(axes, x, name, squash, step in turns)
-            line(axes, [(x, 0.0), (x, 0.3)], step in turns)
-        axes.plot([-0.4, 5.2], [0, 0], color=QUIET, linewidth=1.1, zorder=0)
-        axes.text(
-            -0.5,
-            -0.35,
-            f"h before, and x: “{word}”",
-            color=QUIET,
-            ha="left",
-            va="center",
+        of_step = (
+            (1.0, "r", "σ", step == 1),
+            (3.2, "z", "σ", step == 3),
+            (5.2, "candidate", "tanh", step == 2),
         )
+        gates(axes, word, of_step)
         line(
             axes,
             [(1.31, 0.9), (2.2, 0.9), (2.2, 1.5), (4.6, 1.5), (5.0, 1.15)],
@@ -174,8 +167,6 @@ def gru_steps(values, word):
         new = (1 - values["z"]) * values["candidate"]
         number(axes, 6.75, 1.95, "(1 − z) · cand.", new, step == 4, ORANGE)
         number(axes, 6.5, 3.05, "h", values["h"], step == 4, GREEN)
-    figure.tight_layout()
-    plt.show()
 
 
 def over_words(words, rows, marked=()):
