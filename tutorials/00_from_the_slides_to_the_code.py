@@ -215,7 +215,7 @@ for t in range(12, 0, -1):
 compare("the sum of twelve terms, and TensorFlow", sum(terms), whole)
 sizes = np.array([np.linalg.norm(term) for term in terms])
 print("sizes, from the last step to the first:", *sizes.round(2))
-print(f"the product on the slide is {sizes[-1] / sizes.sum():.0%} of all of them")
+print(f"the product on the slide is {sizes[-1] / sizes.sum():.1%} of all of them")
 
 # %% [markdown]
 # So a vanishing product does not make the gradient zero. It makes it blind to what is far

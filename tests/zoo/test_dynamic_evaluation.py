@@ -73,6 +73,14 @@ def test_the_cache_counts_as_much_as_without(trained):
     assert both < bits(cached, NEW) and both < bits(trained, NEW, dynamic=dynamic)
 
 
+def test_it_shows_how_far_it_is(trained, capsys):
+    dynamic = DynamicEvaluation(TRAIN, segment=10)
+    trained.score(NEW[:30], dynamic=dynamic, verbose=1)
+    assert "3/3" in capsys.readouterr().out
+    trained.score(NEW[:30], dynamic=dynamic)
+    assert not capsys.readouterr().out
+
+
 def test_each_step_is_that_of_the_paper():
     """Two segments against the same by hand."""
     import tensorflow as tf

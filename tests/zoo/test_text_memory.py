@@ -147,7 +147,7 @@ def test_a_model_remembers_names_of_its_training_text():
 def test_wrong_use():
     with pytest.raises(TypeError, match=r"`known` must be a CharacterText.*got str"):
         TextMemory("text")
-    for orders in ((), (0, 2), (3, 3), (4, 2), (2.5,)):
+    for orders in ((), (0, 2), (3, 3), (4, 2), (2.5,), ("a", 3), 3.5):
         with pytest.raises(ValueError, match=r"`orders` must be integers that rise"):
             TextMemory(orders=orders)
     with pytest.raises(ValueError, match="has no weights yet: `fit` finds them"):

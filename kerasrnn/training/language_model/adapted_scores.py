@@ -14,7 +14,10 @@ MOST = 500_000
 
 
 def adapted_scores(
-    model: Any, text_of: Callable[[str], CharacterText], settings: dict
+    model: Any,
+    text_of: Callable[[str], CharacterText],
+    settings: dict,
+    verbose: str | int = 0,
 ) -> dict[str, float]:
     """Scores of the test text by a model that learns and remembers as it reads.
 
@@ -24,10 +27,12 @@ def adapted_scores(
         settings: The section `adaptation` of a recipe: `orders` of a `TextMemory`, or
             None for no memory; all others are of a `DynamicEvaluation`, of which there
             is none where the `learning_rate` is 0.
+        verbose: 1 shows a progress bar, "auto" one for a long text.
     """
     known = text_of("train")
     dynamic, memory = adaptation(model, known, text_of("validation"), **settings)
-    return model.evaluate(text_of("test"), verbose=0, dynamic=dynamic, memory=memory)
+    options = {"dynamic": dynamic, "memory": memory, "verbose": verbose}
+    return model.evaluate(text_of("test"), **options)
 
 
 def adaptation(

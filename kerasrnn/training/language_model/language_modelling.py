@@ -227,7 +227,8 @@ print("The " + written["text"].numpy()[0].decode())"""
         text = text_of("test" if path is None else part)
         log(f"{len(text):,} characters")
         if adapt:
-            scores = adapted_scores(model, text_of, settings.get("adaptation", {}))
+            adaptation = settings.get("adaptation", {})
+            scores = adapted_scores(model, text_of, adaptation, verbose="auto")
         else:
             scores = model.evaluate(text)
         for name in ("bits_per_character", "perplexity", "loss"):

@@ -227,7 +227,7 @@ def adapted_log_probabilities(
         found = in_order(log_probabilities(model, text, verbose), len(text))
     else:
         known = as_text(model, dynamic.training_text, "training_text")
-        found = learned_log_probabilities(model, text, dynamic, known)
+        found = learned_log_probabilities(model, text, dynamic, known, verbose)
         if model.cache is not None:
             # As `NeuralCache` mixes the model's own with what it counts.
             parts = log_probabilities(model, text, verbose, make_counter)

@@ -82,7 +82,11 @@ class DynamicEvaluation:
 
 
 def learned_log_probabilities(
-    model: Any, text: CharacterText, dynamic: DynamicEvaluation, known: CharacterText
+    model: Any,
+    text: CharacterText,
+    dynamic: DynamicEvaluation,
+    known: CharacterText,
+    verbose: int = 0,
 ) -> np.ndarray:
     """ln p of each character (N,), by a copy of a model that learns as it reads.
 
@@ -91,6 +95,7 @@ def learned_log_probabilities(
         text: What is read.
         dynamic: How it is learned.
         known: The training text of `dynamic`.
+        verbose: 1 shows a progress bar.
     """
     options = {"dropout": 0.0, "weight_dropout": 0.0, "cache_size": 0}
     copy = type(model).from_config({**model.get_config(), **options})
@@ -105,12 +110,15 @@ def learned_log_probabilities(
     streams = CharacterStreams(text, *shape)
     found = np.empty((dynamic.rows, len(streams), dynamic.segment), "float32")
     there = np.empty(found.shape, bool)
+    bar = keras.utils.Progbar(len(streams), verbose=1, unit_name="segment")
     for step in range(len(streams)):
         inputs, targets, weights = streams.batch(step)
         # Its outputs are those before the weights change.
         keras.Model.train_on_batch(copy, inputs, targets)
         found[:, step] = ops.convert_to_numpy(reader.found)
         there[:, step] = weights > 0
+        if verbose:
+            bar.update(step + 1)
     return found[there]
 
 

@@ -1,5 +1,6 @@
 """What stood in a text before where the same characters stood as now."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -95,9 +96,9 @@ class TextMemory:
             raise TypeError(
                 f"`known` must be a CharacterText or None; got {type(known).__name__}."
             )
-        orders = tuple(orders)
-        rising = all(a < b for a, b in zip((0, *orders), orders, strict=False))
-        if not orders or not rising or not all(isinstance(k, int) for k in orders):
+        orders = tuple(orders) if isinstance(orders, Sequence) else (orders,)
+        whole = orders and all(isinstance(k, int) for k in orders)
+        if not whole or any(a >= b for a, b in itertools.pairwise((0, *orders))):
             raise ValueError(
                 f"`orders` must be integers that rise, from 1 on; got {orders}."
             )
