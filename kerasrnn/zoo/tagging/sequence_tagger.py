@@ -357,11 +357,30 @@ class SequenceTagger(Task):
     ) -> dict[str, Any]:
         """Of a CRF's marginals, where there is one.
 
-        On JAX they are of its emissions: metrics see no weights there.
+        In `fit` its scores of neighbours are those after the step's update, on JAX
+        those before it.
         """
-        if self.crf is not None and keras.config.backend() != "jax":
-            y_pred = self.crf(y_pred, mask=self.encoder.mask(x))
+        if keras.config.backend() != "jax":  # There they come as `y_pred`.
+            y_pred = self._marginals(x, y_pred)
         return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def compute_loss_and_updates(
+        self, trainable_variables: list, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, tuple]:
+        """Of Keras's steps on JAX: what metrics get is made here, where weights are."""
+        loss, (unscaled, y_pred, *updates) = super().compute_loss_and_updates(
+            trainable_variables, *args, **kwargs
+        )
+        x = kwargs["x"] if "x" in kwargs else args[2]
+        mapping = list(zip(self.trainable_variables, trainable_variables, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            y_pred = self._marginals(x, y_pred)
+        return loss, (unscaled, y_pred, *updates)
+
+    def _marginals(self, x, scores):
+        if self.crf is None:
+            return scores
+        return self.crf(scores, mask=self.encoder.mask(x))
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train, as `keras.Model.fit` does, on sentences or sequences of frames.
