@@ -22,7 +22,8 @@ import kerasrnn  # noqa: E402
 from kerasrnn.catalogue import load_recipe  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).parents[1] / "tutorials"
-SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+KOREAN = sorted(FOLDER.glob("[0-9][0-9]_*.ko.py"))  # see test_korean_tutorials.py
+SOURCES = sorted({*FOLDER.glob("[0-9][0-9]_*.py")} - {*KOREAN})
 # What each says near its end.
 LAST_WORDS = {
     "00_from_the_slides_to_the_code": "The verb agrees with each subject",
@@ -233,22 +234,24 @@ def test_only_the_stated_names_are_imported(source):
             assert node.module.split(".")[0] in known
 
 
-def headings_of(number):
-    """The file of a page, and its headings of the second and third level."""
-    (source,) = FOLDER.glob(f"{int(number):02}_*.py")
-    text = source.read_text(encoding="utf-8")
-    return source.stem, re.findall(r"^# ###? (.+)$", text, re.MULTILINE)
+def headings_of(page):
+    """The headings of the second and third level."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"^# ###? (.+)$", text, re.MULTILINE)
 
 
-def test_what_page_0_points_at_is_there():
-    text = (FOLDER / "00_from_the_slides_to_the_code.py").read_text(encoding="utf-8")
+@pytest.mark.parametrize("language", ["", ".ko"])
+def test_what_page_0_points_at_is_there(language):
+    page = FOLDER / f"00_from_the_slides_to_the_code{language}.py"
+    text = page.read_text(encoding="utf-8")
     rows = re.findall(
-        r"^# \|.*\| \[(\d+), (.+?)\]\((\w+)\.ipynb\) \|$", text, re.MULTILINE
+        r"^# \|.*\| \[(\d+), (.+?)\]\(([\w.]+)\.ipynb\) \|$", text, re.MULTILINE
     )
     assert len(rows) == text.count(".ipynb) |") > 30
     for number, heading, stem in rows:
-        name, headings = headings_of(number)
-        assert stem == name and heading in headings, (number, heading)
+        source = FOLDER / f"{stem}.py"
+        assert source in {*SOURCES, *KOREAN} and int(stem[:2]) == int(number)
+        assert heading in headings_of(source), (number, heading)
     # No page is left out.
     pages = {int(source.stem[:2]) for source in SOURCES}
     assert {int(number) for number, _, _ in rows} == pages - {7}

@@ -7,6 +7,9 @@ size it was run, when, and how many seconds it took. `--text` runs nothing: it p
 changed text into notebooks whose code is as it was when they ran. `--exercises` runs the
 exercises alone, which need nothing but NumPy until they are answered. What a cell prints
 to stderr is left out: it is TensorFlow's talk about this machine.
+
+A page in Korean, `NN_name.ko.py`, has the code of `NN_name.py` and is not run: its
+notebook gets what the English one printed and drew, each time that one is made.
 """
 
 import argparse
@@ -27,8 +30,8 @@ HERE = pathlib.Path(__file__).parent
 
 
 def sources() -> list[pathlib.Path]:
-    """The tutorials, in order."""
-    return sorted(HERE.glob("[0-9][0-9]_*.py"))
+    """The tutorials in English, in order."""
+    return sorted(set(HERE.glob("[0-9][0-9]_*.py")) - set(HERE.glob("*.ko.py")))
 
 
 def notebook_of(source: pathlib.Path):
@@ -77,14 +80,14 @@ def execute(notebook):
                     output.data["image/png"] = smaller(output.data["image/png"])
 
 
-def take_outputs(notebook, ran):
+def take_outputs(notebook, ran, change="run the notebook, without --text"):
     """Put the outputs of a notebook that ran into one of the same code."""
     code, code_that_ran = (
         [cell for cell in each.cells if cell.cell_type == "code"]
         for each in (notebook, ran)
     )
     if [cell.source for cell in code] != [cell.source for cell in code_that_ran]:
-        raise SystemExit("The code has changed: run the notebook, without --text.")
+        raise SystemExit(f"The code has changed: {change}.")
     for cell, cell_that_ran in zip(code, code_that_ran, strict=True):
         cell.outputs = cell_that_ran.outputs
         cell.execution_count = cell_that_ran.execution_count
@@ -130,6 +133,12 @@ def smaller(png: str) -> str:
     return min(png, shrunk, key=len)
 
 
+def write(notebook, target):
+    """Write a notebook, and say how large it is."""
+    nbformat.write(notebook, target)
+    print(f"{target}  {target.stat().st_size / 1024:.0f} KiB")
+
+
 def main():
     """Make one notebook for each name on the command line, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -153,8 +162,12 @@ def main():
             run_exercises(notebook, nbformat.read(target, as_version=4))
         else:
             run(notebook)
-        nbformat.write(notebook, target)
-        print(f"{target}  {target.stat().st_size / 1024:.0f} KiB")
+        write(notebook, target)
+        korean = source.with_suffix(".ko.py")
+        if korean.exists():
+            translated = notebook_of(korean)
+            take_outputs(translated, notebook, f"bring it into {korean.name}")
+            write(translated, korean.with_suffix(".ipynb"))
 
 
 if __name__ == "__main__":

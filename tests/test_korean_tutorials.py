@@ -1,0 +1,144 @@
+"""The Korean pages: the code, numbers, formulas and links of the English ones."""
+
+import collections
+import functools
+import pathlib
+import re
+
+import pytest
+
+jupytext = pytest.importorskip("jupytext")
+import nbformat  # noqa: E402  It comes with jupytext.
+
+FOLDER = pathlib.Path(__file__).parents[1] / "tutorials"
+PAGES = sorted(FOLDER.glob("[0-9][0-9]_*.ko.py"))
+EACH = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+HANGUL = re.compile("[가-힣]")
+# Numbers that English may spell where Korean has digits.
+SPELLED = "zero one two three four five six seven eight nine ten".split()
+GLOSSARY = "\n## 용어\n"  # what page 0 has in Korean only
+
+
+def english_of(page):
+    return page.with_name(page.name.replace(".ko.py", ".py"))
+
+
+@functools.cache
+def cells(page):
+    return [(cell.cell_type, cell.source) for cell in jupytext.read(page).cells]
+
+
+def texts_of(page):
+    return [text for kind, text in cells(page) if kind == "markdown"]
+
+
+def headings(text):
+    return re.findall(r"^(#+) (.+)$", text, re.MULTILINE)
+
+
+def held(text):
+    """What a translation leaves as it is, each kind with how often it occurs."""
+    text = text.split(GLOSSARY)[0]
+    kinds = {
+        "headings": [marks for marks, _ in headings(text)],
+        "links": [
+            target.replace(".ko.ipynb", ".ipynb")
+            for target in re.findall(r"\]\(([^)]+)\)", text)
+        ],
+        "code": re.findall(r"`[^`]+`", " ".join(text.split())),
+        "formulas": [
+            re.sub(r"\\text\{[^}]*\}|\s", "", formula)
+            for formula in re.findall(r"\$\$.+?\$\$|\$[^$]+\$", text, re.DOTALL)
+        ],
+        "numbers": re.findall(r"\d+(?:[.,]\d+)*", text),
+        "rows of tables": re.findall(r"^\|", text, re.MULTILINE),
+    }
+    return {kind: collections.Counter(found) for kind, found in kinds.items()}
+
+
+def differences(english, korean):
+    """What stands in one of two texts and not in the other."""
+    spelled = collections.Counter(
+        str(SPELLED.index(word.removesuffix("s")))
+        for word in re.findall(r"\w+", english.lower())
+        if word.removesuffix("s") in SPELLED
+    )
+    found = []
+    for kind, expected in held(english).items():
+        given = held(korean)[kind]
+        lost, added = expected - given, given - expected
+        if kind == "numbers":
+            added -= spelled
+        if lost or added:
+            found.append(
+                f"{kind}: only in English {[*lost.elements()]}, "
+                f"only in Korean {[*added.elements()]}"
+            )
+    return found
+
+
+def test_pages_0_to_7_are_there():
+    assert {page.stem[:2] for page in PAGES} >= {f"{n:02}" for n in range(8)}
+
+
+@EACH
+def test_the_code_is_that_of_the_english_page(page):
+    english, korean = cells(english_of(page)), cells(page)
+    assert [kind for kind, _ in korean] == [kind for kind, _ in english]
+    for (kind, expected), (_, given) in zip(english, korean, strict=True):
+        if kind == "code":
+            assert given == expected
+
+
+@EACH
+def test_each_text_has_the_numbers_formulas_and_links_of_the_english_one(page):
+    both = zip(texts_of(english_of(page)), texts_of(page), strict=True)
+    for english, korean in both:
+        assert differences(english, korean) == [], korean[:200]
+
+
+@EACH
+def test_every_text_is_korean_and_leads_to_korean_pages(page):
+    for text in texts_of(page):
+        assert HANGUL.search(text), text
+        for _, heading in headings(text):
+            assert HANGUL.search(heading), heading
+        for target in re.findall(r"\]\((\w+\.(?:ko\.)?ipynb)\)", text):
+            assert (FOLDER / target).is_file(), target
+            korean = target.replace(".ipynb", ".ko.ipynb")
+            assert ".ko." in target or not (FOLDER / korean).is_file(), target
+
+
+@EACH
+def test_the_notebook_has_the_text_of_the_page_and_what_the_english_one_printed(page):
+    shown, english = (
+        nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+        for source in (page, english_of(page))
+    )
+    nbformat.validate(shown)
+    again = "run: python tutorials/make_notebooks.py --text " + page.stem[:2]
+    assert [(cell.cell_type, cell.source) for cell in shown.cells] == cells(page), again
+    outputs = [
+        [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
+        for notebook in (shown, english)
+    ]
+    assert outputs[0] == outputs[1], again
+    assert shown.metadata == english.metadata, again
+
+
+def test_a_difference_is_seen():
+    english = "## 1. Two\n\n12 units `U` in $n$ keep 0.5 of [page 3](03_a.ipynb)."
+    korean = "## 1. 유닛 2개\n\n$n$의 `U` 12개에 [3쪽](03_a.ko.ipynb)의 0.5가 남는다."
+    assert differences(english, korean) == []
+    for old, new, kind in (
+        ("12", "13", "numbers"),
+        ("0.5", "0.6", "numbers"),
+        ("2개", "3개", "numbers"),
+        ("`U`", "`V`", "code"),
+        ("$n$", "$m$", "formulas"),
+        ("03_a", "04_a", "links"),
+        ("## ", "### ", "headings"),
+    ):
+        (first, *_) = differences(english, korean.replace(old, new, 1))
+        assert first.startswith(kind)
+    assert differences(english, korean + GLOSSARY + "| 1 |") == []
