@@ -77,8 +77,8 @@ def differences(english, korean):
     return found
 
 
-def test_pages_0_to_7_are_there():
-    assert {page.stem[:2] for page in PAGES} >= {f"{n:02}" for n in range(8)}
+def test_pages_0_to_10_are_there():
+    assert {page.stem[:2] for page in PAGES} >= {f"{n:02}" for n in range(11)}
 
 
 @EACH

@@ -270,14 +270,14 @@ assert "Natasha" not in everything and "Princess Mary" not in everything
 #
 # | 슬라이드의 내용 | 쪽과 절 |
 # |---|---|
-# | 하나에서 하나로, 시퀀스가 없는 신경망 | [10, 2. One to one](10_glimpses.ipynb) |
+# | 하나에서 하나로, 시퀀스가 없는 신경망 | [10, 2. 하나에서 하나로](10_glimpses.ko.ipynb) |
 # | 하나에서 여럿으로, 여럿에서 하나로, 여럿에서 여럿으로 | [1, 2. 다섯 가지 모양](01_recurrent_layers.ko.ipynb) |
 # | 순환식, 펼친 그래프, 공유되는 가중치 | [1, 1. 순환식](01_recurrent_layers.ko.ipynb) |
-# | 시퀀스가 아닌 것에서 시퀀스로, 글림프스 | [10, 5. The recurrent cell, step by step](10_glimpses.ipynb) |
+# | 시퀀스가 아닌 것에서 시퀀스로, 글림프스 | [10, 5. 순환 셀을 한 스텝씩](10_glimpses.ko.ipynb) |
 # | 여럿에서 하나로: 영화평과 감성 | [1, 7. 여럿에서 하나로: 이 영화평은 긍정적인가?](01_recurrent_layers.ko.ipynb) |
-# | 여럿에서 여럿으로, 스텝마다: 낱말이나 프레임마다 레이블 | [8, 2. What a step may know](08_labels_for_every_step.ipynb) |
+# | 여럿에서 여럿으로, 스텝마다: 낱말이나 프레임마다 레이블 | [8, 2. 한 스텝은 무엇을 알아도 되는가](08_labels_for_every_step.ko.ipynb) |
 # | 여럿에서 여럿으로: 인코더와 디코더 | [2, 3. 병목](02_translation_with_attention.ko.ipynb) |
-# | 수를 읽고 수를 낸다: 시계열 | [9, 5. Many to one, many to many](09_forecasting.ipynb) |
+# | 수를 읽고 수를 낸다: 시계열 | [9, 5. 여럿에서 하나로, 여럿에서 여럿으로](09_forecasting.ko.ipynb) |
 # | "hello"의 글자 언어 모델 | [4, 1. hello라는 낱말](04_character_language_model.ko.ipynb) |
 # | 처음의 표본, 더 학습한 뒤의 표본 | [4, 5. 학습](04_character_language_model.ko.ipynb) |
 # | 표본 추출, 온도 | [4, 7. 온도와 top-k](04_character_language_model.ko.ipynb) |
@@ -856,13 +856,18 @@ check("00_from_the_slides_to_the_code", other_z=other_z)
 # | Jacobian, singular value, eigenvalue | 야코비 행렬, 특이값, 고윳값 |
 # | encoder, decoder, bottleneck | 인코더, 디코더, 병목 |
 # | attention: score, weight, context | 어텐션: 점수, 가중치, 문맥 |
+# | query, memory, alignments | 쿼리, 메모리, 어텐션 가중치 |
 # | teacher forcing | 교사 강요 |
+# | stream, chunk | 스트림, 토막 |
 # | greedy search, beam search, sampling | 탐욕적 탐색, 빔 탐색, 표본 추출 |
 # | temperature | 온도 |
 # | language model, character model | 언어 모델, 글자 언어 모델 |
 # | perplexity, bits per character | 퍼플렉시티, 글자당 비트 |
 # | image captioning, caption | 이미지 캡셔닝, 캡션 |
 # | sentiment, review | 감성, 영화평 |
+# | tag, label, conditional random field | 품사, 레이블, 조건부 무작위장 |
+# | time series: season, trend, level, window | 시계열: 계절성, 추세, 수준, 윈도 |
+# | prediction interval, quantile | 예측 구간, 분위수 |
 # | vocabulary, token, tokenizer, embedding | 어휘, 토큰, 토크나이저, 임베딩 |
 # | loss, cross-entropy, logits | 손실, 교차 엔트로피, 로짓 |
 # | training, validation, test | 학습, 검증, 테스트 |
@@ -870,4 +875,6 @@ check("00_from_the_slides_to_the_code", other_z=other_z)
 # | inductive bias | 귀납 편향 |
 # | feed-forward, convolutional, fully connected | 순방향, 합성곱, 완전 연결 |
 # | preset, recipe | 프리셋, 레시피 |
-# | glimpse | 글림프스 |
+# | glimpse, location | 글림프스, 위치 |
+# | split, leak | 분할, 누출 |
+# | control, peer | 대조군, 상대 |
