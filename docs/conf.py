@@ -41,8 +41,8 @@ smartquotes_action = "D"  # dashes; quotes stay as they are written
 # Pages, from the root of the repository, so that the links between them hold.
 root_doc = "README"
 include_patterns = [
-    "*.md",
-    "docs/**",
+    *("README.md", "README.ko.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("docs/*.md", "docs/api/*.rst"),
     "tutorials/*.ipynb",
     "zoo/**",
     "benchmarks/README.md",
@@ -101,9 +101,17 @@ NAVIGATION = {
         "한국어": KOREAN,
         "Development": ["CONTRIBUTING", "CHANGELOG"],
     },
-    "zoo/README": {"Recipes": stems("zoo/*/*.md")},
+    "zoo/README": {"Recipes": stems("zoo/*/CARD.md")},
+    **{
+        page.replace("samples", "CARD"): {"Samples": [page]}
+        for page in stems("zoo/*/samples.md")
+    },
 }
-TITLES = {"README.ko": "소개 <{}>"}  # where the page's own does not do
+TITLES = {  # where the page's own is long, or the same as another's
+    "README.ko": "소개 <{}>",
+    "docs/scale": "Several devices and machines <{}>",
+    "zoo/README": "Recipes <{}>",
+}
 
 
 def add_navigation(app, page, source):
