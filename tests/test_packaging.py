@@ -246,6 +246,7 @@ def test_one_extra_is_defined_by_another(wheel_without):
     assert extras["onnx"] == {"onnx", "onnxruntime"}
     assert extras["litert"] == {"ai-edge-litert"}
     assert extras["ray"] == {*train, "jax", "ray"}
+    assert extras["docs"] == {"furo", "math-core", "myst-nb", "sphinx"}
     exports = extras["onnx"] | extras["litert"]
     assert extras["bench"] == {*extras["translate"], *extras["peers"], *exports}
     named = ("plot", "translate", "caption", "peers", "onnx", "litert")

@@ -93,7 +93,7 @@ class Drawings(tfds.core.GeneratorBasedBuilder):
     - `test_things` (0) and `validation_things` (1), of the group: new things, of which
       no hand's drawing is in `train`. They are those of `stamps_and_emoji`.
     - `test_drawings` and `validation_drawings`: new drawings of known things. For a
-      tenth of the other groups (0, of `drawing ` and the group), all that one hand
+      tenth of the other groups (0, of `"drawing "` and the group), all that one hand
       has drawn of it is to test, and what another has drawn to validate; which hands,
       says the least SHA-1 of group and hand. Drawings by hands that copied one
       another go together, and one hand at least is left to learn from.

@@ -1,3 +1,5 @@
+"""Models as files that run elsewhere: SavedModel, ONNX, LiteRT, and streams."""
+
 from kerasrnn.export import saved_model
 from kerasrnn.export.litert import to_litert
 from kerasrnn.export.onnx import OnnxWriter, to_onnx, write_greedy_loop

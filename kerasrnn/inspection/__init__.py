@@ -1,3 +1,5 @@
+"""What a network has learned and how it learns, as numbers and as figures."""
+
 from kerasrnn.inspection.alignments import (
     Alignments,
     distance_from_diagonal,

@@ -1,3 +1,5 @@
+"""Scores of classes, labels, texts, captions and forecasts."""
+
 from kerasrnn.metrics.bleu_interval import bleu_interval
 from kerasrnn.metrics.caption_scores import caption_scores
 from kerasrnn.metrics.caption_tokens import caption_tokens

@@ -1,3 +1,5 @@
+"""Training and judging of recipes, and callbacks that watch a training."""
+
 from kerasrnn.training.captioning.caption_samples import CaptionSamples
 from kerasrnn.training.captioning.caption_scores import CaptionScores
 from kerasrnn.training.evaluate import evaluate

@@ -1,3 +1,5 @@
+"""Models for every shape that a recurrent network takes, and their recipes."""
+
 from kerasrnn.catalogue import Recipe, list_recipes, load_recipe
 from kerasrnn.zoo.captioning.attention_captioner import AttentionCaptioner
 from kerasrnn.zoo.captioning.image_captioner import ImageCaptioner
