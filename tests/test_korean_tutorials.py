@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import importlib
 import pathlib
 import re
 
@@ -9,6 +10,7 @@ import pytest
 
 jupytext = pytest.importorskip("jupytext")
 import nbformat  # noqa: E402  It comes with jupytext.
+from matplotlib.text import Text  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).parents[1] / "tutorials"
 PAGES = sorted(FOLDER.glob("[0-9][0-9]_*.ko.py"))
@@ -16,7 +18,22 @@ EACH = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 HANGUL = re.compile("[가-힣]")
 # Numbers that English may spell where Korean has digits.
 SPELLED = "zero one two three four five six seven eight nine ten".split()
+DRAWING = re.compile(r"drawing\w*\.\w+\((marked=.+)?\)")  # without data
 GLOSSARY = "\n## 용어\n"  # what page 0 has in Korean only
+
+
+@pytest.fixture
+def drawing_korean(monkeypatch):
+    """The module of that name; figures that are shown are kept in `shown`."""
+    plt = importlib.import_module("matplotlib.pyplot")
+    monkeypatch.syspath_prepend(str(FOLDER))
+    with plt.rc_context():
+        module = importlib.import_module("drawing_korean")
+        shown = []
+        monkeypatch.setattr(module, "shown", shown, raising=False)
+        monkeypatch.setattr(plt, "show", lambda: shown.append(plt.gcf()))
+        yield module
+        plt.close("all")
 
 
 def english_of(page):
@@ -118,11 +135,12 @@ def test_the_notebook_has_the_text_of_the_page_and_what_the_english_one_printed(
     nbformat.validate(shown)
     again = "run: python tutorials/make_notebooks.py --text " + page.stem[:2]
     assert [(cell.cell_type, cell.source) for cell in shown.cells] == cells(page), again
-    outputs = [
-        [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
-        for notebook in (shown, english)
-    ]
-    assert outputs[0] == outputs[1], again
+    for given, expected in zip(shown.cells, english.cells, strict=True):
+        if DRAWING.fullmatch(given.source):  # It has Korean labels.
+            (output,) = given.outputs
+            assert "image/png" in output.data and given.outputs != expected.outputs
+        elif given.cell_type == "code":
+            assert given.outputs == expected.outputs, again
     assert shown.metadata == english.metadata, again
 
 
@@ -142,3 +160,46 @@ def test_a_difference_is_seen():
         (first, *_) = differences(english, korean.replace(old, new, 1))
         assert first.startswith(kind)
     assert differences(english, korean + GLOSSARY + "| 1 |") == []
+
+
+def test_drawings_without_data_have_korean_labels(drawing_korean, monkeypatch):
+    sources = {source for page in PAGES for _, source in cells(page)}
+    calls = sorted(source for source in sources if DRAWING.fullmatch(source))
+    names = {
+        name: importlib.import_module(name) for name in ("drawing", "drawing_gradients")
+    }
+    texts = {}
+    for language in ("", "ko"):
+        monkeypatch.setenv("KERASRNN_LANGUAGE", language)
+        monkeypatch.setattr(drawing_korean, "korean_fonts", lambda: ["DejaVu Sans"])
+        drawing_korean.shown.clear()
+        for call in calls:
+            exec(call, dict(names))
+        assert len(drawing_korean.shown) == len(calls) > 5
+        texts[language] = [
+            text.get_text()
+            for figure in drawing_korean.shown
+            for text in figure.findobj(Text)
+        ]
+    assert set(drawing_korean.LABELS) <= set(texts[""])
+    assert texts["ko"] == [drawing_korean.LABELS.get(t, t) for t in texts[""]]
+    # What stays are formulas, letters, numbers, and the words that a model reads.
+    words = "the light shines la luz brilla a red apple".split()
+    for text in texts["ko"]:
+        plain = text in words or re.fullmatch(r"[\w.=−]{0,4}|\$.+\$", text)
+        assert plain or HANGUL.search(text), text
+
+
+def test_where_no_font_has_korean_letters_a_note_names_one(
+    drawing_korean, monkeypatch, capsys
+):
+    glyphs = importlib.import_module("kerasrnn.inspection.glyphs")
+    files = {glyphs.FIRST: glyphs.font_files()[glyphs.FIRST]}
+    monkeypatch.setattr(glyphs, "font_files", lambda: files)
+    monkeypatch.setattr(drawing_korean.font_manager, "findSystemFonts", list)
+    monkeypatch.setenv("KERASRNN_LANGUAGE", "ko")
+    importlib.import_module("drawing").unrolled()
+    assert "the package fonts-nanum" in capsys.readouterr().out
+    (figure,) = drawing_korean.shown
+    labels = {text.get_text() for text in figure.findobj(Text)}
+    assert "the same W, U and b at every step" in labels

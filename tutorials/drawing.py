@@ -5,6 +5,7 @@ import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
+from drawing_korean import show
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
@@ -112,7 +113,7 @@ def unrolled(steps=4):
     axes.text(
         middle, 0.95, "the same W, U and b at every step", ha="center", color=QUIET
     )
-    plt.show()
+    show()
 
 
 # Name, example, steps, steps with an input, steps with an output.
@@ -159,7 +160,7 @@ def five_shapes(marked=None):
     for y, label in ((1.2, "output"), (0, "state"), (-1.2, "input")):
         panels[0].text(-0.5, y, label, ha="right", va="center", color=QUIET)
     figure.subplots_adjust(left=0.05, right=0.99, top=0.98, bottom=0.02, wspace=0.08)
-    plt.show()
+    show()
 
 
 def tensor(axes, values, title, returned=None, ylabel=""):
@@ -376,7 +377,7 @@ def translators(source=("the", "light", "shines"), target=("la", "luz", "brilla"
             axes.text(middle, -0.3, "is known", ha="center", va="top", color=BLUE)
             axes.set_title("without: one state for the whole sentence")
     figure.tight_layout()
-    plt.show()
+    show()
 
 
 def captioners(words=("a", "red", "apple")):
@@ -425,7 +426,7 @@ def captioners(words=("a", "red", "apple")):
         else:
             axes.set_title("without: one look, before the first word")
     figure.tight_layout()
-    plt.show()
+    show()
 
 
 def truncated(chunks=3, steps=4):
@@ -455,7 +456,7 @@ def truncated(chunks=3, steps=4):
         axes.text(middle, -1.1, "one step of\nthe optimizer", **style)
     axes.text(-0.5, 0.8, "states", color=BLUE)
     axes.text(0.75, 0.8, "gradients", color=ORANGE)
-    plt.show()
+    show()
 
 
 def pictures(images, texts, columns=6):

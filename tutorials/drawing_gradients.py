@@ -16,6 +16,7 @@ from drawing import (
     blank,
     box,
 )
+from drawing_korean import show
 from matplotlib.colors import LinearSegmentedColormap
 
 COLOURS = (BLUE, QUIET, ORANGE, GREEN)
@@ -46,7 +47,7 @@ def back_through_time(steps=4):
     axes.text(
         2.7, 1.5, "backward: the error, times a matrix at every step", color=ORANGE
     )
-    plt.show()
+    show()
 
 
 def stretched(matrices, steps=(0, 1, 2, 4, 8)):

@@ -3,13 +3,14 @@
     python tutorials/make_notebooks.py [--text | --exercises] [NAME ...]
 
 Needs the extra `dev`. Each notebook says in its metadata, under "kerasrnn", at which
-size it was run, when, and how many seconds it took. `--text` runs nothing: it puts
+size it was run, when, and how many seconds it took. `--text` runs no page: it puts
 changed text into notebooks whose code is as it was when they ran. `--exercises` runs the
 exercises alone, which need nothing but NumPy until they are answered. What a cell prints
 to stderr is left out: it is TensorFlow's talk about this machine.
 
 A page in Korean, `NN_name.ko.py`, has the code of `NN_name.py` and is not run: its
-notebook gets what the English one printed and drew, each time that one is made.
+notebook gets what the English one printed and drew, each time that one is made. Only
+what shows no data is drawn again, with Korean labels.
 """
 
 import argparse
@@ -27,6 +28,8 @@ import nbformat
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
+# A cell that draws and takes no data.
+DRAWING = re.compile(r"drawing\w*\.\w+\((marked=\"[^\"]+\")?\)")
 
 
 def sources() -> list[pathlib.Path]:
@@ -94,6 +97,24 @@ def take_outputs(notebook, ran, change="run the notebook, without --text"):
     notebook.metadata = ran.metadata
 
 
+def draw_in_korean(notebook):
+    """Draw again what shows no data, with Korean labels."""
+    drawn = [cell for cell in notebook.cells if DRAWING.fullmatch(cell.source)]
+    if not drawn:
+        return
+    start = nbformat.v4.new_code_cell(
+        "import os\n\n"
+        "os.environ['KERASRNN_LANGUAGE'] = 'ko'\n"
+        "import drawing, drawing_gradients, drawing_korean\n\n"
+        "assert drawing_korean.korean_fonts(), drawing_korean.NOTE"
+    )
+    cells = [nbformat.v4.new_code_cell(cell.source) for cell in drawn]
+    alone = nbformat.v4.new_notebook(cells=[start, *cells])
+    execute(alone)
+    for cell, in_korean in zip(drawn, alone.cells[1:], strict=True):
+        cell.outputs = in_korean.outputs
+
+
 def exercises_at(notebook):
     """The number of the cell that has the heading of the exercises."""
     for number, cell in enumerate(notebook.cells):
@@ -146,7 +167,7 @@ def main():
         "names", nargs="*", metavar="NAME", help="such as 01; default all"
     )
     parser.add_argument(
-        "--text", action="store_true", help="only the text has changed: run nothing"
+        "--text", action="store_true", help="only the text has changed: run no page"
     )
     parser.add_argument(
         "--exercises", action="store_true", help="run only the exercises"
@@ -167,6 +188,7 @@ def main():
         if korean.exists():
             translated = notebook_of(korean)
             take_outputs(translated, notebook, f"bring it into {korean.name}")
+            draw_in_korean(translated)
             write(translated, korean.with_suffix(".ipynb"))
 
 
