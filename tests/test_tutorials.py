@@ -37,6 +37,8 @@ LAST_WORDS = {
     "08_labels_for_every_step": "Every label in its place",
     "09_forecasting": "The forecasts of this page are made",
     "10_glimpses": "The places make the difference",
+    "11_from_attention_to_transformers": "Four heads, and each looks in its own way",
+    "12_depth_and_distance": "What the network forgets, the cache finds",
 }
 EACH = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 

@@ -302,6 +302,18 @@ assert "Natasha" not in everything and "Princess Mary" not in everything
 # | GRU, 게이트 하나씩 | [0, 8. GRU의 네 단계](00_from_the_slides_to_the_code.ko.ipynb) |
 # | 셀 상태가 왜 도움이 되는가, 망각 게이트의 편향 | [6, 6. 셀 상태가 왜 도움이 되는가](06_gradient_flow.ko.ipynb) |
 # | SimpleRNN, LSTM, GRU를 나란히 | [6, 7. 한 그림에 담은 이야기](06_gradient_flow.ko.ipynb) |
+# | 어텐션에서 트랜스포머로: 질의, 키, 값 | [11, 1. Queries, keys, values](11_from_attention_to_transformers.ipynb) |
+# | 자기 어텐션, 모든 스텝을 한꺼번에 | [11, 2. Self-attention](11_from_attention_to_transformers.ipynb) |
+# | 마스크: 패딩과 미래 | [11, 3. Masks](11_from_attention_to_transformers.ipynb) |
+# | 여러 개의 헤드 | [11, 4. Several heads](11_from_attention_to_transformers.ipynb) |
+# | 위치 | [11, 5. Positions](11_from_attention_to_transformers.ipynb) |
+# | 잔차 연결, 성능 저하, 항등 사상 | [11, 6. Residual connections](11_from_attention_to_transformers.ipynb) |
+# | 트랜스포머의 블록 | [11, 7. A Transformer](11_from_attention_to_transformers.ipynb) |
+# | 트랜스포머와 순환 신경망을 나란히 | [11, 8. Beside the recurrent translator](11_from_attention_to_transformers.ipynb) |
+# | 매개변수와 시간이 같은 SimpleRNN, GRU, LSTM | [12, 1. Three cells](12_depth_and_distance.ipynb) |
+# | 다층 순환 신경망 | [12, 2. How deep](12_depth_and_distance.ipynb) |
+# | "print her tickets": 장기 의존성 | [12, 3. How far back: a grammar](12_depth_and_distance.ipynb) |
+# | 실제 글의 장기 의존성 | [12, 4. How far back: real text](12_depth_and_distance.ipynb) |
 #
 # ## 4. 순서에는 뜻이 있다
 #

@@ -300,6 +300,18 @@ assert "Natasha" not in everything and "Princess Mary" not in everything
 # | GRU, gate by gate | [0, 8. A GRU in four steps](00_from_the_slides_to_the_code.ipynb) |
 # | why the cell state helps, forget bias | [6, 6. Why the cell state helps](06_gradient_flow.ipynb) |
 # | SimpleRNN, LSTM and GRU side by side | [6, 7. The story in one figure](06_gradient_flow.ipynb) |
+# | from attention to Transformers: queries, keys, values | [11, 1. Queries, keys, values](11_from_attention_to_transformers.ipynb) |
+# | self-attention, all steps at once | [11, 2. Self-attention](11_from_attention_to_transformers.ipynb) |
+# | masks: padding, and the future | [11, 3. Masks](11_from_attention_to_transformers.ipynb) |
+# | several heads | [11, 4. Several heads](11_from_attention_to_transformers.ipynb) |
+# | positions | [11, 5. Positions](11_from_attention_to_transformers.ipynb) |
+# | residual connections, degradation, identity | [11, 6. Residual connections](11_from_attention_to_transformers.ipynb) |
+# | the Transformer's blocks | [11, 7. A Transformer](11_from_attention_to_transformers.ipynb) |
+# | Transformer and recurrent network side by side | [11, 8. Beside the recurrent translator](11_from_attention_to_transformers.ipynb) |
+# | SimpleRNN, GRU and LSTM at equal parameters and time | [12, 1. Three cells](12_depth_and_distance.ipynb) |
+# | multi-layer networks | [12, 2. How deep](12_depth_and_distance.ipynb) |
+# | "print her tickets": long-term dependence | [12, 3. How far back: a grammar](12_depth_and_distance.ipynb) |
+# | long-term dependence in real text | [12, 4. How far back: real text](12_depth_and_distance.ipynb) |
 #
 # ## 4. Order carries meaning
 #
