@@ -58,6 +58,9 @@ def results_table(recipes=None) -> str:
         if recipe.results is not None:
             label = metric_label(recipe.headline).removeprefix("test ")
             score = f"{with_spread(recipe.results, recipe.headline)} {label}"
+            adapted = f"{recipe.headline}_adapted"
+            if adapted in recipe.results["metrics"]:
+                score += f"; {metric_text(recipe.results['metrics'], adapted)} adapted"
             parameters = f"{recipe.results['parameters']:,}"
             training = _training_time(recipe.results)
             if peers := recipe.results.get("peers"):

@@ -391,16 +391,16 @@ def test_a_better_captioner_is_published(captioning):
     assert found == {"config.yaml", "results.json", "CARD.md", "preset", "figures"}
 
 
-def test_card_of_a_language_model(folder):
-    bits = {"test_bits_per_character": 1.9, "test_perplexity": 3.7}
-    run = {**RESULTS["runs"][0], "metrics": bits, "sample": "MEO.\nAy me!"}
+def character_recipe(metrics, **adaptation):
+    """The recipe of a character model that was trained."""
+    run = {**RESULTS["runs"][0], "metrics": metrics, "sample": "MEO.\nAy me!"}
     del run["confusion_matrix"]
     results = {
         **RESULTS,
         "task": "CharLanguageModel",
         "data": {"name": "plays", "examples": {"train": 1234}, "unit": "characters"},
         "headline": "test_bits_per_character",
-        "metrics": bits,
+        "metrics": metrics,
         "runs": [run],
         "preset_seed": run["seed"],
     }
@@ -408,18 +408,38 @@ def test_card_of_a_language_model(folder):
     config = {
         **recipe.config,
         "task": "CharLanguageModel",
-        "evaluation": {"prompt": "RO", "length": 5},
+        "evaluation": {"prompt": "RO", "length": 5, **adaptation},
         "model": {"cache_size": 1200},
     }
+    return dataclasses.replace(recipe, config=config, results=results)
+
+
+def test_card_of_a_language_model(folder):
+    recipe = character_recipe({"test_bits_per_character": 1.9, "test_perplexity": 3.7})
     (recipe.folder / "samples.md").write_text("# Samples\n")
-    recipe = dataclasses.replace(recipe, config=config, results=results)
     card = report.model_card(recipe)
     assert "Characters: 1,234 for train." in card
     assert "| test bits per character | 1.900 |" in card
     assert "remembers the last 1,200 characters" in card
     assert "````text\nROMEO.\nAy me!\n````" in card
     assert "[What it wrote as it learned](samples.md)" in card
-    assert "1.900 bits per character" in report.results_table([recipe])
+    assert "1.900 bits per character |" in report.results_table([recipe])
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"learning_rate": 0}, "Adapted: a `TextMemory` finds"),
+        ({}, "(`DynamicEvaluation`), and a `TextMemory` finds"),
+        ({"orders": None}, "(`DynamicEvaluation`); each character"),
+    ],
+)
+def test_the_card_says_how_a_character_model_adapted(folder, settings, told):
+    bits = {"test_bits_per_character": 1.9, "test_bits_per_character_adapted": 1.25}
+    recipe = character_recipe(bits, adaptation=settings)
+    assert told in report.model_card(recipe)
+    row = report.results_table([recipe])
+    assert "1.900 bits per character; 1.250 adapted |" in row
 
 
 def test_figures_of_a_preset_are_drawn_anew(folder, monkeypatch, capsys):

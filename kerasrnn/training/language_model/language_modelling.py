@@ -263,10 +263,21 @@ print("The " + written["text"].numpy()[0].decode())"""
             )
         adapted = ""
         if "test_bits_per_character_adapted" in run["metrics"]:
+            settings = recipe.config["evaluation"]["adaptation"]
+            ways = []
+            if settings.get("learning_rate") != 0:
+                ways.append(
+                    "a copy of the model learns the text as it is read "
+                    "(`DynamicEvaluation`)"
+                )
+            if settings.get("orders", True):
+                ways.append(
+                    "a `TextMemory` finds what stood before, there or in the training "
+                    "text"
+                )
             adapted = (
-                " Adapted: a copy of the model learns the text as it is read "
-                "(`DynamicEvaluation`), and a `TextMemory` finds what stood before, "
-                "there or in the training text; each character is judged before."
+                f" Adapted: {', and '.join(ways)}; each character is judged before, as "
+                "compressors do it."
             )
         parts = [
             table_of(metric_names(recipe)),
