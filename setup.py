@@ -36,11 +36,13 @@ if WANTED == "1":
 LINK_FLAGS = (
     ["-Wl,-undefined,dynamic_lookup"] if sys.platform == "darwin" else ["-Wl,-s"]
 )
-# What only one source file is compiled with: it is called on a machine that has it.
+# What only these source files are compiled with: they are called on machines that have
+# it.
+AVX2 = ["-mavx2", "-mfma"]
 INSTRUCTION_SETS = {
-    "isa_avx2": ["-mavx2", "-mfma"],
-    "isa_avx512": ["-mavx2", "-mfma"]
-    + [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw")],
+    "isa_avx2": AVX2,
+    "isa_avx2_double": AVX2,
+    "isa_avx512": [*AVX2, *(f"-mavx512{part}" for part in ("f", "dq", "vl", "bw"))],
 }
 # What is built for, which need not be what this machine is.
 IS_X86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))

@@ -1,4 +1,4 @@
-"""The compiled kernel: SimpleRNN, LSTM and GRU on a CPU, computed in float32.
+"""The compiled kernel: SimpleRNN, LSTM and GRU on a CPU, in float32 and float64.
 
 The arithmetic is C++ (`native/*.cc`, built when the package is installed) and enters
 TensorFlow and PyTorch as operations (`native_tensorflow.py`, `native_torch.py`) and JAX
@@ -22,6 +22,9 @@ _LIBRARY = pathlib.Path(__file__).with_name("native") / "operations.so"
 
 # What each of them has: `Library`, `place_declines`, `threads`, `run`.
 _FRAMEWORKS = ("tensorflow", "jax", "torch")
+
+# In the order in which the library numbers them.
+_DTYPES = ("float32", "float64")
 
 # What is compiled; the gates' recurrent_activation is sigmoid.
 _ACTIVATIONS = {"simple_rnn": ("tanh", "relu"), "lstm": ("tanh",), "gru": ("tanh",)}
@@ -84,25 +87,27 @@ def declines(recurrence: Recurrence, sequences, mask) -> str | None:
         return "each gate has dropout masks of its own"
     if recurrence.unroll:
         return "unroll=True lays the steps out one by one"
-    if recurrence.dtype not in ("float32", *HALVES):
-        return f"it computes in float32, not {recurrence.dtype}"
+    if recurrence.dtype not in (*_DTYPES, *HALVES):
+        return f"it computes in {' and '.join(_DTYPES)}, not {recurrence.dtype}"
     return _framework().place_declines(sequences)
 
 
 def describe(recurrence: Recurrence) -> str:
     """How this kernel runs `recurrence`."""
     threads = _threads()
+    dtype = "float32" if recurrence.dtype in HALVES else recurrence.dtype
     return (
-        f"compiled for {_instructions()}, {threads} thread{'s' if threads > 1 else ''}"
+        f"compiled for {_instructions(dtype)}, "
+        f"{threads} thread{'s' if threads > 1 else ''}"
     )
 
 
 @functools.cache
-def _instructions() -> str:
-    """What instruction set the library uses on this machine."""
+def _instructions(dtype: str) -> str:
+    """What instruction set the library uses for a dtype on this machine."""
     name = ctypes.CDLL(str(_LIBRARY)).kerasrnn_instructions
-    name.restype = ctypes.c_char_p
-    return name().decode()
+    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.c_int64]
+    return name(_DTYPES.index(dtype)).decode()
 
 
 def _threads() -> int:
@@ -125,6 +130,13 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
         recurrence, sequences, initial_state = in_float32(
             recurrence, sequences, initial_state
         )
+    # A cell's dtype, and so that of its states, need not be its layer's.
+    initial_state = [
+        state
+        if state.dtype == sequences.dtype
+        else keras.ops.cast(state, recurrence.dtype)
+        for state in initial_state
+    ]
     options = {
         "family": _family(recurrence),
         "go_backwards": recurrence.go_backwards,

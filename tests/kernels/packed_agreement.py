@@ -67,8 +67,9 @@ def results(layer, kernel, mask, states=None):
     weights = [v.value for v in layer.trainable_variables]
     if states is None:
         states = [H * (k + 1) for k in range(len(layer.state_size))]
-    states = [ops.convert_to_tensor(state) for state in states]
-    arrays = [ops.convert_to_tensor(X), *states, *weights]
+    dtype = layer.variable_dtype
+    states = [ops.convert_to_tensor(state, dtype) for state in states]
+    arrays = [ops.convert_to_tensor(X, dtype), *states, *weights]
     mask = None if mask is None else ops.convert_to_tensor(mask)
 
     def call(*arrays):

@@ -7,8 +7,8 @@ native=$here/../../kerasrnn/kernels/native
 folder=$2
 flags=(-std=c++17 -O1 -g -ffp-contract=fast -fsanitize="$1" -fno-sanitize-recover=all)
 flags+=(-Wall -Wextra -Werror)
-kernel=(threads operations isa_baseline)
-[[ $(uname -m) == x86_64 ]] && kernel+=(isa_avx2 isa_avx512)
+kernel=(threads operations isa_baseline isa_baseline_double)
+[[ $(uname -m) == x86_64 ]] && kernel+=(isa_avx2 isa_avx2_double isa_avx512)
 running=()
 for name in "${kernel[@]}" tensorflow xla c_interface native_driver inputs_driver fake_tensorflow; do
     source=$native/$name.cc

@@ -16,11 +16,11 @@ namespace KERASRNN_ISA {
 // acc[r][v] += sum over i of a[r][offset + i] * panel[i][v]
 template <int R, int N>
 inline __attribute__((always_inline)) void multiply(Vec (&acc)[R][N],
-                                                    const float* const* a,
+                                                    const Scalar* const* a,
                                                     int64_t offset,
                                                     int64_t depth,
-                                                    const float* panel) {
-  const float* rows[R];
+                                                    const Scalar* panel) {
+  const Scalar* rows[R];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) rows[r] = a[r] + offset;
 #pragma GCC unroll 2
@@ -41,8 +41,8 @@ inline __attribute__((always_inline)) void multiply(Vec (&acc)[R][N],
 // `vector + v` its first value; finish(row, vector, sums, N) takes the sums of
 // N vectors from `vector` on.
 template <int R, int N, class Start, class Finish>
-void multiply_block(const float* const* a, int64_t offset, int64_t row,
-                    int64_t vector, int64_t depth, const float* panel,
+void multiply_block(const Scalar* const* a, int64_t offset, int64_t row,
+                    int64_t vector, int64_t depth, const Scalar* panel,
                     const Start& start, const Finish& finish) {
   Vec sums[R][N];
   {
@@ -62,9 +62,9 @@ void multiply_block(const float* const* a, int64_t offset, int64_t row,
 
 // A block of `count` <= R rows.
 template <int R, int N, class Start, class Finish>
-void multiply_some(int64_t count, const float* const* a, int64_t offset,
+void multiply_some(int64_t count, const Scalar* const* a, int64_t offset,
                    int64_t row, int64_t vector, int64_t depth,
-                   const float* panel, const Start& start,
+                   const Scalar* panel, const Start& start,
                    const Finish& finish) {
   if (count == R) {
     multiply_block<R, N>(a, offset, row, vector, depth, panel, start, finish);
@@ -77,8 +77,8 @@ void multiply_some(int64_t count, const float* const* a, int64_t offset,
 // One panel against all rows, in blocks of about equal size: 16 rows are
 // 5 + 5 + 6, not 6 + 6 + 4, which leaves the multipliers waiting.
 template <int N, class Start, class Finish>
-void multiply_panel(const float* const* a, int64_t offset, int64_t rows,
-                    int64_t vector, int64_t depth, const float* panel,
+void multiply_panel(const Scalar* const* a, int64_t offset, int64_t rows,
+                    int64_t vector, int64_t depth, const Scalar* panel,
                     const Start& start, const Finish& finish) {
   const int64_t blocks = ceil_div(rows, kRows);
   for (int64_t i = 0; i < blocks; ++i) {
@@ -92,14 +92,14 @@ void multiply_panel(const float* const* a, int64_t offset, int64_t rows,
 // rows from the cache. `vectors` is a multiple of Unit, which spares the blocks
 // for other tails.
 template <int Group, int Unit, class Start, class Finish>
-void multiply_rows(const float* const* a, int64_t offset, int64_t rows,
-                   int64_t depth, const float* panels, int64_t vectors,
+void multiply_rows(const Scalar* const* a, int64_t offset, int64_t rows,
+                   int64_t depth, const Scalar* panels, int64_t vectors,
                    const Start& start, const Finish& finish) {
   int64_t vector = 0;
   for (; vector + Group <= vectors; vector += Group)
     multiply_panel<Group>(a, offset, rows, vector, depth,
                           panels + vector * kLanes * depth, start, finish);
-  const float* panel = panels + vector * kLanes * depth;
+  const Scalar* panel = panels + vector * kLanes * depth;
   const int64_t left = vectors - vector;
   if constexpr (Unit == 1) {
     if (left == 1)
@@ -137,14 +137,14 @@ constexpr int64_t kAtOnce = kLanes < 8 ? kLanes : 8;
 // reads weights once a step: packing them would cost more than it spares. To
 // the last bit what `multiply` gives. Vectors are whole, and so are lines of
 // the cache where weights begin with one.
-inline void multiply_unpacked(const float* a, const float* weights,
+inline void multiply_unpacked(const Scalar* a, const Scalar* weights,
                               int64_t width, int64_t depth, const Place* places,
-                              int64_t count, float* record) {
+                              int64_t count, Scalar* record) {
   for (int64_t i = 0; i < depth; i += kAtOnce) {
     Vec values[kAtOnce];
     for (int64_t k = 0; k < kAtOnce; ++k) values[k] = splat(a[i + k]);
     for (int64_t v = 0; v < count; ++v) {
-      const float* from = weights + i * width + places[v].column;
+      const Scalar* from = weights + i * width + places[v].column;
       Vec sum = load(record + places[v].record);
       for (int64_t k = 0; k < kAtOnce; ++k)
         sum += values[k] * load(from + k * width);
@@ -154,14 +154,14 @@ inline void multiply_unpacked(const float* a, const float* weights,
 }
 
 // d (depth) += record x transpose of weights (depth, width), the same way.
-inline void multiply_unpacked_transposed(const float* record,
-                                         const float* weights, int64_t width,
+inline void multiply_unpacked_transposed(const Scalar* record,
+                                         const Scalar* weights, int64_t width,
                                          int64_t depth, const Place* places,
-                                         int64_t count, float* d) {
+                                         int64_t count, Scalar* d) {
   for (int64_t i = 0; i < depth; i += kAtOnce) {
     Vec sums[kAtOnce] = {};
     for (int64_t v = 0; v < count; ++v) {
-      const float* from = weights + i * width + places[v].column;
+      const Scalar* from = weights + i * width + places[v].column;
       const Vec value = load(record + places[v].record);
       for (int64_t k = 0; k < kAtOnce; ++k)
         sums[k] += value * load(from + k * width);
@@ -177,10 +177,10 @@ constexpr int64_t kPackedRows = 16;
 // panels <- weights (depth, width), rows [begin, end), the columns of vector v
 // at order(v).
 template <class Order>
-void pack_panel(const float* weights, int64_t begin, int64_t end, int64_t depth,
-                int64_t width, int64_t units, int64_t vector, int64_t count,
-                Order order, float* panels) {
-  float* to = panels + (vector * depth + begin * count) * kLanes;
+void pack_panel(const Scalar* weights, int64_t begin, int64_t end,
+                int64_t depth, int64_t width, int64_t units, int64_t vector,
+                int64_t count, Order order, Scalar* panels) {
+  Scalar* to = panels + (vector * depth + begin * count) * kLanes;
   for (int64_t i = begin; i < end; ++i)
     for (int64_t v = 0; v < count; ++v, to += kLanes) {
       Column column = order(vector + v);
@@ -192,15 +192,16 @@ void pack_panel(const float* weights, int64_t begin, int64_t end, int64_t depth,
 // panels <- transpose of weights (columns, width): inner index i is lane
 // i % lanes of vector i / lanes of order, outer index a row of weights.
 template <class Order>
-void pack_transposed_panel(const float* weights, int64_t columns, int64_t width,
-                           int64_t units, int64_t inner_vectors, int64_t vector,
-                           int64_t count, Order order, float* panels) {
+void pack_transposed_panel(const Scalar* weights, int64_t columns,
+                           int64_t width, int64_t units, int64_t inner_vectors,
+                           int64_t vector, int64_t count, Order order,
+                           Scalar* panels) {
   int64_t depth = inner_vectors * kLanes;
-  float* panel = panels + vector * kLanes * depth;
+  Scalar* panel = panels + vector * kLanes * depth;
   for (int64_t inner = 0; inner < inner_vectors; ++inner) {
     Column column = order(inner);
     int64_t lanes = lanes_of(column, units);
-    float* to = panel + inner * kLanes * count * kLanes;
+    Scalar* to = panel + inner * kLanes * count * kLanes;
     for (int64_t j = 0; j < count * kLanes; ++j) {
       int64_t row = vector * kLanes + j;
       Vec values{};
@@ -218,9 +219,9 @@ void pack_transposed_panel(const float* weights, int64_t columns, int64_t width,
 constexpr int64_t kDepth = 128, kSlab = 32;
 
 template <int R, int N>
-inline void outer_block(const float* a, const float* b, int64_t depth,
+inline void outer_block(const Scalar* a, const Scalar* b, int64_t depth,
                         bool first, const int64_t* offsets,
-                        const int64_t* lanes, float* c, int64_t width) {
+                        const int64_t* lanes, Scalar* c, int64_t width) {
   Vec acc[R][N];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
@@ -241,7 +242,7 @@ inline void outer_block(const float* a, const float* b, int64_t depth,
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < N; ++v) {
-      float* to = c + r * width + offsets[v];
+      Scalar* to = c + r * width + offsets[v];
       Vec sum = acc[r][v];
       if (!first) sum += load(to, lanes[v]);
       store(to, sum, lanes[v]);
@@ -249,9 +250,9 @@ inline void outer_block(const float* a, const float* b, int64_t depth,
 }
 
 template <int N, int R = kRows>
-void outer_rows(int64_t rows, const float* a, const float* b, int64_t depth,
+void outer_rows(int64_t rows, const Scalar* a, const Scalar* b, int64_t depth,
                 bool first, const int64_t* offsets, const int64_t* lanes,
-                float* c, int64_t width) {
+                Scalar* c, int64_t width) {
   if (rows == R) {
     outer_block<R, N>(a, b, depth, first, offsets, lanes, c, width);
   } else if constexpr (R > 1) {
@@ -260,30 +261,30 @@ void outer_rows(int64_t rows, const float* a, const float* b, int64_t depth,
 }
 
 // to <- a (pairs of m floats), kRows at a time.
-inline void pack_left(const float* const* a, int64_t m, int64_t depth,
-                      float* to) {
+inline void pack_left(const Scalar* const* a, int64_t m, int64_t depth,
+                      Scalar* to) {
   for (int64_t row = 0; row < m; row += kRows, to += kRows * kDepth) {
     const int64_t rows = min(kRows, m - row);
     if (rows == kRows) {
       for (int64_t i = 0; i < depth; ++i)
-        memcpy(to + i * kRows, a[i] + row, kRows * sizeof(float));
+        memcpy(to + i * kRows, a[i] + row, kRows * sizeof(Scalar));
     } else {
       for (int64_t i = 0; i < depth; ++i)
-        memcpy(to + i * kRows, a[i] + row, rows * sizeof(float));
+        memcpy(to + i * kRows, a[i] + row, rows * sizeof(Scalar));
     }
   }
 }
 
 // to <- `count` <= kSlab vectors of b (pairs) from `offset` on, 4 at a time;
 // their sums into `totals`.
-inline void pack_right(const float* const* b, int64_t offset, int64_t count,
-                       int64_t depth, float* to, Vec* totals) {
+inline void pack_right(const Scalar* const* b, int64_t offset, int64_t count,
+                       int64_t depth, Scalar* to, Vec* totals) {
   for (int64_t v = 0; v < count; ++v) totals[v] = Vec{};
   for (int64_t group = 0; group < count;
        group += 4, to += 4 * kDepth * kLanes) {
     const int64_t wide = min(4, count - group);
-    const float* const* from = b;
-    float* next = to;
+    const Scalar* const* from = b;
+    Scalar* next = to;
     for (int64_t i = 0; i < depth; ++i, ++from)
       for (int64_t v = group; v < group + wide; ++v, next += kLanes) {
         const Vec value = load(*from + offset + v * kLanes);
@@ -296,10 +297,10 @@ inline void pack_right(const float* const* b, int64_t offset, int64_t count,
 // c (m, width) = or += left x right, as packed: `count` vectors from `vector`
 // of `order` on. sums = or += totals.
 template <class Order>
-void add_outer_products(const float* left, int64_t m, const float* right,
+void add_outer_products(const Scalar* left, int64_t m, const Scalar* right,
                         int64_t vector, int64_t count, int64_t depth,
                         Order order, const Vec* totals, bool first,
-                        int64_t units, int64_t width, float* c, float* sums) {
+                        int64_t units, int64_t width, Scalar* c, Scalar* sums) {
   for (int64_t group = 0; group < count; group += 4) {
     const int64_t wide = min(4, count - group);
     int64_t offsets[4], lanes[4];
@@ -308,16 +309,16 @@ void add_outer_products(const float* left, int64_t m, const float* right,
       offsets[v] = offset_of(column, units);
       lanes[v] = lanes_of(column, units);
       if (sums == nullptr) continue;
-      float* to = sums + offsets[v];
+      Scalar* to = sums + offsets[v];
       Vec sum = totals[group + v];
       if (!first) sum += load(to, lanes[v]);
       store(to, sum, lanes[v]);
     }
     for (int64_t row = 0; row < m; row += kRows) {
       const int64_t rows = min(kRows, m - row);
-      const float* a = left + row * kDepth;
-      const float* b = right + group * kDepth * kLanes;
-      float* to = c + row * width;
+      const Scalar* a = left + row * kDepth;
+      const Scalar* b = right + group * kDepth * kLanes;
+      Scalar* to = c + row * width;
       if (wide == 4)
         outer_rows<4>(rows, a, b, depth, first, offsets, lanes, to, width);
       if (wide == 3)

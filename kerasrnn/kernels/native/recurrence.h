@@ -21,6 +21,10 @@
 namespace kerasrnn {
 namespace KERASRNN_ISA {
 
+using Problem = kerasrnn::Problem<Scalar>;
+using Forward = kerasrnn::Forward<Scalar>;
+using Backward = kerasrnn::Backward<Scalar>;
+
 constexpr int64_t kChunk = 64;
 
 // Consecutive pieces of one allocation, each on a cache line of its own.
@@ -75,7 +79,7 @@ inline bool may_be_unpacked(const Problem& p, const Sizes& s) {
   return p.batch == 1 && s.padded == p.units;
 }
 // Vectors across two lines of the cache would cost more than packing.
-inline bool is_on_lines(const float* weights) {
+inline bool is_on_lines(const Scalar* weights) {
   return reinterpret_cast<uintptr_t>(weights) % 64 == 0;
 }
 
@@ -100,19 +104,19 @@ int64_t record_floats(const Problem& p) {
   return sizes_of<Cell>(p).record;
 }
 
-inline void copy(float* to, const float* from, int64_t count) {
-  if (count > 0) memcpy(to, from, count * sizeof(float));
+inline void copy(Scalar* to, const Scalar* from, int64_t count) {
+  if (count > 0) memcpy(to, from, count * sizeof(Scalar));
 }
-inline void clear(float* to, int64_t count) {
-  if (count > 0) memset(to, 0, count * sizeof(float));
+inline void clear(Scalar* to, int64_t count) {
+  if (count > 0) memset(to, 0, count * sizeof(Scalar));
 }
 
 // ---------------------------------------------------------------- forward
 
 struct ForwardScratch {
-  float *h, *c, *records;
-  const float **x, **h_in;
-  float **record, **h_out, **c_in, **y, **h_now, **h_next;
+  Scalar *h, *c, *records;
+  const Scalar **x, **h_in;
+  Scalar **record, **h_out, **c_in, **y, **h_now, **h_next;
   bool* started;
 };
 
@@ -121,10 +125,10 @@ struct ForwardJob {
   const Problem& p;
   const Forward& f;
   Sizes sizes;
-  float* input_panels = nullptr;
-  float* recurrent_panels = nullptr;
-  float* input_bias = nullptr;
-  float* recurrent_bias = nullptr;
+  Scalar* input_panels = nullptr;
+  Scalar* recurrent_panels = nullptr;
+  Scalar* input_bias = nullptr;
+  Scalar* recurrent_bias = nullptr;
   Place* places = nullptr;
   Unpacked unpacked = {};
   ForwardScratch* scratch = nullptr;
@@ -154,7 +158,7 @@ void pack_forward_task(void* context, int64_t task) {
   });
   if (job.unpacked.weights != nullptr) return;
   for_rows(p.units, [&](int64_t begin, int64_t end) {
-    float* panels = job.recurrent_panels;
+    Scalar* panels = job.recurrent_panels;
     Cell::pack_forward(
         s.blocks, [&](int64_t group, int64_t count, auto columns) {
           for (int64_t vector = 0; vector < count; vector += group)
@@ -172,7 +176,7 @@ void pack_bias(ForwardJob<Cell>& job) {
   const Sizes& s = job.sizes;
   const Range input = Cell::input_range(s.blocks);
   const bool both = p.family == Family::kGruResetAfter;
-  const float* second = p.bias + (p.bias == nullptr ? 0 : 3 * p.units);
+  const Scalar* second = p.bias + (p.bias == nullptr ? 0 : 3 * p.units);
   for (int64_t vector = 0; vector < input.count; ++vector) {
     Column column = Cell::order(input.first + vector, s.blocks);
     int64_t lanes = lanes_of(column, p.units);
@@ -235,23 +239,23 @@ void forward_task(void* context, int64_t task) {
           return load(job.input_bias + (vector + v) * kLanes);
         },
         [&](int64_t row, int64_t vector, const Vec* sums, int64_t n) {
-          float* to = own.record[row] + (input.first + vector) * kLanes;
+          Scalar* to = own.record[row] + (input.first + vector) * kLanes;
           for (int64_t v = 0; v < n; ++v) store(to + v * kLanes, sums[v]);
         });
 
-    float** record = own.record;
+    Scalar** record = own.record;
     for (int64_t step = first; step < last; ++step) {
       int64_t active = 0;
       for (int64_t j = 0; j < count; ++j) {
-        float* y = f.outputs == nullptr
-                       ? nullptr
-                       : f.outputs + (rows[j] * p.steps + step) * p.units;
+        Scalar* y = f.outputs == nullptr
+                        ? nullptr
+                        : f.outputs + (rows[j] * p.steps + step) * p.units;
         if (p.valid(rows[j], step)) {
           own.h_in[active] = own.h_now[j];
           own.h_out[active] = own.h_next[j];
           own.c_in[active] = own.c + j * s.padded;
           own.y[active] = y;
-          float* swap = own.h_now[j];
+          Scalar* swap = own.h_now[j];
           own.h_now[j] = own.h_next[j];
           own.h_next[j] = swap;
           own.started[j] = true;
@@ -296,26 +300,26 @@ bool forward(const Problem& p, const Forward& f) {
   ForwardJob<Cell> job = allocate_arrays(
       [&](Arena& arena) {
         ForwardJob<Cell> job{p, f, s};
-        job.input_panels = arena.take<float>(vectors * kLanes * p.features);
+        job.input_panels = arena.take<Scalar>(vectors * kLanes * p.features);
         job.recurrent_panels =
-            arena.take<float>(unpacked ? 0 : recurrent * p.units);
+            arena.take<Scalar>(unpacked ? 0 : recurrent * p.units);
         job.places = arena.take<Place>(unpacked ? Cell::kGates * s.blocks : 0);
-        job.input_bias = arena.take<float>(vectors * kLanes);
-        job.recurrent_bias = arena.take<float>(s.padded);
+        job.input_bias = arena.take<Scalar>(vectors * kLanes);
+        job.recurrent_bias = arena.take<Scalar>(s.padded);
         job.scratch = arena.take<ForwardScratch>(p.tasks);
         for (int64_t task = 0; task < p.tasks; ++task) {
           ForwardScratch own;
-          own.h = arena.take<float>(2 * s.task_rows * s.padded);
-          own.c = arena.take<float>(s.task_rows * s.padded);
-          own.records = arena.take<float>(records);
-          own.x = arena.take<const float*>(s.pairs);
-          own.record = arena.take<float*>(s.pairs);
-          own.h_in = arena.take<const float*>(s.task_rows);
-          own.h_out = arena.take<float*>(s.task_rows);
-          own.c_in = arena.take<float*>(s.task_rows);
-          own.y = arena.take<float*>(s.task_rows);
-          own.h_now = arena.take<float*>(s.task_rows);
-          own.h_next = arena.take<float*>(s.task_rows);
+          own.h = arena.take<Scalar>(2 * s.task_rows * s.padded);
+          own.c = arena.take<Scalar>(s.task_rows * s.padded);
+          own.records = arena.take<Scalar>(records);
+          own.x = arena.take<const Scalar*>(s.pairs);
+          own.record = arena.take<Scalar*>(s.pairs);
+          own.h_in = arena.take<const Scalar*>(s.task_rows);
+          own.h_out = arena.take<Scalar*>(s.task_rows);
+          own.c_in = arena.take<Scalar*>(s.task_rows);
+          own.y = arena.take<Scalar*>(s.task_rows);
+          own.h_now = arena.take<Scalar*>(s.task_rows);
+          own.h_next = arena.take<Scalar*>(s.task_rows);
           own.started = arena.take<bool>(s.task_rows);
           if (arena.ready()) job.scratch[task] = own;
         }
@@ -337,18 +341,18 @@ bool forward(const Problem& p, const Forward& f) {
 // --------------------------------------------------------------- backward
 
 struct BackwardScratch {
-  float *d_h, *d_c;
-  const float **h_prev, **c_prev;
-  float **record, **d_h_in, **d_c_in;
+  Scalar *d_h, *d_c;
+  const Scalar **h_prev, **c_prev;
+  Scalar **record, **d_h_in, **d_c_in;
   int64_t* previous;  // of each row: the valid step before the one it is at
 };
 
 // A weight gradient: over all valid pairs, the sum of left (m) x some vectors
 // of the record.
 struct Product {
-  const float* const* left;
+  const Scalar* const* left;
   int64_t m;
-  float *d_weights, *d_bias;
+  Scalar *d_weights, *d_bias;
 };
 
 // Vectors of the record, and the one or two products that they enter.
@@ -362,18 +366,18 @@ struct BackwardJob {
   const Problem& p;
   const Backward& g;
   Sizes sizes;
-  float* recurrent_panels = nullptr;
+  Scalar* recurrent_panels = nullptr;
   Place* places = nullptr;
   Unpacked unpacked = {};
   BackwardScratch* scratch = nullptr;
   // All valid pairs, and the weight gradients made of them.
   int64_t pairs = 0;
-  const float** x = nullptr;
-  const float** h_prev = nullptr;
-  const float** reset_h = nullptr;
-  const float** record = nullptr;
+  const Scalar** x = nullptr;
+  const Scalar** h_prev = nullptr;
+  const Scalar** reset_h = nullptr;
+  const Scalar** record = nullptr;
   Slice slices[3] = {};
-  float* pack = nullptr;  // threads x pack_floats
+  Scalar* pack = nullptr;  // threads x pack_floats
   int64_t pack_floats = 0;
 };
 
@@ -381,8 +385,8 @@ struct BackwardJob {
 // (columns, G U), beginning with panel number `panel`, whose end is returned.
 template <class Cell>
 int64_t pack_transposed(const Problem& p, const Sizes& s, int64_t task,
-                        int64_t panel, const float* weights, int64_t columns,
-                        Range range, float* panels) {
+                        int64_t panel, const Scalar* weights, int64_t columns,
+                        Range range, Scalar* panels) {
   const int64_t vectors = ceil_div(columns, kLanes);
   auto order = [&](int64_t vector) {
     return Cell::order(range.first + vector, s.blocks);
@@ -400,7 +404,7 @@ void pack_backward_task(void* context, int64_t task) {
   auto& job = *static_cast<BackwardJob<Cell>*>(context);
   const Problem& p = job.p;
   const Sizes& s = job.sizes;
-  float* panels = job.recurrent_panels;
+  Scalar* panels = job.recurrent_panels;
   if (p.family == Family::kGru) {
     int64_t panel = pack_transposed<Cell>(p, s, task, 0, p.recurrent, p.units,
                                           {0, 2 * s.blocks}, panels);
@@ -441,7 +445,7 @@ void backward_task(void* context, int64_t task) {
       if (own.previous[j] >= step) own.previous[j] = p.previous(b, step);
       const int64_t previous = own.previous[j];
       const bool valid = p.valid(b, step);
-      float* d_h = own.d_h + j * s.padded;
+      Scalar* d_h = own.d_h + j * s.padded;
       // A masked step shows the last valid state, zeros before there was one.
       if (valid || (previous >= 0 && !p.zero_output_for_mask)) {
         if (g.d_outputs != nullptr)
@@ -455,7 +459,7 @@ void backward_task(void* context, int64_t task) {
       }
       if (!valid) continue;
       const int64_t before = b * p.steps + previous;
-      float* record = g.records + at * s.record;
+      Scalar* record = g.records + at * s.record;
       own.record[active] = record;
       own.d_h_in[active] = d_h;
       own.d_c_in[active] = own.d_c + j * s.padded;
@@ -484,8 +488,8 @@ template <class Cell>
 void weights_task(void* context, int64_t task) {
   auto& job = *static_cast<BackwardJob<Cell>*>(context);
   const Problem& p = job.p;
-  float* right = job.pack + task * job.pack_floats;
-  float* left[2];
+  Scalar* right = job.pack + task * job.pack_floats;
+  Scalar* left[2];
   left[0] = right + kDepth * kSlab * kLanes;
   for (const Slice& slice : job.slices) {
     const int64_t panels = ceil_div(slice.vectors.count, 4);
@@ -530,7 +534,7 @@ void list_products(BackwardJob<Cell>& job) {
   const Sizes& s = job.sizes;
   job.pairs = 0;
   for (int64_t b = 0; b < p.batch; ++b) {
-    const float* h = p.h0 + b * p.units;
+    const Scalar* h = p.h0 + b * p.units;
     for (int64_t step = 0; step < p.steps; ++step) {
       if (!p.valid(b, step)) continue;
       const int64_t at = b * p.steps + step;
@@ -576,25 +580,25 @@ bool backward(const Problem& p, const Backward& g) {
       [&](Arena& arena) {
         BackwardJob<Cell> job{p, g, s};
         job.recurrent_panels =
-            arena.take<float>(unpacked ? 0 : recurrent * s.padded);
+            arena.take<Scalar>(unpacked ? 0 : recurrent * s.padded);
         job.places = arena.take<Place>(unpacked ? Cell::kGates * s.blocks : 0);
-        job.x = arena.take<const float*>(all);
-        job.h_prev = arena.take<const float*>(all);
-        job.reset_h = arena.take<const float*>(all);
-        job.record = arena.take<const float*>(all);
+        job.x = arena.take<const Scalar*>(all);
+        job.h_prev = arena.take<const Scalar*>(all);
+        job.reset_h = arena.take<const Scalar*>(all);
+        job.record = arena.take<const Scalar*>(all);
         job.pack_floats =
             kDepth * (p.features + p.units + 2 * kRows + kSlab * kLanes);
-        job.pack = arena.take<float>(job.pack_floats * p.threads);
+        job.pack = arena.take<Scalar>(job.pack_floats * p.threads);
         job.scratch = arena.take<BackwardScratch>(p.tasks);
         for (int64_t task = 0; task < p.tasks; ++task) {
           BackwardScratch own;
-          own.d_h = arena.take<float>(s.task_rows * s.padded);
-          own.d_c = arena.take<float>(s.task_rows * s.padded);
-          own.h_prev = arena.take<const float*>(s.task_rows);
-          own.c_prev = arena.take<const float*>(s.task_rows);
-          own.record = arena.take<float*>(s.task_rows);
-          own.d_h_in = arena.take<float*>(s.task_rows);
-          own.d_c_in = arena.take<float*>(s.task_rows);
+          own.d_h = arena.take<Scalar>(s.task_rows * s.padded);
+          own.d_c = arena.take<Scalar>(s.task_rows * s.padded);
+          own.h_prev = arena.take<const Scalar*>(s.task_rows);
+          own.c_prev = arena.take<const Scalar*>(s.task_rows);
+          own.record = arena.take<Scalar*>(s.task_rows);
+          own.d_h_in = arena.take<Scalar*>(s.task_rows);
+          own.d_c_in = arena.take<Scalar*>(s.task_rows);
           own.previous = arena.take<int64_t>(s.task_rows);
           if (arena.ready()) job.scratch[task] = own;
         }
@@ -628,12 +632,12 @@ bool backward(const Problem& p, const Backward& g) {
 template <class Cell>
 struct InputGradientJob {
   const Problem& p;
-  const float* records;
-  float* d_x;
+  const Scalar* records;
+  Scalar* d_x;
   Sizes sizes;
-  float* panels = nullptr;
-  const float** record = nullptr;  // tasks x kChunk
-  float** to = nullptr;            // tasks x kChunk
+  Scalar* panels = nullptr;
+  const Scalar** record = nullptr;  // tasks x kChunk
+  Scalar** to = nullptr;            // tasks x kChunk
 };
 
 template <class Cell>
@@ -648,8 +652,8 @@ void input_gradient_task(void* context, int64_t task) {
   auto& job = *static_cast<InputGradientJob<Cell>*>(context);
   const Problem& p = job.p;
   const Range input = Cell::input_range(job.sizes.blocks);
-  const float** record = job.record + task * kChunk;
-  float** to = job.to + task * kChunk;
+  const Scalar** record = job.record + task * kChunk;
+  Scalar** to = job.to + task * kChunk;
   int64_t pairs = 0;
   auto flush = [&] {
     multiply_rows<4, 1>(
@@ -667,7 +671,7 @@ void input_gradient_task(void* context, int64_t task) {
   for (int64_t i = p.begin[task]; i < p.begin[task + 1]; ++i)
     for (int64_t step = 0; step < p.steps; ++step) {
       const int64_t b = p.rows[i];
-      float* d_x = job.d_x + (b * p.steps + p.time(step)) * p.features;
+      Scalar* d_x = job.d_x + (b * p.steps + p.time(step)) * p.features;
       if (!p.valid(b, step)) {
         clear(d_x, p.features);
         continue;
@@ -680,7 +684,7 @@ void input_gradient_task(void* context, int64_t task) {
 }
 
 template <class Cell>
-bool input_gradient(const Problem& p, const float* records, float* d_x) {
+bool input_gradient(const Problem& p, const Scalar* records, Scalar* d_x) {
   const Sizes s = sizes_of<Cell>(p);
   const int64_t depth = Cell::input_range(s.blocks).count * kLanes;
   void* memory;
@@ -688,9 +692,9 @@ bool input_gradient(const Problem& p, const float* records, float* d_x) {
       [&](Arena& arena) {
         InputGradientJob<Cell> job{p, records, d_x, s};
         job.panels =
-            arena.take<float>(depth * ceil_div(p.features, kLanes) * kLanes);
-        job.record = arena.take<const float*>(p.tasks * kChunk);
-        job.to = arena.take<float*>(p.tasks * kChunk);
+            arena.take<Scalar>(depth * ceil_div(p.features, kLanes) * kLanes);
+        job.record = arena.take<const Scalar*>(p.tasks * kChunk);
+        job.to = arena.take<Scalar*>(p.tasks * kChunk);
         return job;
       },
       &memory);
@@ -732,8 +736,8 @@ inline bool any_backward(const Problem& p, const Backward& g) {
   return for_family(p,
                     [&](auto cell) { return backward<decltype(cell)>(p, g); });
 }
-inline bool any_input_gradient(const Problem& p, const float* records,
-                               float* d_x) {
+inline bool any_input_gradient(const Problem& p, const Scalar* records,
+                               Scalar* d_x) {
   return for_family(p, [&](auto cell) {
     return input_gradient<decltype(cell)>(p, records, d_x);
   });
