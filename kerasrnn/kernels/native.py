@@ -1,4 +1,9 @@
-"""The compiled kernel: SimpleRNN, LSTM and GRU on a CPU, computed in float32.
+"""The compiled kernel: SimpleRNN, LSTM and GRU on a CPU.
+
+It computes in float32. Of layers in bfloat16, it rounds the factors of matrix products
+to bfloat16 where the processor multiplies those faster, as AMD's with AVX512-BF16 do;
+sums, gates, states and what is kept for the backward pass stay float32. Elsewhere, and
+in float16, only what comes and goes is in half precision.
 
 The arithmetic is C++ (`native/*.cc`, built when the package is installed) and enters
 TensorFlow and PyTorch as operations (`native_tensorflow.py`, `native_torch.py`) and JAX
@@ -92,17 +97,22 @@ def declines(recurrence: Recurrence, sequences, mask) -> str | None:
 def describe(recurrence: Recurrence) -> str:
     """How this kernel runs `recurrence`."""
     threads = _threads()
-    return (
-        f"compiled for {_instructions()}, {threads} thread{'s' if threads > 1 else ''}"
-    )
+    how = _instructions(_library_instructions(recurrence.dtype))
+    return f"compiled for {how}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def _library_instructions(dtype: str) -> str:
+    """The library's name for the instructions that a layer of that dtype runs on."""
+    chosen = _load()[0].instructions
+    return "bfloat16" if (chosen, dtype) == ("best", "bfloat16") else chosen
 
 
 @functools.cache
-def _instructions() -> str:
-    """What instruction set the library uses on this machine."""
+def _instructions(asked: str) -> str:
+    """What the library uses on this machine where those instructions are asked for."""
     name = ctypes.CDLL(str(_LIBRARY)).kerasrnn_instructions
-    name.restype = ctypes.c_char_p
-    return name().decode()
+    name.argtypes, name.restype = [ctypes.c_char_p], ctypes.c_char_p
+    return name(asked.encode()).decode()
 
 
 def _threads() -> int:
@@ -130,6 +140,7 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
         "go_backwards": recurrence.go_backwards,
         "zero_output_for_mask": recurrence.zero_output_for_mask and mask is not None,
         "threads": _threads(),
+        "instructions": _library_instructions(dtype),
     }
     results = _framework().run(
         _load()[0], options, recurrence, sequences, initial_state, mask

@@ -43,9 +43,9 @@ class Library:
         self.library = library
         self.instructions = "best"
 
-    def record_floats(self, family: str, units: int) -> int:
+    def record_floats(self, family: str, instructions: str, units: int) -> int:
         """How many floats one step of a row leaves."""
-        names = family.encode(), self.instructions.encode()
+        names = family.encode(), instructions.encode()
         return self.library.kerasrnn_record_floats(*names, units)
 
 
@@ -109,11 +109,11 @@ class Options:
 def run(library, options, recurrence: Recurrence, sequences, initial_state, mask):
     """Runs `recurrence`: the last output, all outputs or None, the final states."""
     units = recurrence.recurrent_kernel.shape[0]
-    names = ("family", "zero_output_for_mask", "threads")
+    names = ("family", "instructions", "zero_output_for_mask", "threads")
+    kind = options["family"], options["instructions"]
     options = Options(
         loop=loop.options_of(recurrence, sequences),
-        instructions=library.instructions,
-        record_floats=library.record_floats(options["family"], units),
+        record_floats=library.record_floats(*kind, units),
         **{name: options[name] for name in names},
     )
     weights = recurrence.kernel, recurrence.recurrent_kernel, recurrence.bias

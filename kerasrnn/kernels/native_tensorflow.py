@@ -27,6 +27,7 @@ class Library:
         self.forward = operations.kerasrnn_forward
         self.backward = operations.kerasrnn_backward
         self.input_gradient = operations.kerasrnn_input_gradient
+        self.instructions = "best"
         with tf.init_scope(), tf.device("CPU:0"):
             self.no_floats = tf.zeros((0,))
             self.no_state = tf.zeros((0, 0))

@@ -80,6 +80,8 @@ extern "C" int64_t kerasrnn_record_floats(const char* family,
   return attributes.kernels->record_floats(problem);
 }
 
-extern "C" const char* kerasrnn_instructions() {
-  return kerasrnn::best_kernels().name;
+extern "C" const char* kerasrnn_instructions(const char* instructions) {
+  kerasrnn::Attributes attributes;
+  kerasrnn::set_instructions(attributes, instructions);
+  return attributes.kernels->name;
 }

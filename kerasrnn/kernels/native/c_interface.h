@@ -30,7 +30,8 @@ __attribute__((visibility("default"))) bool kerasrnn_call(
 __attribute__((visibility("default"))) int64_t kerasrnn_record_floats(
     const char* family, const char* instructions, int64_t units);
 
-// The name of the instruction set in use.
-__attribute__((visibility("default"))) const char* kerasrnn_instructions();
+// What is in use where those instructions are asked for, in words.
+__attribute__((visibility("default"))) const char* kerasrnn_instructions(
+    const char* instructions);
 
 }  // extern "C"

@@ -83,6 +83,7 @@ extern const Kernels kBaseline;
 #ifdef __x86_64__
 extern const Kernels kAvx2;
 extern const Kernels kAvx512;
+extern const Kernels* const kAvx512Bfloat16;  // or null: not compiled
 #endif
 
 // 64-byte aligned memory; null when there is none.
