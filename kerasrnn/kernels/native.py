@@ -1,5 +1,10 @@
 """The compiled kernel: SimpleRNN, LSTM and GRU on a CPU, in float32 and float64.
 
+Of layers in bfloat16, it rounds the factors of matrix products to bfloat16 where the
+processor multiplies those faster, as AMD's with AVX512-BF16 do; sums, gates, states and
+what is kept for the backward pass stay float32. Elsewhere, and in float16, it computes
+in float32, and only what comes and goes is in half precision.
+
 The arithmetic is C++ (`native/*.cc`, built when the package is installed) and enters
 TensorFlow and PyTorch as operations (`native_tensorflow.py`, `native_torch.py`) and JAX
 as foreign functions of XLA (`native_jax.py`). Every core takes its share of the batch
@@ -96,18 +101,22 @@ def describe(recurrence: Recurrence) -> str:
     """How this kernel runs `recurrence`."""
     threads = _threads()
     dtype = "float32" if recurrence.dtype in HALVES else recurrence.dtype
-    return (
-        f"compiled for {_instructions(dtype)}, "
-        f"{threads} thread{'s' if threads > 1 else ''}"
-    )
+    how = _instructions(_library_instructions(recurrence.dtype), dtype)
+    return f"compiled for {how}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def _library_instructions(dtype: str) -> str:
+    """The library's name for the instructions that a layer of that dtype runs on."""
+    chosen = _load()[0].instructions
+    return "bfloat16" if (chosen, dtype) == ("best", "bfloat16") else chosen
 
 
 @functools.cache
-def _instructions(dtype: str) -> str:
-    """What instruction set the library uses for a dtype on this machine."""
+def _instructions(asked: str, dtype: str) -> str:
+    """What the library uses for a dtype where those instructions are asked for."""
     name = ctypes.CDLL(str(_LIBRARY)).kerasrnn_instructions
-    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.c_int64]
-    return name(_DTYPES.index(dtype)).decode()
+    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.c_char_p, ctypes.c_int64]
+    return name(asked.encode(), _DTYPES.index(dtype)).decode()
 
 
 def _threads() -> int:
@@ -142,6 +151,7 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
         "go_backwards": recurrence.go_backwards,
         "zero_output_for_mask": recurrence.zero_output_for_mask and mask is not None,
         "threads": _threads(),
+        "instructions": _library_instructions(dtype),
     }
     results = _framework().run(
         _load()[0], options, recurrence, sequences, initial_state, mask

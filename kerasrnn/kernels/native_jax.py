@@ -44,9 +44,9 @@ class Library:
         self.library = library
         self.instructions = "best"
 
-    def record_floats(self, family: str, dtype, units: int) -> int:
+    def record_floats(self, family: str, instructions: str, dtype, units: int) -> int:
         """How many numbers one step of a row leaves."""
-        names = family.encode(), self.instructions.encode()
+        names = family.encode(), instructions.encode()
         number = int(jnp.dtype(dtype) == jnp.float64)
         return self.library.kerasrnn_record_floats(*names, number, units)
 
@@ -111,11 +111,11 @@ class Options:
 def run(library, options, recurrence: Recurrence, sequences, initial_state, mask):
     """Runs `recurrence`: the last output, all outputs or None, the final states."""
     units = recurrence.recurrent_kernel.shape[0]
-    names = ("family", "zero_output_for_mask", "threads")
+    names = ("family", "instructions", "zero_output_for_mask", "threads")
+    kind = options["family"], options["instructions"]
     options = Options(
         loop=loop.options_of(recurrence, sequences),
-        instructions=library.instructions,
-        record_floats=library.record_floats(options["family"], sequences.dtype, units),
+        record_floats=library.record_floats(*kind, sequences.dtype, units),
         **{name: options[name] for name in names},
     )
     weights = recurrence.kernel, recurrence.recurrent_kernel, recurrence.bias

@@ -29,6 +29,7 @@ class Library:
         self.forward = operations.kerasrnn_forward
         self.backward = operations.kerasrnn_backward
         self.input_gradient = operations.kerasrnn_input_gradient
+        self.instructions = "best"
         with tf.init_scope(), tf.device("CPU:0"):
             # By dtype.
             self.no_floats = {d: tf.zeros((0,), d) for d in DTYPES}

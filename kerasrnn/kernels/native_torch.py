@@ -290,7 +290,7 @@ def run(library, options, recurrence: Recurrence, sequences, initial_state, mask
         *arrays,
         torch.empty(0, dtype=torch.bool) if mask is None else mask,
         options["family"],
-        library.instructions,
+        options["instructions"],
         options["go_backwards"],
         options["zero_output_for_mask"],
         options["threads"],

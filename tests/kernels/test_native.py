@@ -108,12 +108,7 @@ def assert_close(ours, theirs, tolerance=TOLERANCE["float32"]):
 @pytest.fixture
 def instructions(request, monkeypatch):
     """Every call inside the test uses this instruction set, if the machine has it."""
-    library = native._load()[0]
-    for name in ("forward", "backward", "input_gradient"):
-        operation = functools.partial(
-            getattr(library, name), instructions=request.param
-        )
-        monkeypatch.setattr(library, name, operation)
+    monkeypatch.setattr(native._load()[0], "instructions", request.param)
 
 
 @pytest.mark.parametrize("instructions", ["best", "avx2", "baseline"], indirect=True)
@@ -133,6 +128,43 @@ def test_equals_keras_in_float64(seed, instructions):
         got = results_of(ours, *arguments)
     assert {np.asarray(a).dtype.name for a in got} == {"float64"}
     assert_close(got, results_of(theirs, *arguments), TOLERANCE["float64"])
+
+
+@pytest.mark.parametrize("instructions", ["bfloat16"], indirect=True)
+@pytest.mark.parametrize("seed", range(25))
+def test_products_in_bfloat16_are_near_float32(seed, instructions):
+    _, ours, *arguments = random_case(seed)
+    with use_kernel("native"):
+        got = results_of(ours, *arguments)
+    with use_kernel("reference"):
+        expected = results_of(ours, *arguments)
+    config = ours.get_config()
+    if config["activation"] == "relu":
+        # A gradient is there or not, by the sign of a rounded number.
+        got, expected = got[:2], expected[:2]
+    # Without gates, an error grows from step to step.
+    assert_close(got, expected, 1e-2 if "recurrent_activation" in config else 2e-2)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_in_bfloat16_a_row_of_nan_and_one_of_infinity_leave_the_others(family):
+    name, options = FAMILIES[family]
+    layer = getattr(layers, name)(19, dtype="mixed_bfloat16", **options)
+    x = np.random.default_rng(0).normal(size=(4, 9, 5)).astype("float32")
+    with use_kernel("native"):
+        clean = keras.ops.convert_to_numpy(layer(x)).astype("float32")
+        x[1, 3, 2], x[2, 4, 0] = np.nan, np.inf
+        found = keras.ops.convert_to_numpy(layer(x)).astype("float32")
+    assert np.isfinite(clean).all() and np.isnan(found[1]).all()
+    np.testing.assert_array_equal(found[[0, 3]], clean[[0, 3]])
+
+
+def test_in_bfloat16_subnormal_numbers_are_zero():
+    layer = layers.SimpleRNN(2, "relu", False, "ones", dtype="mixed_bfloat16")
+    x = np.full((1, 1, 1), 1e-39, "float32")
+    with use_kernel("native"):
+        assert not np.asarray(layer(x), "float32").any()
+        assert np.asarray(layer(x * 1e3), "float32").all()
 
 
 @pytest.mark.slow
@@ -397,7 +429,8 @@ def test_declines(layer, reason):
 
 
 @pytest.mark.parametrize(
-    "name, policy", [("LSTM", "mixed_bfloat16"), ("GRU", "mixed_float16")]
+    "name, policy",
+    [("LSTM", "mixed_bfloat16"), ("GRU", "mixed_bfloat16"), ("GRU", "mixed_float16")],
 )
 def test_half_precision_is_as_near_float32_as_the_definition(name, policy):
     ours, definition = half_differences(name, policy, "native")
@@ -427,6 +460,16 @@ def test_a_dtype_that_it_does_not_compute_in_is_declined_by_name():
     )
     reason = native.declines(recurrence, None, None)
     assert reason == "it computes in float32 and float64, not float8_e4m3fn"
+
+
+def test_explains_how_bfloat16_is_multiplied():
+    """The rule of `gains_by_bfloat16`, by what Linux says of the processor."""
+    processor = Path("/proc/cpuinfo").read_text()
+    gains = "AuthenticAMD" in processor and "avx512_bf16" in processor
+    explained = layers.LSTM(4, dtype="mixed_bfloat16").explain()
+    assert ("products in bfloat16" in explained) == gains
+    for dtype in (*DTYPES, "mixed_float16"):
+        assert "products in" not in layers.LSTM(4, dtype=dtype).explain()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -66,15 +66,23 @@ def case_of(number, dtype="float32"):
 
 @pytest.mark.parametrize(
     "number, instructions",
-    [*((k, "best") for k in range(16)), *((k, "baseline") for k in range(5))],
+    [
+        *((k, "best") for k in range(16)),
+        *((k, "baseline") for k in range(5)),
+        # Without relu, whose gradient is there or not, by the sign of a rounded number.
+        *((k, "bfloat16") for k in range(16) if k % 5 != 1),
+    ],
 )
 def test_it_equals_the_definition(number, instructions, monkeypatch):
     layer, mask = case_of(number)
     monkeypatch.setattr(native._load()[0], "instructions", instructions)
     states = [np.resize(H, (B, layer.units)) for _ in layer.state_size]
     found, expected = (results(layer, k, mask, states) for k in ("native", "reference"))
+    # Without gates, an error grows from step to step.
+    near = 1e-2 if hasattr(layer, "recurrent_activation") else 2e-2
+    tolerance = near if instructions == "bfloat16" else TOLERANCE
     for a, b in zip(found, expected, strict=True):
-        assert np.abs(a - b).max() <= TOLERANCE * np.abs(b).max()
+        assert np.abs(a - b).max() <= tolerance * np.abs(b).max()
 
 
 @contextlib.contextmanager
@@ -112,7 +120,8 @@ def test_float64_equals_the_definition(number, instructions, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name, policy", [("LSTM", "mixed_bfloat16"), ("GRU", "mixed_float16")]
+    "name, policy",
+    [("LSTM", "mixed_bfloat16"), ("GRU", "mixed_bfloat16"), ("GRU", "mixed_float16")],
 )
 def test_half_precision_is_as_near_float32_as_the_definition(name, policy):
     ours, definition = half_differences(name, policy, "native")
@@ -425,7 +434,7 @@ def backward_on_jax():
     from kerasrnn.kernels import native_jax
 
     library = native._load()[0]
-    floats = library.record_floats("lstm", "float32", U)
+    floats = library.record_floats("lstm", "best", "float32", U)
     right = right_inputs(floats)
     options = native_jax.Options(
         loop=native_jax.loop.Options(

@@ -87,7 +87,10 @@ extern "C" int64_t kerasrnn_record_floats(const char* family,
                    : kerasrnn::record_floats<double>(attributes, units);
 }
 
-extern "C" const char* kerasrnn_instructions(int64_t type) {
-  const kerasrnn::Instructions best = kerasrnn::best_instructions();
-  return type == 0 ? best.of_float->name : best.of_double->name;
+extern "C" const char* kerasrnn_instructions(const char* instructions,
+                                             int64_t type) {
+  kerasrnn::Attributes attributes;
+  kerasrnn::set_instructions(attributes, instructions);
+  const kerasrnn::Instructions& chosen = attributes.instructions;
+  return type == 0 ? chosen.of_float->name : chosen.of_double->name;
 }

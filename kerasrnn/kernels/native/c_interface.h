@@ -31,8 +31,9 @@ __attribute__((visibility("default"))) bool kerasrnn_call(
 __attribute__((visibility("default"))) int64_t kerasrnn_record_floats(
     const char* family, const char* instructions, int64_t type, int64_t units);
 
-// The name of the instruction set in use for a type (0 or 1).
+// What is in use for a type (0 or 1) where those instructions are asked for, in
+// words.
 __attribute__((visibility("default"))) const char* kerasrnn_instructions(
-    int64_t type);
+    const char* instructions, int64_t type);
 
 }  // extern "C"

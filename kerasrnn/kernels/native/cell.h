@@ -28,7 +28,7 @@ struct Unpacked {
 
 struct ForwardStep {
   int64_t rows, units, blocks;  // blocks of kLanes units
-  const Scalar* panels;         // packed recurrent kernel
+  Panels panels;                // packed recurrent kernel
   const Scalar* bias;           // packed recurrent bias (GRU reset_after)
   const Scalar* const* h;       // rows x (padded U), state before the step
   Scalar* const* h_next;        // rows x (padded U), state after it
@@ -66,7 +66,7 @@ struct ForwardStep {
 
 struct BackwardStep {
   int64_t rows, units, blocks;
-  const Scalar* panels;         // packed transposes of the recurrent kernel
+  Panels panels;                // packed transposes of the recurrent kernel
   const Scalar* const* h_prev;  // rows x (U)
   const Scalar* const* c_prev;  // rows x (U) (LSTM)
   Scalar* const* record;        // rows x (width vectors)
@@ -76,7 +76,7 @@ struct BackwardStep {
 
   // d_h += vectors [first, first + count) of the records, the gates'
   // gradients, times a transposed recurrent kernel.
-  void add_recurrent(int64_t first, int64_t count, const Scalar* panels) const {
+  void add_recurrent(int64_t first, int64_t count, const Panels& panels) const {
     if (unpacked.weights != nullptr && rows > 0) {
       multiply_unpacked_transposed(record[0], unpacked.weights, unpacked.width,
                                    units, unpacked.places, count, d_h[0]);

@@ -143,8 +143,8 @@ struct Gru {
       multiply_rows<4, 2>(s.h, 0, s.rows, s.units, s.panels, 2 * s.blocks,
                           start_gates, finish_gates);
       multiply_rows<4, 1>(s.record, reset_h, s.rows, s.units,
-                          s.panels + 2 * s.blocks * kLanes * s.units, s.blocks,
-                          start, finish);
+                          s.panels + panel_elements(2 * s.blocks, s.units),
+                          s.blocks, start, finish);
     }
   }
 
@@ -164,7 +164,7 @@ struct Gru {
       }
     multiply_rows<4, 1>(
         s.record, 2 * s.blocks * kLanes, s.rows, s.blocks * kLanes,
-        s.panels + 2 * s.blocks * kLanes * s.blocks * kLanes, s.blocks,
+        s.panels + panel_elements(s.blocks, 2 * s.blocks * kLanes), s.blocks,
         [&](int64_t, int64_t, int64_t) { return Vec{}; },
         [&](int64_t row, int64_t vector, const Vec* sums, int64_t n) {
           for (int64_t v = 0; v < n; ++v) {

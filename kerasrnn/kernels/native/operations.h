@@ -55,7 +55,8 @@ constexpr Named kFamilies[] = {{"simple_rnn_tanh", Family::kSimpleTanh},
 
 // False if there is no such family.
 bool set_family(Attributes& attributes, const char* name);
-// "avx2" or "baseline", if the machine has better; else the best.
+// "avx2" or "baseline", if the machine has better; "bfloat16", which rounds the
+// factors of products, if the machine gains by it; else the best.
 void set_instructions(Attributes& attributes, const char* name);
 
 using Shape = std::initializer_list<int64_t>;

@@ -90,6 +90,7 @@ extern const Kernels<double> kBaselineDouble;
 #ifdef __x86_64__
 extern const Kernels<float> kAvx2, kAvx512;
 extern const Kernels<double> kAvx2Double;
+extern const Kernels<float>* const kAvx512Bfloat16;  // or null: not compiled
 #endif
 
 // 64-byte aligned memory; null when there is none.

@@ -14,6 +14,9 @@
 
 #pragma once
 
+#include <initializer_list>
+#include <utility>
+
 #include "gru.h"
 #include "lstm.h"
 #include "simple_rnn.h"
@@ -74,9 +77,10 @@ Sizes sizes_of(const Problem& p) {
 }
 
 // Whether the recurrent kernel can be used as it was given: one row reads it
-// once a step. Not a matter of the tasks, on which no result may depend.
+// once a step, in floats. Not a matter of the tasks, on which no result may
+// depend.
 inline bool may_be_unpacked(const Problem& p, const Sizes& s) {
-  return p.batch == 1 && s.padded == p.units;
+  return kPerElement == 1 && p.batch == 1 && s.padded == p.units;
 }
 // Vectors across two lines of the cache would cost more than packing.
 inline bool is_on_lines(const Scalar* weights) {
@@ -104,6 +108,24 @@ int64_t record_floats(const Problem& p) {
   return sizes_of<Cell>(p).record;
 }
 
+// Memory for the left sides of a task's products: of each, rows and depth.
+struct Rounded {
+  Element* elements;
+  const Element** rows;
+};
+inline Rounded take_rounded(
+    Arena& arena, std::initializer_list<std::pair<int64_t, int64_t>> sizes) {
+  int64_t elements = 0, most = 0;
+  for (const auto& [rows, depth] : sizes) {
+    elements = max(elements, rows * rounded_stride(depth));
+    if (kPerElement > 1) most = max(most, rows);
+  }
+  return {arena.take<Element>(elements), arena.take<const Element*>(most)};
+}
+inline Panels panels_of(const Element* weights, const Rounded& rounded) {
+  return {weights, rounded.elements, rounded.rows};
+}
+
 inline void copy(Scalar* to, const Scalar* from, int64_t count) {
   if (count > 0) memcpy(to, from, count * sizeof(Scalar));
 }
@@ -118,6 +140,7 @@ struct ForwardScratch {
   const Scalar **x, **h_in;
   Scalar **record, **h_out, **c_in, **y, **h_now, **h_next;
   bool* started;
+  Rounded rounded;
 };
 
 template <class Cell>
@@ -125,8 +148,8 @@ struct ForwardJob {
   const Problem& p;
   const Forward& f;
   Sizes sizes;
-  Scalar* input_panels = nullptr;
-  Scalar* recurrent_panels = nullptr;
+  Element* input_panels = nullptr;
+  Element* recurrent_panels = nullptr;
   Scalar* input_bias = nullptr;
   Scalar* recurrent_bias = nullptr;
   Place* places = nullptr;
@@ -158,13 +181,13 @@ void pack_forward_task(void* context, int64_t task) {
   });
   if (job.unpacked.weights != nullptr) return;
   for_rows(p.units, [&](int64_t begin, int64_t end) {
-    Scalar* panels = job.recurrent_panels;
+    Element* panels = job.recurrent_panels;
     Cell::pack_forward(
         s.blocks, [&](int64_t group, int64_t count, auto columns) {
           for (int64_t vector = 0; vector < count; vector += group)
             pack_panel(p.recurrent, begin, end, p.units, width, p.units, vector,
                        min(group, count - vector), columns, panels);
-          panels += count * kLanes * p.units;
+          panels += panel_elements(count, p.units);
         });
   });
 }
@@ -234,7 +257,8 @@ void forward_task(void* context, int64_t task) {
         ++pairs;
       }
     multiply_rows<4, 1>(
-        own.x, 0, pairs, p.features, job.input_panels, input.count,
+        own.x, 0, pairs, p.features, panels_of(job.input_panels, own.rounded),
+        input.count,
         [&](int64_t, int64_t vector, int64_t v) {
           return load(job.input_bias + (vector + v) * kLanes);
         },
@@ -268,7 +292,8 @@ void forward_task(void* context, int64_t task) {
           }
         }
       }
-      Cell::forward({active, p.units, s.blocks, job.recurrent_panels,
+      Cell::forward({active, p.units, s.blocks,
+                     panels_of(job.recurrent_panels, own.rounded),
                      job.recurrent_bias, own.h_in, own.h_out, own.c_in, record,
                      own.y, f.residuals != nullptr, job.unpacked});
       record += active;
@@ -295,14 +320,14 @@ bool forward(const Problem& p, const Forward& f) {
   const int64_t vectors = Cell::input_range(s.blocks).count;
   const int64_t records = f.residuals == nullptr ? s.pairs * s.record : 0;
   const bool unpacked = may_be_unpacked(p, s) && is_on_lines(p.recurrent);
-  const int64_t recurrent = Cell::kGates * s.padded;  // of each row
   void* memory;
   ForwardJob<Cell> job = allocate_arrays(
       [&](Arena& arena) {
         ForwardJob<Cell> job{p, f, s};
-        job.input_panels = arena.take<Scalar>(vectors * kLanes * p.features);
-        job.recurrent_panels =
-            arena.take<Scalar>(unpacked ? 0 : recurrent * p.units);
+        job.input_panels =
+            arena.take<Element>(panel_elements(vectors, p.features));
+        job.recurrent_panels = arena.take<Element>(
+            unpacked ? 0 : panel_elements(Cell::kGates * s.blocks, p.units));
         job.places = arena.take<Place>(unpacked ? Cell::kGates * s.blocks : 0);
         job.input_bias = arena.take<Scalar>(vectors * kLanes);
         job.recurrent_bias = arena.take<Scalar>(s.padded);
@@ -321,6 +346,8 @@ bool forward(const Problem& p, const Forward& f) {
           own.h_now = arena.take<Scalar*>(s.task_rows);
           own.h_next = arena.take<Scalar*>(s.task_rows);
           own.started = arena.take<bool>(s.task_rows);
+          own.rounded = take_rounded(
+              arena, {{s.pairs, p.features}, {s.task_rows, p.units}});
           if (arena.ready()) job.scratch[task] = own;
         }
         return job;
@@ -345,6 +372,7 @@ struct BackwardScratch {
   const Scalar **h_prev, **c_prev;
   Scalar **record, **d_h_in, **d_c_in;
   int64_t* previous;  // of each row: the valid step before the one it is at
+  Rounded rounded;
 };
 
 // A weight gradient: over all valid pairs, the sum of left (m) x some vectors
@@ -366,7 +394,7 @@ struct BackwardJob {
   const Problem& p;
   const Backward& g;
   Sizes sizes;
-  Scalar* recurrent_panels = nullptr;
+  Element* recurrent_panels = nullptr;
   Place* places = nullptr;
   Unpacked unpacked = {};
   BackwardScratch* scratch = nullptr;
@@ -377,8 +405,8 @@ struct BackwardJob {
   const Scalar** reset_h = nullptr;
   const Scalar** record = nullptr;
   Slice slices[3] = {};
-  Scalar* pack = nullptr;  // threads x pack_floats
-  int64_t pack_floats = 0;
+  Element* pack = nullptr;  // threads x pack_elements
+  int64_t pack_elements = 0;
 };
 
 // Every `threads`-th panel of the transpose of the given vectors of weights
@@ -386,7 +414,7 @@ struct BackwardJob {
 template <class Cell>
 int64_t pack_transposed(const Problem& p, const Sizes& s, int64_t task,
                         int64_t panel, const Scalar* weights, int64_t columns,
-                        Range range, Scalar* panels) {
+                        Range range, Element* panels) {
   const int64_t vectors = ceil_div(columns, kLanes);
   auto order = [&](int64_t vector) {
     return Cell::order(range.first + vector, s.blocks);
@@ -404,11 +432,11 @@ void pack_backward_task(void* context, int64_t task) {
   auto& job = *static_cast<BackwardJob<Cell>*>(context);
   const Problem& p = job.p;
   const Sizes& s = job.sizes;
-  Scalar* panels = job.recurrent_panels;
+  Element* panels = job.recurrent_panels;
   if (p.family == Family::kGru) {
     int64_t panel = pack_transposed<Cell>(p, s, task, 0, p.recurrent, p.units,
                                           {0, 2 * s.blocks}, panels);
-    panels += 2 * s.padded * s.padded;
+    panels += panel_elements(s.blocks, 2 * s.padded);
     pack_transposed<Cell>(p, s, task, panel, p.recurrent, p.units,
                           {2 * s.blocks, s.blocks}, panels);
   } else {
@@ -471,7 +499,8 @@ void backward_task(void* context, int64_t task) {
                                  : g.records + before * s.record + c_offset;
       ++active;
     }
-    Cell::backward({active, p.units, s.blocks, job.recurrent_panels, own.h_prev,
+    Cell::backward({active, p.units, s.blocks,
+                    panels_of(job.recurrent_panels, own.rounded), own.h_prev,
                     own.c_prev, own.record, own.d_h_in, own.d_c_in,
                     job.unpacked});
   }
@@ -488,8 +517,8 @@ template <class Cell>
 void weights_task(void* context, int64_t task) {
   auto& job = *static_cast<BackwardJob<Cell>*>(context);
   const Problem& p = job.p;
-  Scalar* right = job.pack + task * job.pack_floats;
-  Scalar* left[2];
+  Element* right = job.pack + task * job.pack_elements;
+  Element* left[2];
   left[0] = right + kDepth * kSlab * kLanes;
   for (const Slice& slice : job.slices) {
     const int64_t panels = ceil_div(slice.vectors.count, 4);
@@ -501,25 +530,26 @@ void weights_task(void* context, int64_t task) {
       return Cell::order(slice.vectors.first + vector, job.sizes.blocks);
     };
     left[1] = left[0] + kDepth * (slice.products[0].m + kRows);
-    for (int64_t start = 0; start < job.pairs; start += kDepth) {
-      const int64_t depth = min(kDepth, job.pairs - start);
+    constexpr int64_t kPairs = kDepth * kPerElement;
+    for (int64_t start = 0; start < job.pairs; start += kPairs) {
+      const int64_t pairs = min(kPairs, job.pairs - start);
       for (int i = 0; i < 2; ++i) {
         const Product& product = slice.products[i];
         if (product.left != nullptr)
-          pack_left(product.left + start, product.m, depth, left[i]);
+          pack_left(product.left + start, product.m, pairs, left[i]);
       }
       for (int64_t vector = begin; vector < end; vector += kSlab) {
         const int64_t count = min(kSlab, end - vector);
         Vec totals[kSlab];
         pack_right(job.record + start, (slice.vectors.first + vector) * kLanes,
-                   count, depth, right, totals);
+                   count, pairs, right, totals);
         for (int i = 0; i < 2; ++i) {
           const Product& product = slice.products[i];
           if (product.left != nullptr)
-            add_outer_products(left[i], product.m, right, vector, count, depth,
-                               order, totals, start == 0, p.units,
-                               Cell::kGates * p.units, product.d_weights,
-                               product.d_bias);
+            add_outer_products(left[i], product.m, right, vector, count,
+                               elements_of(pairs), order, totals, start == 0,
+                               p.units, Cell::kGates * p.units,
+                               product.d_weights, product.d_bias);
         }
       }
     }
@@ -574,21 +604,20 @@ bool backward(const Problem& p, const Backward& g) {
   // The GRU that resets before needs a product of its own for r h. Sums are in
   // another order than packed, so that lines of the cache must not decide.
   const bool unpacked = may_be_unpacked(p, s) && p.family != Family::kGru;
-  const int64_t recurrent = Cell::kGates * s.padded;  // of each row
   void* memory;
   BackwardJob<Cell> job = allocate_arrays(
       [&](Arena& arena) {
         BackwardJob<Cell> job{p, g, s};
-        job.recurrent_panels =
-            arena.take<Scalar>(unpacked ? 0 : recurrent * s.padded);
+        job.recurrent_panels = arena.take<Element>(
+            unpacked ? 0 : panel_elements(s.blocks, Cell::kGates * s.padded));
         job.places = arena.take<Place>(unpacked ? Cell::kGates * s.blocks : 0);
         job.x = arena.take<const Scalar*>(all);
         job.h_prev = arena.take<const Scalar*>(all);
         job.reset_h = arena.take<const Scalar*>(all);
         job.record = arena.take<const Scalar*>(all);
-        job.pack_floats =
+        job.pack_elements =
             kDepth * (p.features + p.units + 2 * kRows + kSlab * kLanes);
-        job.pack = arena.take<Scalar>(job.pack_floats * p.threads);
+        job.pack = arena.take<Element>(job.pack_elements * p.threads);
         job.scratch = arena.take<BackwardScratch>(p.tasks);
         for (int64_t task = 0; task < p.tasks; ++task) {
           BackwardScratch own;
@@ -600,6 +629,8 @@ bool backward(const Problem& p, const Backward& g) {
           own.d_h_in = arena.take<Scalar*>(s.task_rows);
           own.d_c_in = arena.take<Scalar*>(s.task_rows);
           own.previous = arena.take<int64_t>(s.task_rows);
+          own.rounded =
+              take_rounded(arena, {{s.task_rows, Cell::kGates * s.padded}});
           if (arena.ready()) job.scratch[task] = own;
         }
         return job;
@@ -635,9 +666,10 @@ struct InputGradientJob {
   const Scalar* records;
   Scalar* d_x;
   Sizes sizes;
-  Scalar* panels = nullptr;
+  Element* panels = nullptr;
   const Scalar** record = nullptr;  // tasks x kChunk
   Scalar** to = nullptr;            // tasks x kChunk
+  Rounded* rounded = nullptr;       // of each task
 };
 
 template <class Cell>
@@ -657,8 +689,8 @@ void input_gradient_task(void* context, int64_t task) {
   int64_t pairs = 0;
   auto flush = [&] {
     multiply_rows<4, 1>(
-        record, input.first * kLanes, pairs, input.count * kLanes, job.panels,
-        ceil_div(p.features, kLanes),
+        record, input.first * kLanes, pairs, input.count * kLanes,
+        panels_of(job.panels, job.rounded[task]), ceil_div(p.features, kLanes),
         [](int64_t, int64_t, int64_t) { return Vec{}; },
         [&](int64_t row, int64_t vector, const Vec* sums, int64_t n) {
           for (int64_t v = 0; v < n; ++v) {
@@ -691,10 +723,15 @@ bool input_gradient(const Problem& p, const Scalar* records, Scalar* d_x) {
   InputGradientJob<Cell> job = allocate_arrays(
       [&](Arena& arena) {
         InputGradientJob<Cell> job{p, records, d_x, s};
-        job.panels =
-            arena.take<Scalar>(depth * ceil_div(p.features, kLanes) * kLanes);
+        job.panels = arena.take<Element>(
+            panel_elements(ceil_div(p.features, kLanes), depth));
         job.record = arena.take<const Scalar*>(p.tasks * kChunk);
         job.to = arena.take<Scalar*>(p.tasks * kChunk);
+        job.rounded = arena.take<Rounded>(p.tasks);
+        for (int64_t task = 0; task < p.tasks; ++task) {
+          const Rounded rounded = take_rounded(arena, {{kChunk, depth}});
+          if (arena.ready()) job.rounded[task] = rounded;
+        }
         return job;
       },
       &memory);

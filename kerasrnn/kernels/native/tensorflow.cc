@@ -22,7 +22,7 @@ constexpr const char* kFamilyAttribute =
     "family: {'simple_rnn_tanh', 'simple_rnn_relu', 'lstm', 'gru', "
     "'gru_reset_after'}";
 constexpr const char* kInstructionsAttribute =
-    "instructions: {'best', 'avx2', 'baseline'} = 'best'";
+    "instructions: {'best', 'bfloat16', 'avx2', 'baseline'} = 'best'";
 
 class Status {
  public:
