@@ -17,6 +17,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
 WANTED = os.environ.get("KERASRNN_NATIVE", "")
 FOLDER = Path("kerasrnn", "kernels", "native")
@@ -36,12 +37,18 @@ if WANTED == "1":
 LINK_FLAGS = (
     ["-Wl,-undefined,dynamic_lookup"] if sys.platform == "darwin" else ["-Wl,-s"]
 )
-# What only one source file is compiled with: it is called on a machine that has it.
+# What only these source files are compiled with: they are called on machines that have
+# it.
+AVX2 = ["-mavx2", "-mfma"]
+AVX512 = [*AVX2, *(f"-mavx512{part}" for part in ("f", "dq", "vl", "bw"))]
 INSTRUCTION_SETS = {
-    "isa_avx2": ["-mavx2", "-mfma"],
-    "isa_avx512": ["-mavx2", "-mfma"]
-    + [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw")],
+    "isa_avx2": AVX2,
+    "isa_avx2_double": AVX2,
+    "isa_avx512": AVX512,
+    "isa_avx512_bfloat16": AVX512,
 }
+# Newer than some compilers: without it, the file is empty.
+BFLOAT16 = "-mavx512bf16"
 # What is built for, which need not be what this machine is.
 IS_X86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
 
@@ -62,8 +69,13 @@ class BuildNative(build_ext):
                 wheel.root_is_pure = True
 
     def build_extension(self, extension):
+        knows_bfloat16 = IS_X86 and self.knows(BFLOAT16)
+
         def compile_one(source):
-            flags = FLAGS + INSTRUCTION_SETS.get(Path(source).stem, [])
+            name = Path(source).stem
+            flags = FLAGS + INSTRUCTION_SETS.get(name, [])
+            if knows_bfloat16 and name.endswith("bfloat16"):
+                flags = [*flags, BFLOAT16]
             return self.compiler.compile(
                 [source], output_dir=self.build_temp, extra_postargs=flags
             )
@@ -79,6 +91,22 @@ class BuildNative(build_ext):
             extra_postargs=["-pthread", *LINK_FLAGS],
             target_lang="c++",
         )
+
+    def knows(self, flag):
+        """Whether the compiler has a flag."""
+        folder = Path(self.build_temp)
+        folder.mkdir(parents=True, exist_ok=True)
+        empty = folder / "empty.cc"
+        empty.write_text("")
+        try:
+            self.compiler.compile(
+                [str(empty)],
+                output_dir=self.build_temp,
+                extra_postargs=["-Werror", flag],
+            )
+        except CompileError:
+            return False
+        return True
 
     def get_ext_filename(self, fullname):
         # No module of Python's: no Python version in its name.

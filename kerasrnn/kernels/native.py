@@ -1,4 +1,9 @@
-"""The compiled kernel: SimpleRNN, LSTM and GRU on a CPU, computed in float32.
+"""The compiled kernel: SimpleRNN, LSTM and GRU on a CPU, in float32 and float64.
+
+Of layers in bfloat16, it rounds the factors of matrix products to bfloat16 where the
+processor multiplies those faster, as AMD's with AVX512-BF16 do; sums, gates, states and
+what is kept for the backward pass stay float32. Elsewhere, and in float16, it computes
+in float32, and only what comes and goes is in half precision.
 
 The arithmetic is C++ (`native/*.cc`, built when the package is installed) and enters
 TensorFlow and PyTorch as operations (`native_tensorflow.py`, `native_torch.py`) and JAX
@@ -22,6 +27,9 @@ _LIBRARY = pathlib.Path(__file__).with_name("native") / "operations.so"
 
 # What each of them has: `Library`, `place_declines`, `threads`, `run`.
 _FRAMEWORKS = ("tensorflow", "jax", "torch")
+
+# In the order in which the library numbers them.
+_DTYPES = ("float32", "float64")
 
 # What is compiled; the gates' recurrent_activation is sigmoid.
 _ACTIVATIONS = {"simple_rnn": ("tanh", "relu"), "lstm": ("tanh",), "gru": ("tanh",)}
@@ -84,25 +92,31 @@ def declines(recurrence: Recurrence, sequences, mask) -> str | None:
         return "each gate has dropout masks of its own"
     if recurrence.unroll:
         return "unroll=True lays the steps out one by one"
-    if recurrence.dtype not in ("float32", *HALVES):
-        return f"it computes in float32, not {recurrence.dtype}"
+    if recurrence.dtype not in (*_DTYPES, *HALVES):
+        return f"it computes in {' and '.join(_DTYPES)}, not {recurrence.dtype}"
     return _framework().place_declines(sequences)
 
 
 def describe(recurrence: Recurrence) -> str:
     """How this kernel runs `recurrence`."""
     threads = _threads()
-    return (
-        f"compiled for {_instructions()}, {threads} thread{'s' if threads > 1 else ''}"
-    )
+    dtype = "float32" if recurrence.dtype in HALVES else recurrence.dtype
+    how = _instructions(_library_instructions(recurrence.dtype), dtype)
+    return f"compiled for {how}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def _library_instructions(dtype: str) -> str:
+    """The library's name for the instructions that a layer of that dtype runs on."""
+    chosen = _load()[0].instructions
+    return "bfloat16" if (chosen, dtype) == ("best", "bfloat16") else chosen
 
 
 @functools.cache
-def _instructions() -> str:
-    """What instruction set the library uses on this machine."""
+def _instructions(asked: str, dtype: str) -> str:
+    """What the library uses for a dtype where those instructions are asked for."""
     name = ctypes.CDLL(str(_LIBRARY)).kerasrnn_instructions
-    name.restype = ctypes.c_char_p
-    return name().decode()
+    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.c_char_p, ctypes.c_int64]
+    return name(asked.encode(), _DTYPES.index(dtype)).decode()
 
 
 def _threads() -> int:
@@ -125,11 +139,19 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
         recurrence, sequences, initial_state = in_float32(
             recurrence, sequences, initial_state
         )
+    # A cell's dtype, and so that of its states, need not be its layer's.
+    initial_state = [
+        state
+        if state.dtype == sequences.dtype
+        else keras.ops.cast(state, recurrence.dtype)
+        for state in initial_state
+    ]
     options = {
         "family": _family(recurrence),
         "go_backwards": recurrence.go_backwards,
         "zero_output_for_mask": recurrence.zero_output_for_mask and mask is not None,
         "threads": _threads(),
+        "instructions": _library_instructions(dtype),
     }
     results = _framework().run(
         _load()[0], options, recurrence, sequences, initial_state, mask

@@ -39,14 +39,16 @@ class Library:
             ctypes.c_char_p,
             ctypes.c_char_p,
             ctypes.c_int64,
+            ctypes.c_int64,
         ]
         self.library = library
         self.instructions = "best"
 
-    def record_floats(self, family: str, units: int) -> int:
-        """How many floats one step of a row leaves."""
-        names = family.encode(), self.instructions.encode()
-        return self.library.kerasrnn_record_floats(*names, units)
+    def record_floats(self, family: str, instructions: str, dtype, units: int) -> int:
+        """How many numbers one step of a row leaves."""
+        names = family.encode(), instructions.encode()
+        number = int(jnp.dtype(dtype) == jnp.float64)
+        return self.library.kerasrnn_record_floats(*names, number, units)
 
 
 def target_of(operation: str) -> str:
@@ -109,11 +111,11 @@ class Options:
 def run(library, options, recurrence: Recurrence, sequences, initial_state, mask):
     """Runs `recurrence`: the last output, all outputs or None, the final states."""
     units = recurrence.recurrent_kernel.shape[0]
-    names = ("family", "zero_output_for_mask", "threads")
+    names = ("family", "instructions", "zero_output_for_mask", "threads")
+    kind = options["family"], options["instructions"]
     options = Options(
         loop=loop.options_of(recurrence, sequences),
-        instructions=library.instructions,
-        record_floats=library.record_floats(options["family"], units),
+        record_floats=library.record_floats(*kind, sequences.dtype, units),
         **{name: options[name] for name in names},
     )
     weights = recurrence.kernel, recurrence.recurrent_kernel, recurrence.bias
@@ -199,9 +201,9 @@ def gradients(options, arrays, mask, kept, upstream):
             outputs,
             residuals,
             d_last,
-            nothing(0) if d_outputs is None else d_outputs,
+            nothing(0, dtype=x.dtype) if d_outputs is None else d_outputs,
             d_states[0],
-            d_states[1] if lstm else nothing(0, 0),
+            d_states[1] if lstm else nothing(0, 0, dtype=x.dtype),
         ],
         # The gradients of the gates take the place of what was kept.
         aliases={len(inputs) + 1: 5},
@@ -241,10 +243,10 @@ gradients.defvjp(gradients_forward, gradients_backward)
 
 
 def call(operation, shapes, inputs, aliases=None, **attributes):
-    """The float32 arrays of those shapes that the operation gives."""
+    """The arrays of those shapes, and of the inputs' dtype, that it gives."""
     function = jax.ffi.ffi_call(
         target_of(operation),
-        [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes],
+        [jax.ShapeDtypeStruct(shape, inputs[0].dtype) for shape in shapes],
         vmap_method="sequential",
         input_output_aliases=aliases,
     )
@@ -254,15 +256,15 @@ def call(operation, shapes, inputs, aliases=None, **attributes):
 def inputs_of(arrays, mask):
     """What every operation takes; what there is not, without elements."""
     x, states, w, u, b = arrays
-    h0, c0 = states if len(states) == 2 else (states[0], nothing(0, 0))
+    h0, c0 = states if len(states) == 2 else (*states, nothing(0, 0, dtype=x.dtype))
     no_mask = jnp.zeros((0,), bool)
     return [
         *(x, h0, c0, w, u),
-        nothing(0) if b is None else b,
+        nothing(0, dtype=x.dtype) if b is None else b,
         no_mask if mask is None else mask,
     ]
 
 
-def nothing(*shape):
+def nothing(*shape, dtype):
     """An array without elements."""
-    return jnp.zeros(shape, jnp.float32)
+    return jnp.zeros(shape, dtype)

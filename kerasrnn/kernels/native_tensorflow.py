@@ -18,6 +18,8 @@ import tensorflow as tf
 
 from kerasrnn.kernels.recurrence import Recurrence
 
+DTYPES = (tf.float32, tf.float64)
+
 
 class Library:
     """The loaded operations, and what stands for arrays that a call has not."""
@@ -27,9 +29,11 @@ class Library:
         self.forward = operations.kerasrnn_forward
         self.backward = operations.kerasrnn_backward
         self.input_gradient = operations.kerasrnn_input_gradient
+        self.instructions = "best"
         with tf.init_scope(), tf.device("CPU:0"):
-            self.no_floats = tf.zeros((0,))
-            self.no_state = tf.zeros((0, 0))
+            # By dtype.
+            self.no_floats = {d: tf.zeros((0,), d) for d in DTYPES}
+            self.no_state = {d: tf.zeros((0, 0), d) for d in DTYPES}
             self.no_mask = tf.zeros((0,), "bool")
 
 
@@ -127,6 +131,8 @@ def run(library, options, recurrence: Recurrence, sequences, initial_state, mask
     lstm = recurrence.family == "lstm"
     return_sequences = recurrence.return_sequences
     others = (library.no_mask if mask is None else mask, guard_of(recurrence.layer))
+    sequences = tf.convert_to_tensor(sequences)
+    no_floats = library.no_floats[sequences.dtype]
 
     def forward(arrays, keep_residuals):
         return library.forward(
@@ -149,7 +155,7 @@ def run(library, options, recurrence: Recurrence, sequences, initial_state, mask
                 kept = again, records
             d_last, d_outputs, *d_states = upstream
             if not return_sequences:
-                d_outputs = library.no_floats
+                d_outputs = no_floats
             *d_arrays, records = library.backward(
                 *arrays, *others, *kept, d_last, d_outputs, *d_states, **options
             )
@@ -172,21 +178,21 @@ def run(library, options, recurrence: Recurrence, sequences, initial_state, mask
             return d_x, *d_arrays
 
         if not return_sequences:
-            outputs_or_none = library.no_floats
+            outputs_or_none = no_floats
         else:
             outputs_or_none = outputs
             outputs_or_none.set_shape((*arrays[0].shape[:2], arrays[1].shape[-1]))
         return (last, outputs_or_none, h, c), gradient
 
     last, outputs, h, c = recur(
-        tf.convert_to_tensor(sequences),
+        sequences,
         tf.convert_to_tensor(initial_state[0]),
-        tf.convert_to_tensor(initial_state[1]) if lstm else library.no_state,
+        tf.convert_to_tensor(initial_state[1])
+        if lstm
+        else library.no_state[sequences.dtype],
         tf.convert_to_tensor(recurrence.kernel),
         tf.convert_to_tensor(recurrence.recurrent_kernel),
-        library.no_floats
-        if recurrence.bias is None
-        else tf.convert_to_tensor(recurrence.bias),
+        no_floats if recurrence.bias is None else tf.convert_to_tensor(recurrence.bias),
     )
     return last, outputs if return_sequences else None, [h, c] if lstm else [h]
 

@@ -17,8 +17,8 @@ from kerasrnn.kernels.recurrence import Recurrence
 
 CPU = torch.device("cpu")
 # As the library numbers them.
-TYPES = {torch.float32: 0, torch.bool: 1}
-OTHER = 2
+TYPES = {torch.float32: 0, torch.float64: 1, torch.bool: 2}
+OTHER = 3
 MESSAGE_BYTES = 512
 
 
@@ -55,7 +55,7 @@ class Library:
         self.run, self.count = library.kerasrnn_call, library.kerasrnn_record_floats
         self.run.restype, self.run.argtypes = ctypes.c_bool, [ctypes.POINTER(Call)]
         self.count.restype = ctypes.c_int64
-        self.count.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64]
+        self.count.argtypes = [*[ctypes.c_char_p] * 2, *[ctypes.c_int64] * 2]
         self.instructions = "best"
         self.definitions = torch.library.Library("kerasrnn", "FRAGMENT")
         self.forward = self.operation(
@@ -108,13 +108,18 @@ class Library:
             raise (MemoryError if "no memory" in text else ValueError)(text)
         return outputs
 
+    def record_floats(self, family, instructions, dtype, units):
+        """How many numbers one step of a row leaves for the backward pass."""
+        names = family.encode(), instructions.encode()
+        return self.count(*names, TYPES.get(dtype, OTHER), units)
+
     # PyTorch reads the types of an operation from what computes it.
     def forward_shapes(self, x, h0, c0, kernel, recurrent_kernel, *others):
         """Unfilled: the last output, all outputs, h, c, what backward needs."""
         _, _, family, instructions, *_, return_sequences, keep_residuals = others
         batch, steps, _ = x.shape
         units = recurrent_kernel.shape[0]
-        floats = self.count(family.encode(), instructions.encode(), units)
+        floats = self.record_floats(family, instructions, x.dtype, units)
         state = batch, units
         shown = return_sequences or keep_residuals
         return (
@@ -274,16 +279,18 @@ def threads() -> int:
 def run(library, options, recurrence: Recurrence, sequences, initial_state, mask):
     """Runs `recurrence`: the last output, all outputs or None, the final states."""
     lstm, bias = recurrence.family == "lstm", recurrence.bias
-    h0, c0 = initial_state if lstm else (*initial_state, torch.empty((0, 0)))
+    dtype = sequences.dtype
+    no_state = torch.empty((0, 0), dtype=dtype)
+    h0, c0 = initial_state if lstm else (*initial_state, no_state)
     arrays = [sequences, h0, c0, recurrence.kernel, recurrence.recurrent_kernel]
-    arrays.append(torch.empty(0) if bias is None else bias)
+    arrays.append(torch.empty(0, dtype=dtype) if bias is None else bias)
     keep_residuals = torch.is_grad_enabled() and any(a.requires_grad for a in arrays)
     operation = library.forward if keep_residuals else library.infer
     last, outputs, h, c, _ = operation(
         *arrays,
         torch.empty(0, dtype=torch.bool) if mask is None else mask,
         options["family"],
-        library.instructions,
+        options["instructions"],
         options["go_backwards"],
         options["zero_output_for_mask"],
         options["threads"],

@@ -32,10 +32,12 @@ void set(TF_Status* status, TF_Code code, const std::string& message) {
   status->message = message;
 }
 
-int64_t elements(const std::vector<int64_t>& shape) {
-  int64_t count = 1;
-  for (int64_t size : shape) count *= size;
-  return count;
+size_t bytes_of(TF_DataType type, const std::vector<int64_t>& shape) {
+  size_t bytes = type == TF_DOUBLE  ? sizeof(double)
+                 : type == TF_FLOAT ? sizeof(float)
+                                    : sizeof(bool);
+  for (int64_t size : shape) bytes *= size;
+  return bytes;
 }
 
 const std::string& attribute(const TF_OpKernelConstruction* construction,
@@ -68,6 +70,9 @@ const char* TF_Message(const TF_Status* status) {
 }
 
 void TF_DeleteTensor(TF_Tensor* tensor) { delete tensor; }
+TF_DataType TF_TensorType(const TF_Tensor* tensor) {
+  return tensor->tensor->type;
+}
 int TF_NumDims(const TF_Tensor* tensor) {
   return static_cast<int>(tensor->tensor->shape.size());
 }
@@ -163,16 +168,18 @@ TF_Tensor* TF_ForwardInputOrAllocateOutput(TF_OpKernelContext* context,
                                            int* forwarded, TF_Status* status) {
   *forwarded = -1;
   const std::vector<int64_t> shape(dims, dims + num_dims);
+  // TensorFlow knows the type of the output.
+  const TF_DataType type = context->inputs.at(0).type;
   for (int i = 0; context->forward_inputs && i < count; ++i) {
     FakeTensor& input = context->inputs.at(candidates[i]);
-    if (elements(input.shape) != elements(shape)) continue;
+    if (input.bytes.size() != bytes_of(type, shape)) continue;
     set(status, TF_OK, "");
-    context->outputs[output_index] = {TF_FLOAT, shape, std::move(input.bytes)};
+    context->outputs[output_index] = {type, shape, std::move(input.bytes)};
     *forwarded = candidates[i];
     return new TF_Tensor{&context->outputs[output_index]};
   }
-  return TF_AllocateOutput(context, output_index, TF_FLOAT, dims, num_dims,
-                           elements(shape) * sizeof(float), status);
+  return TF_AllocateOutput(context, output_index, type, dims, num_dims,
+                           bytes_of(type, shape), status);
 }
 
 }  // extern "C"

@@ -28,7 +28,17 @@ constexpr Family kFamilies[] = {{"simple_rnn_tanh", 1},
                                 {"gru", 3},
                                 {"gru_reset_after", 3}};
 
-FakeTensor tensor(std::vector<int64_t> shape, TF_DataType type = TF_FLOAT) {
+template <class T>
+std::vector<char> normal_numbers(int64_t count, std::mt19937& random) {
+  std::vector<T> values(count);
+  std::normal_distribution<T> normal;
+  for (T& value : values) value = normal(random);
+  std::vector<char> bytes(count * sizeof(T));
+  if (count > 0) std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+FakeTensor tensor(std::vector<int64_t> shape, TF_DataType type) {
   static std::mt19937 random(0);
   int64_t count = 1;
   for (int64_t size : shape) count *= size;
@@ -37,16 +47,17 @@ FakeTensor tensor(std::vector<int64_t> shape, TF_DataType type = TF_FLOAT) {
     for (char& valid : bytes) valid = random() % 2;
     return {type, shape, bytes};
   }
-  std::vector<float> values(count);
-  std::normal_distribution<float> normal;
-  for (float& value : values) value = normal(random);
-  std::vector<char> bytes(count * sizeof(float));
-  if (count > 0) std::memcpy(bytes.data(), values.data(), bytes.size());
-  return {type, shape, bytes};
+  return {type, shape,
+          type == TF_DOUBLE ? normal_numbers<double>(count, random)
+                            : normal_numbers<float>(count, random)};
 }
 
-// A call of an operation whose inputs are right.
-FakeCall right_call(const std::string& operation, const Family& family) {
+// A call of an operation whose inputs are right, numbers of the given type.
+FakeCall right_call(const std::string& operation, const Family& family,
+                    TF_DataType type) {
+  const auto tensor = [&](std::vector<int64_t> shape) {
+    return ::tensor(shape, type);
+  };
   const int64_t width = family.gates * U;
   const bool lstm = std::string(family.name) == "lstm";
   const bool two = std::string(family.name) == "gru_reset_after";
@@ -67,7 +78,7 @@ FakeCall right_call(const std::string& operation, const Family& family) {
       tensor({D, width}),
       tensor({U, width}),
       two ? tensor({2, width}) : tensor({width}),
-      tensor({B, T}, TF_BOOL),
+      ::tensor({B, T}, TF_BOOL),
       tensor({}),  // the guard, which nobody reads
   };
   if (operation == "KerasrnnForward") return call;
@@ -137,7 +148,9 @@ Given through_c(const std::string& operation, const FakeCall& call,
   std::vector<int64_t> arrays;
   for (auto* tensors : {&inputs, &given.outputs})
     for (FakeTensor& tensor : *tensors) {
-      arrays.push_back(tensor.type == TF_BOOL);
+      arrays.push_back(tensor.type == TF_BOOL     ? 2
+                       : tensor.type == TF_DOUBLE ? 1
+                                                  : 0);
       arrays.push_back(tensor.shape.size());
       arrays.insert(arrays.end(), tensor.shape.begin(), tensor.shape.end());
       arrays.push_back(reinterpret_cast<int64_t>(tensor.bytes.data()));
@@ -172,8 +185,9 @@ Given through_xla(XLA_FFI_Handler* handler, const FakeCall& call,
     std::vector<XLA_FFI_Buffer> all;
     for (FakeTensor& tensor : tensors)
       all.push_back({sizeof(XLA_FFI_Buffer), nullptr,
-                     tensor.type == TF_BOOL ? XLA_FFI_DataType_PRED
-                                            : XLA_FFI_DataType_F32,
+                     tensor.type == TF_BOOL     ? XLA_FFI_DataType_PRED
+                     : tensor.type == TF_DOUBLE ? XLA_FFI_DataType_F64
+                                                : XLA_FFI_DataType_F32,
                      tensor.bytes.data(),
                      static_cast<int64_t>(tensor.shape.size()),
                      tensor.shape.data()});
@@ -263,10 +277,12 @@ bool is_equal(const FakeTensor& a, const FakeTensor& b) {
   return a.shape == b.shape || (a.bytes.empty() && b.bytes.empty());
 }
 
-int try_all(const Operation& operation, const Family& family) {
-  const std::string name =
-      std::string(operation.tensorflow) + " of " + family.name;
-  FakeCall right = right_call(operation.tensorflow, family);
+int try_all(const Operation& operation, const Family& family,
+            TF_DataType type) {
+  const std::string name = std::string(operation.tensorflow) + " of " +
+                           family.name +
+                           (type == TF_DOUBLE ? " in float64" : "");
+  FakeCall right = right_call(operation.tensorflow, family, type);
   FakeCall done = right;
   done.run(operation.tensorflow);
   for (bool forward_inputs : {false, true}) {
@@ -278,6 +294,21 @@ int try_all(const Operation& operation, const Family& family) {
   int cases = 0;
   for (size_t i = 0; i < right.inputs.size(); ++i) {
     if (i == 7) continue;
+    // Of another type than the others: TensorFlow itself refuses it, but what
+    // is called through C or XLA may be anything.
+    for (TF_DataType other : {TF_FLOAT, TF_DOUBLE, TF_BOOL}) {
+      if (other == right.inputs[i].type || right.inputs[i].bytes.empty())
+        continue;
+      FakeCall call = right;
+      call.inputs[i] = tensor(right.inputs[i].shape, other);
+      run_all(operation, name + ", type of input " + std::to_string(i), call,
+              done);
+      if (call.code != TF_INVALID_ARGUMENT ||
+          call.message.find("` must be ") == std::string::npos)
+        fail(name + ", type of input " + std::to_string(i) + ": " +
+             call.message);
+      ++cases;
+    }
     const bool optional = i == 5 || i == 6 || i == 11;
     for (const auto& shape : wrong_shapes(right.inputs[i].shape))
       for (bool forward_inputs : {false, true}) {
@@ -308,7 +339,7 @@ int try_huge() {
         for (int64_t units : {int64_t{0}, int64_t{1}, huge})
           for (const char* operation : {"KerasrnnForward", "KerasrnnBackward",
                                         "KerasrnnInputGradient"}) {
-            FakeCall call = right_call(operation, kFamilies[0]);
+            FakeCall call = right_call(operation, kFamilies[0], TF_FLOAT);
             const auto empty = [](std::vector<int64_t> shape) {
               return FakeTensor{TF_FLOAT, shape, {}};
             };
@@ -317,7 +348,7 @@ int try_huge() {
             call.inputs[3] = empty({d, units});
             call.inputs[4] = empty({units, units});
             call.inputs[5] = call.inputs[6] = empty({0});
-            if (units == 1) call.inputs[4] = tensor({1, 1});
+            if (units == 1) call.inputs[4] = tensor({1, 1}, TF_FLOAT);
             if (b == 0 && t == 0 && d == 0 && units == 1) continue;
             call.attributes["threads"] = "2147483647";
             call.run(operation);
@@ -334,7 +365,8 @@ int main() {
   auto all = [&](int* count) {
     for (const Family& family : kFamilies)
       for (const Operation& operation : kOperations)
-        *count += try_all(operation, family);
+        for (TF_DataType type : {TF_FLOAT, TF_DOUBLE})
+          *count += try_all(operation, family, type);
   };
   all(&cases);
   cases += try_huge();

@@ -4,13 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from kerasrnn.kernels import KERNELS, use_kernel
+from kerasrnn.kernels import KERNELS, native, use_kernel
 from kerasrnn.layers import GRU, LSTM, SimpleRNN
 
-# The compiled kernel computes in float32 only: tests/kernels/test_native.py. What is
-# fed with what it saw: tests/kernels/test_fed_decoder.py. What packs masks:
+# What is fed with what it saw: tests/kernels/test_fed_decoder.py. What packs masks:
 # tests/kernels/test_packed.py.
-ELSEWHERE = ("keras", "native", "fed_decoder", "reference")
+ELSEWHERE = ("keras", "fed_decoder", "reference")
 FAST = [name for name in KERNELS if name not in ELSEWHERE]
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((4, 13, 3))
@@ -28,6 +27,17 @@ CONFIGURATIONS = [
     (GRU, {"reset_after": False}),
     (GRU, {"reset_after": False, "activation": "sigmoid"}),
     (GRU, {"use_bias": False, "recurrent_activation": "tanh"}),
+]
+COMPILED = [
+    (layer_class, arguments)
+    for layer_class, arguments in CONFIGURATIONS
+    if arguments.keys() <= {"reset_after"} or arguments == {"activation": "relu"}
+]
+CASES = [
+    (kernel, *configuration)
+    for kernel in FAST
+    for configuration in (COMPILED if kernel == "native" else CONFIGURATIONS)
+    if kernel != "native" or native.available()
 ]
 tf = pytest.importorskip("tensorflow")
 needs_gradients = pytest.mark.skipif(
@@ -56,8 +66,7 @@ RNG_STATE = RNG.standard_normal((4, 5))
 
 
 @needs_gradients
-@pytest.mark.parametrize("kernel", FAST)
-@pytest.mark.parametrize("layer_class, arguments", CONFIGURATIONS)
+@pytest.mark.parametrize("kernel, layer_class, arguments", CASES)
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("return_sequences", [False, True])
@@ -160,7 +169,7 @@ def test_dropout_at_every_gate_equals_the_definition(
 
 
 @needs_gradients
-@pytest.mark.parametrize("kernel", FAST)
+@pytest.mark.parametrize("kernel", [name for name in FAST if name != "native"])
 def test_inference_keeps_nothing_for_a_backward_pass(kernel):
     def arrays(training):
         layer = LSTM(5)

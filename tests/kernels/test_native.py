@@ -13,6 +13,7 @@ from packed_agreement import half_differences
 
 from kerasrnn import layers
 from kerasrnn.kernels import KERNELS, native, use_kernel
+from kerasrnn.kernels.recurrence import Recurrence
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("other backends: test_native_backends.py", allow_module_level=True)
@@ -33,7 +34,8 @@ FAMILIES = {
     "gru_reset_after": ("GRU", {"reset_after": True}),
 }
 # Relative to the largest value.
-TOLERANCE = 2e-5
+TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
+DTYPES = list(TOLERANCE)
 
 
 def random_mask(rng, kind, B, T):
@@ -48,7 +50,7 @@ def random_mask(rng, kind, B, T):
     return None
 
 
-def random_case(seed):
+def random_case(seed, dtype="float32"):
     """A pair of layers, keras.layers's and ours, with equal weights; and arguments."""
     rng = np.random.default_rng(seed)
     name, options = FAMILIES[list(FAMILIES)[seed % len(FAMILIES)]]
@@ -56,6 +58,7 @@ def random_case(seed):
     options = options | {
         "return_state": True,
         "bias_initializer": "random_normal",
+        "dtype": dtype,
         **{
             flag: bool(rng.integers(2))
             for flag in (
@@ -71,9 +74,9 @@ def random_case(seed):
     theirs.build((B, T, D))
     ours.build((B, T, D))
     ours.set_weights(theirs.get_weights())
-    x = rng.normal(size=(B, T, D)).astype("float32")
+    x = rng.normal(size=(B, T, D)).astype(dtype)
     states = [
-        rng.normal(size=(B, U)).astype("float32") for _ in range(1 + (name == "LSTM"))
+        rng.normal(size=(B, U)).astype(dtype) for _ in range(1 + (name == "LSTM"))
     ]
     kind = rng.choice(["none", "right", "left", "holes"])
     mask = random_mask(rng, kind, B, T)
@@ -96,7 +99,7 @@ def results_of(layer, x, states, mask, training, seed=0):
     return [*outputs, *tape.gradient(loss, [x, *states, *weights])]
 
 
-def assert_close(ours, theirs, tolerance=TOLERANCE):
+def assert_close(ours, theirs, tolerance=TOLERANCE["float32"]):
     for a, b in zip(ours, theirs, strict=True):
         a, b = np.asarray(a), np.asarray(b)
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
@@ -105,12 +108,7 @@ def assert_close(ours, theirs, tolerance=TOLERANCE):
 @pytest.fixture
 def instructions(request, monkeypatch):
     """Every call inside the test uses this instruction set, if the machine has it."""
-    library = native._load()[0]
-    for name in ("forward", "backward", "input_gradient"):
-        operation = functools.partial(
-            getattr(library, name), instructions=request.param
-        )
-        monkeypatch.setattr(library, name, operation)
+    monkeypatch.setattr(native._load()[0], "instructions", request.param)
 
 
 @pytest.mark.parametrize("instructions", ["best", "avx2", "baseline"], indirect=True)
@@ -122,14 +120,62 @@ def test_equals_keras(seed, instructions):
     assert_close(got, results_of(theirs, *arguments))
 
 
+@pytest.mark.parametrize("instructions", ["best", "baseline"], indirect=True)
+@pytest.mark.parametrize("seed", range(200, 210))
+def test_equals_keras_in_float64(seed, instructions):
+    theirs, ours, *arguments = random_case(seed, "float64")
+    with use_kernel("native"):
+        got = results_of(ours, *arguments)
+    assert {np.asarray(a).dtype.name for a in got} == {"float64"}
+    assert_close(got, results_of(theirs, *arguments), TOLERANCE["float64"])
+
+
+@pytest.mark.parametrize("instructions", ["bfloat16"], indirect=True)
+@pytest.mark.parametrize("seed", range(25))
+def test_products_in_bfloat16_are_near_float32(seed, instructions):
+    _, ours, *arguments = random_case(seed)
+    with use_kernel("native"):
+        got = results_of(ours, *arguments)
+    with use_kernel("reference"):
+        expected = results_of(ours, *arguments)
+    config = ours.get_config()
+    if config["activation"] == "relu":
+        # A gradient is there or not, by the sign of a rounded number.
+        got, expected = got[:2], expected[:2]
+    # Without gates, an error grows from step to step.
+    assert_close(got, expected, 1e-2 if "recurrent_activation" in config else 2e-2)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_in_bfloat16_a_row_of_nan_and_one_of_infinity_leave_the_others(family):
+    name, options = FAMILIES[family]
+    layer = getattr(layers, name)(19, dtype="mixed_bfloat16", **options)
+    x = np.random.default_rng(0).normal(size=(4, 9, 5)).astype("float32")
+    with use_kernel("native"):
+        clean = keras.ops.convert_to_numpy(layer(x)).astype("float32")
+        x[1, 3, 2], x[2, 4, 0] = np.nan, np.inf
+        found = keras.ops.convert_to_numpy(layer(x)).astype("float32")
+    assert np.isfinite(clean).all() and np.isnan(found[1]).all()
+    np.testing.assert_array_equal(found[[0, 3]], clean[[0, 3]])
+
+
+def test_in_bfloat16_subnormal_numbers_are_zero():
+    layer = layers.SimpleRNN(2, "relu", False, "ones", dtype="mixed_bfloat16")
+    x = np.full((1, 1, 1), 1e-39, "float32")
+    with use_kernel("native"):
+        assert not np.asarray(layer(x), "float32").any()
+        assert np.asarray(layer(x * 1e3), "float32").all()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 160))
 def test_equals_keras_on_many_more(seed):
-    theirs, ours, *arguments = random_case(seed)
+    dtype = DTYPES[seed % 2]
+    theirs, ours, *arguments = random_case(seed, dtype)
     compute = tf.function(functools.partial(results_of, ours), autograph=False)
     with use_kernel("native"):
-        got = (compute if seed % 2 else functools.partial(results_of, ours))(*arguments)
-    assert_close(got, results_of(theirs, *arguments))
+        got = (compute if seed % 3 else functools.partial(results_of, ours))(*arguments)
+    assert_close(got, results_of(theirs, *arguments), TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -165,14 +211,15 @@ def test_a_step_is_bitwise_the_sequence(family):
 
 @pytest.mark.parametrize("instructions", ["best", "avx2", "baseline"], indirect=True)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_one_row_alone_is_bitwise_that_row_of_a_batch(family, instructions):
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_one_row_alone_is_bitwise_that_row_of_a_batch(family, instructions, dtype):
     name, options = FAMILIES[family]
-    options = options | {"return_sequences": True, "return_state": True}
+    options = options | {"return_sequences": True, "return_state": True, "dtype": dtype}
     # Whole vectors: the recurrent kernel of one row is used as it was given.
     layer = getattr(layers, name)(32, bias_initializer="random_normal", **options)
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(3, 9, 5)).astype("float32")
-    states = [rng.normal(size=(3, 32)).astype("float32")] * (1 + (name == "LSTM"))
+    x = rng.normal(size=(3, 9, 5)).astype(dtype)
+    states = [rng.normal(size=(3, 32)).astype(dtype)] * (1 + (name == "LSTM"))
     mask = random_mask(rng, "holes", 3, 9)
     one = x[:1], [state[:1] for state in states], mask[:1], True
     with use_kernel("native"):
@@ -181,16 +228,18 @@ def test_one_row_alone_is_bitwise_that_row_of_a_batch(family, instructions):
         expected = results_of(layer, *one)
     for a, b in zip(alone[: 1 + len(states)], whole, strict=False):
         np.testing.assert_array_equal(a, b[:1])
-    assert_close(alone, expected)
+    assert_close(alone, expected, TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_nan_and_infinity_pass_through_as_in_keras(family, value):
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_nan_and_infinity_pass_through_as_in_keras(family, value, dtype):
     name, options = FAMILIES[family]
-    theirs = getattr(keras.layers, name)(6, return_sequences=True, **options)
-    ours = getattr(layers, name)(6, return_sequences=True, **options)
-    x = np.random.default_rng(0).normal(size=(4, 5, 3)).astype("float32")
+    options = options | {"return_sequences": True, "dtype": dtype}
+    theirs = getattr(keras.layers, name)(6, **options)
+    ours = getattr(layers, name)(6, **options)
+    x = np.random.default_rng(0).normal(size=(4, 5, 3)).astype(dtype)
     x[1, 2, 0] = value
     expected = theirs(x)
     ours.build(x.shape)
@@ -266,24 +315,26 @@ def test_a_persistent_tape_differentiates_twice():
 
 # With a mask eagerly; without one in a graph, which is slow to make.
 @pytest.mark.parametrize(
-    ("family", "masked"),
+    ("family", "masked", "dtype"),
     [
-        *((family, True) for family in FAMILIES),
-        ("simple_rnn_tanh", False),
+        *((family, True, "float32") for family in FAMILIES),
+        ("lstm", True, "float64"),
+        ("simple_rnn_tanh", False, "float32"),
         *(
-            pytest.param(family, False, marks=pytest.mark.slow)
+            pytest.param(family, False, "float32", marks=pytest.mark.slow)
             for family in FAMILIES
             if family != "simple_rnn_tanh"
         ),
     ],
 )
-def test_second_order_gradients_are_those_of_keras(family, masked):
+def test_second_order_gradients_are_those_of_keras(family, masked, dtype):
     return_sequences = masked
     name, options = FAMILIES[family]
     options = options | {"return_sequences": return_sequences, "return_state": True}
+    options = options | {"dtype": dtype}
     theirs = getattr(keras.layers, name)(6, bias_initializer="uniform", **options)
     ours = getattr(layers, name)(6, **options)
-    x = tf.constant(np.random.default_rng(0).normal(size=(4, 5, 3)), "float32")
+    x = tf.constant(np.random.default_rng(0).normal(size=(4, 5, 3)), dtype)
     theirs.build(x.shape)
     ours.build(x.shape)
     ours.set_weights(theirs.get_weights())
@@ -304,7 +355,7 @@ def test_second_order_gradients_are_those_of_keras(family, masked):
     expected = penalty_gradient(theirs)
     with use_kernel("native"):
         call = penalty_gradient if masked else tf.function(penalty_gradient)
-        assert_close(call(ours), expected, 1e-4)
+        assert_close(call(ours), expected, 1e-4 if dtype == "float32" else 1e-11)
 
 
 def test_jacobians_are_those_of_keras():
@@ -367,7 +418,6 @@ def test_static_shapes():
         ),
         (layers.LSTM(4, recurrent_dropout=0.5), "dropout masks"),
         (layers.LSTM(4, unroll=True), "unroll=True"),
-        (layers.LSTM(4, dtype="float64"), "not float64"),
         (layers.RNN(keras.layers.LSTMCell(4)), "SimpleRNNCell"),
     ],
 )
@@ -379,7 +429,8 @@ def test_declines(layer, reason):
 
 
 @pytest.mark.parametrize(
-    "name, policy", [("LSTM", "mixed_bfloat16"), ("GRU", "mixed_float16")]
+    "name, policy",
+    [("LSTM", "mixed_bfloat16"), ("GRU", "mixed_bfloat16"), ("GRU", "mixed_float16")],
 )
 def test_half_precision_is_as_near_float32_as_the_definition(name, policy):
     ours, definition = half_differences(name, policy, "native")
@@ -387,8 +438,45 @@ def test_half_precision_is_as_near_float32_as_the_definition(name, policy):
     assert layers.LSTM(4, dtype=policy).explain().startswith("kernel: native\n")
 
 
-def test_explains_itself():
-    assert layers.LSTM(4).explain().startswith("kernel: native\nhow: compiled for ")
+@pytest.mark.parametrize("of_cell, of_layer", [DTYPES, DTYPES[::-1]])
+def test_a_cell_may_have_another_dtype_than_its_layer(of_cell, of_layer):
+    layer = layers.RNN(layers.LSTMCell(4, dtype=of_cell), dtype=of_layer)
+    x = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(of_layer)
+    with use_kernel("reference"):
+        expected = layer(x)
+    with use_kernel("native"):
+        found = layer(x)
+    assert found.dtype == of_layer
+    assert_close([found], [expected])
+
+
+def test_a_dtype_that_it_does_not_compute_in_is_declined_by_name():
+    recurrence = Recurrence(
+        step=None,
+        output_size=4,
+        family="simple_rnn",
+        activation="tanh",
+        dtype="float8_e4m3fn",
+    )
+    reason = native.declines(recurrence, None, None)
+    assert reason == "it computes in float32 and float64, not float8_e4m3fn"
+
+
+def test_explains_how_bfloat16_is_multiplied():
+    """The rule of `gains_by_bfloat16`, by what Linux says of the processor."""
+    processor = Path("/proc/cpuinfo").read_text()
+    gains = "AuthenticAMD" in processor and "avx512_bf16" in processor
+    explained = layers.LSTM(4, dtype="mixed_bfloat16").explain()
+    assert ("products in bfloat16" in explained) == gains
+    for dtype in (*DTYPES, "mixed_float16"):
+        assert "products in" not in layers.LSTM(4, dtype=dtype).explain()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_explains_itself(dtype):
+    lines = layers.LSTM(4, dtype=dtype).explain().splitlines()
+    assert lines[0] == "kernel: native"
+    assert lines[1].startswith("how: compiled for ")
 
 
 def operations_in(path):

@@ -121,7 +121,7 @@ def calls():
                         yield (
                             f"{case} {dtype}",
                             lambda call=call, c={name: wrong}: call(c),
-                            "was expected to be a",
+                            "was expected to be a|not in the list of allowed values",
                         )
                 for other, dimension in wrong_shapes(shape):
                     empty = shape == [0, 0]

@@ -17,7 +17,8 @@ std::vector<Array> read_arrays(const int64_t*& list, int64_t count) {
   for (Array& array : all) {
     const int64_t type = *list++, rank = *list++;
     array.type = type == 0   ? Type::kFloat
-                 : type == 1 ? Type::kBool
+                 : type == 1 ? Type::kDouble
+                 : type == 2 ? Type::kBool
                              : Type::kOther;
     array.shape.assign(list, list + rank);
     list += rank;
@@ -56,6 +57,14 @@ bool execute(const KerasrnnCall& c) {
   return call.ok();
 }
 
+template <class T>
+int64_t record_floats(const Attributes& attributes, int64_t units) {
+  Problem<T> problem{};
+  problem.family = attributes.family;
+  problem.units = units;
+  return attributes.instructions.of<T>().record_floats(problem);
+}
+
 }  // namespace
 }  // namespace kerasrnn
 
@@ -70,16 +79,18 @@ extern "C" bool kerasrnn_call(const KerasrnnCall* call) {
 
 extern "C" int64_t kerasrnn_record_floats(const char* family,
                                           const char* instructions,
-                                          int64_t units) {
+                                          int64_t type, int64_t units) {
   kerasrnn::Attributes attributes;
   kerasrnn::set_family(attributes, family);
   kerasrnn::set_instructions(attributes, instructions);
-  kerasrnn::Problem problem{};
-  problem.family = attributes.family;
-  problem.units = units;
-  return attributes.kernels->record_floats(problem);
+  return type == 0 ? kerasrnn::record_floats<float>(attributes, units)
+                   : kerasrnn::record_floats<double>(attributes, units);
 }
 
-extern "C" const char* kerasrnn_instructions() {
-  return kerasrnn::best_kernels().name;
+extern "C" const char* kerasrnn_instructions(const char* instructions,
+                                             int64_t type) {
+  kerasrnn::Attributes attributes;
+  kerasrnn::set_instructions(attributes, instructions);
+  const kerasrnn::Instructions& chosen = attributes.instructions;
+  return type == 0 ? chosen.of_float->name : chosen.of_double->name;
 }

@@ -21,27 +21,27 @@ struct Range {
 
 // The recurrent kernel as it was given, for one row; see `multiply_unpacked`.
 struct Unpacked {
-  const float* weights = nullptr;  // (U, G U), or null: it is packed
-  int64_t width = 0;               // G U
-  const Place* places = nullptr;   // of the vectors of `recurrent_range`
+  const Scalar* weights = nullptr;  // (U, G U), or null: it is packed
+  int64_t width = 0;                // G U
+  const Place* places = nullptr;    // of the vectors of `recurrent_range`
 };
 
 struct ForwardStep {
   int64_t rows, units, blocks;  // blocks of kLanes units
-  const float* panels;          // packed recurrent kernel
-  const float* bias;            // packed recurrent bias (GRU reset_after)
-  const float* const* h;        // rows x (padded U), state before the step
-  float* const* h_next;         // rows x (padded U), state after it
-  float* const* c;              // rows x (padded U), updated in place (LSTM)
-  float* const* record;         // rows x (width vectors)
-  float* const* y;              // rows x (U), or nulls
+  Panels panels;                // packed recurrent kernel
+  const Scalar* bias;           // packed recurrent bias (GRU reset_after)
+  const Scalar* const* h;       // rows x (padded U), state before the step
+  Scalar* const* h_next;        // rows x (padded U), state after it
+  Scalar* const* c;             // rows x (padded U), updated in place (LSTM)
+  Scalar* const* record;        // rows x (width vectors)
+  Scalar* const* y;             // rows x (U), or nulls
   bool keep;                    // leave in `record` what the way back needs
   Unpacked unpacked;
 
   bool is_unpacked() const { return unpacked.weights != nullptr && rows > 0; }
 
   // record += a (U) x the recurrent kernel's vectors [first, first + count).
-  void add_unpacked(const float* a, int64_t first, int64_t count) const {
+  void add_unpacked(const Scalar* a, int64_t first, int64_t count) const {
     multiply_unpacked(a, unpacked.weights, unpacked.width, units,
                       unpacked.places + first, count, record[0]);
   }
@@ -66,17 +66,17 @@ struct ForwardStep {
 
 struct BackwardStep {
   int64_t rows, units, blocks;
-  const float* panels;         // packed transposes of the recurrent kernel
-  const float* const* h_prev;  // rows x (U)
-  const float* const* c_prev;  // rows x (U) (LSTM)
-  float* const* record;        // rows x (width vectors)
-  float* const* d_h;           // rows x (padded U), updated in place
-  float* const* d_c;           // rows x (padded U), updated in place (LSTM)
+  Panels panels;                // packed transposes of the recurrent kernel
+  const Scalar* const* h_prev;  // rows x (U)
+  const Scalar* const* c_prev;  // rows x (U) (LSTM)
+  Scalar* const* record;        // rows x (width vectors)
+  Scalar* const* d_h;           // rows x (padded U), updated in place
+  Scalar* const* d_c;           // rows x (padded U), updated in place (LSTM)
   Unpacked unpacked;
 
   // d_h += vectors [first, first + count) of the records, the gates'
   // gradients, times a transposed recurrent kernel.
-  void add_recurrent(int64_t first, int64_t count, const float* panels) const {
+  void add_recurrent(int64_t first, int64_t count, const Panels& panels) const {
     if (unpacked.weights != nullptr && rows > 0) {
       multiply_unpacked_transposed(record[0], unpacked.weights, unpacked.width,
                                    units, unpacked.places, count, d_h[0]);

@@ -4,11 +4,12 @@
 // The right-hand matrix is packed once into panels: panel after panel of
 // `group` vectors (the last one may have fewer), in a panel row after row,
 // so that the inner loop reads memory in one stream. Left-hand rows are given
-// by pointers: masked steps are simply not in the list.
+// by pointers: masked steps are simply not in the list. Depths are counted in
+// elements (element.h).
 
 #pragma once
 
-#include "simd.h"
+#include "element.h"
 
 namespace kerasrnn {
 namespace KERASRNN_ISA {
@@ -16,23 +17,23 @@ namespace KERASRNN_ISA {
 // acc[r][v] += sum over i of a[r][offset + i] * panel[i][v]
 template <int R, int N>
 inline __attribute__((always_inline)) void multiply(Vec (&acc)[R][N],
-                                                    const float* const* a,
+                                                    const Element* const* a,
                                                     int64_t offset,
                                                     int64_t depth,
-                                                    const float* panel) {
-  const float* rows[R];
+                                                    const Element* panel) {
+  const Element* rows[R];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) rows[r] = a[r] + offset;
 #pragma GCC unroll 2
   for (int64_t i = 0; i < depth; ++i) {
-    Vec b[N];
+    decltype(load(panel)) b[N];
 #pragma GCC unroll 4
     for (int v = 0; v < N; ++v) b[v] = load(panel + (i * N + v) * kLanes);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      Vec value = splat(rows[r][i]);
+      const auto value = splat(rows[r][i]);
 #pragma GCC unroll 4
-      for (int v = 0; v < N; ++v) acc[r][v] += value * b[v];
+      for (int v = 0; v < N; ++v) add_product(acc[r][v], value, b[v]);
     }
   }
 }
@@ -41,9 +42,9 @@ inline __attribute__((always_inline)) void multiply(Vec (&acc)[R][N],
 // `vector + v` its first value; finish(row, vector, sums, N) takes the sums of
 // N vectors from `vector` on.
 template <int R, int N, class Start, class Finish>
-void multiply_block(const float* const* a, int64_t offset, int64_t row,
-                    int64_t vector, int64_t depth, const float* panel,
-                    const Start& start, const Finish& finish) {
+void multiply_block(const Left& left, int64_t row, int64_t vector,
+                    const Element* panel, const Start& start,
+                    const Finish& finish) {
   Vec sums[R][N];
   {
     Vec acc[R][N];
@@ -51,7 +52,7 @@ void multiply_block(const float* const* a, int64_t offset, int64_t row,
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
       for (int v = 0; v < N; ++v) acc[r][v] = start(row + r, vector, v);
-    multiply<R, N>(acc, a + row, offset, depth, panel);
+    multiply<R, N>(acc, left.rows + row, left.offset, left.depth, panel);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
@@ -62,54 +63,51 @@ void multiply_block(const float* const* a, int64_t offset, int64_t row,
 
 // A block of `count` <= R rows.
 template <int R, int N, class Start, class Finish>
-void multiply_some(int64_t count, const float* const* a, int64_t offset,
-                   int64_t row, int64_t vector, int64_t depth,
-                   const float* panel, const Start& start,
+void multiply_some(int64_t count, const Left& left, int64_t row, int64_t vector,
+                   const Element* panel, const Start& start,
                    const Finish& finish) {
   if (count == R) {
-    multiply_block<R, N>(a, offset, row, vector, depth, panel, start, finish);
+    multiply_block<R, N>(left, row, vector, panel, start, finish);
   } else if constexpr (R > 1) {
-    multiply_some<R - 1, N>(count, a, offset, row, vector, depth, panel, start,
-                            finish);
+    multiply_some<R - 1, N>(count, left, row, vector, panel, start, finish);
   }
 }
 
 // One panel against all rows, in blocks of about equal size: 16 rows are
 // 5 + 5 + 6, not 6 + 6 + 4, which leaves the multipliers waiting.
 template <int N, class Start, class Finish>
-void multiply_panel(const float* const* a, int64_t offset, int64_t rows,
-                    int64_t vector, int64_t depth, const float* panel,
-                    const Start& start, const Finish& finish) {
+void multiply_panel(const Left& left, int64_t rows, int64_t vector,
+                    const Element* panel, const Start& start,
+                    const Finish& finish) {
   const int64_t blocks = ceil_div(rows, kRows);
   for (int64_t i = 0; i < blocks; ++i) {
     const int64_t row = rows * i / blocks;
-    multiply_some<kRows, N>(rows * (i + 1) / blocks - row, a, offset, row,
-                            vector, depth, panel, start, finish);
+    multiply_some<kRows, N>(rows * (i + 1) / blocks - row, left, row, vector,
+                            panel, start, finish);
   }
 }
 
-// All panels against all rows: panels outside, so that one panel serves all
-// rows from the cache. `vectors` is a multiple of Unit, which spares the blocks
-// for other tails.
+// All panels against all rows, of which `depth` numbers from `offset` on:
+// panels outside, so that one panel serves all rows from the cache. `vectors`
+// is a multiple of Unit, which spares the blocks for other tails.
 template <int Group, int Unit, class Start, class Finish>
-void multiply_rows(const float* const* a, int64_t offset, int64_t rows,
-                   int64_t depth, const float* panels, int64_t vectors,
+void multiply_rows(const Scalar* const* a, int64_t offset, int64_t rows,
+                   int64_t depth, const Panels& panels, int64_t vectors,
                    const Start& start, const Finish& finish) {
+  const Left left = left_of(a, offset, rows, depth, panels);
   int64_t vector = 0;
   for (; vector + Group <= vectors; vector += Group)
-    multiply_panel<Group>(a, offset, rows, vector, depth,
-                          panels + vector * kLanes * depth, start, finish);
-  const float* panel = panels + vector * kLanes * depth;
-  const int64_t left = vectors - vector;
+    multiply_panel<Group>(left, rows, vector,
+                          panels.weights + vector * kLanes * left.depth, start,
+                          finish);
+  const Element* panel = panels.weights + vector * kLanes * left.depth;
+  const int64_t rest = vectors - vector;
   if constexpr (Unit == 1) {
-    if (left == 1)
-      multiply_panel<1>(a, offset, rows, vector, depth, panel, start, finish);
-    if (left == 3)
-      multiply_panel<3>(a, offset, rows, vector, depth, panel, start, finish);
+    if (rest == 1) multiply_panel<1>(left, rows, vector, panel, start, finish);
+    if (rest == 3) multiply_panel<3>(left, rows, vector, panel, start, finish);
   }
   if constexpr (Unit <= 2) {
-    if (left == 2)
-      multiply_panel<2>(a, offset, rows, vector, depth, panel, start, finish);
+    if (rest == 2) multiply_panel<2>(left, rows, vector, panel, start, finish);
   }
 }
 
@@ -137,14 +135,14 @@ constexpr int64_t kAtOnce = kLanes < 8 ? kLanes : 8;
 // reads weights once a step: packing them would cost more than it spares. To
 // the last bit what `multiply` gives. Vectors are whole, and so are lines of
 // the cache where weights begin with one.
-inline void multiply_unpacked(const float* a, const float* weights,
+inline void multiply_unpacked(const Scalar* a, const Scalar* weights,
                               int64_t width, int64_t depth, const Place* places,
-                              int64_t count, float* record) {
+                              int64_t count, Scalar* record) {
   for (int64_t i = 0; i < depth; i += kAtOnce) {
     Vec values[kAtOnce];
     for (int64_t k = 0; k < kAtOnce; ++k) values[k] = splat(a[i + k]);
     for (int64_t v = 0; v < count; ++v) {
-      const float* from = weights + i * width + places[v].column;
+      const Scalar* from = weights + i * width + places[v].column;
       Vec sum = load(record + places[v].record);
       for (int64_t k = 0; k < kAtOnce; ++k)
         sum += values[k] * load(from + k * width);
@@ -154,14 +152,14 @@ inline void multiply_unpacked(const float* a, const float* weights,
 }
 
 // d (depth) += record x transpose of weights (depth, width), the same way.
-inline void multiply_unpacked_transposed(const float* record,
-                                         const float* weights, int64_t width,
+inline void multiply_unpacked_transposed(const Scalar* record,
+                                         const Scalar* weights, int64_t width,
                                          int64_t depth, const Place* places,
-                                         int64_t count, float* d) {
+                                         int64_t count, Scalar* d) {
   for (int64_t i = 0; i < depth; i += kAtOnce) {
     Vec sums[kAtOnce] = {};
     for (int64_t v = 0; v < count; ++v) {
-      const float* from = weights + i * width + places[v].column;
+      const Scalar* from = weights + i * width + places[v].column;
       const Vec value = load(record + places[v].record);
       for (int64_t k = 0; k < kAtOnce; ++k)
         sums[k] += value * load(from + k * width);
@@ -175,73 +173,79 @@ inline void multiply_unpacked_transposed(const float* record,
 constexpr int64_t kPackedRows = 16;
 
 // panels <- weights (depth, width), rows [begin, end), the columns of vector v
-// at order(v).
+// at order(v). `begin` is even.
 template <class Order>
-void pack_panel(const float* weights, int64_t begin, int64_t end, int64_t depth,
-                int64_t width, int64_t units, int64_t vector, int64_t count,
-                Order order, float* panels) {
-  float* to = panels + (vector * depth + begin * count) * kLanes;
-  for (int64_t i = begin; i < end; ++i)
+void pack_panel(const Scalar* weights, int64_t begin, int64_t end,
+                int64_t depth, int64_t width, int64_t units, int64_t vector,
+                int64_t count, Order order, Element* panels) {
+  Element* to =
+      panels +
+      (vector * elements_of(depth) + elements_of(begin) * count) * kLanes;
+  for (int64_t i = begin; i < end; i += kPerElement)
     for (int64_t v = 0; v < count; ++v, to += kLanes) {
-      Column column = order(vector + v);
-      store(to, load(weights + i * width + offset_of(column, units),
-                     lanes_of(column, units)));
+      const Column column = order(vector + v);
+      store_joined(to, i, end, [&](int64_t row) {
+        return load(weights + row * width + offset_of(column, units),
+                    lanes_of(column, units));
+      });
     }
 }
 
 // panels <- transpose of weights (columns, width): inner index i is lane
 // i % lanes of vector i / lanes of order, outer index a row of weights.
 template <class Order>
-void pack_transposed_panel(const float* weights, int64_t columns, int64_t width,
-                           int64_t units, int64_t inner_vectors, int64_t vector,
-                           int64_t count, Order order, float* panels) {
-  int64_t depth = inner_vectors * kLanes;
-  float* panel = panels + vector * kLanes * depth;
+void pack_transposed_panel(const Scalar* weights, int64_t columns,
+                           int64_t width, int64_t units, int64_t inner_vectors,
+                           int64_t vector, int64_t count, Order order,
+                           Element* panels) {
+  constexpr int64_t kElements = kLanes / kPerElement;  // of a vector
+  Element* panel = panels + vector * kLanes * inner_vectors * kElements;
   for (int64_t inner = 0; inner < inner_vectors; ++inner) {
     Column column = order(inner);
     int64_t lanes = lanes_of(column, units);
-    float* to = panel + inner * kLanes * count * kLanes;
+    Element* to = panel + inner * kElements * count * kLanes;
     for (int64_t j = 0; j < count * kLanes; ++j) {
       int64_t row = vector * kLanes + j;
       Vec values{};
       if (row < columns)
         values = load(weights + row * width + offset_of(column, units), lanes);
-      for (int64_t lane = 0; lane < kLanes; ++lane)
-        to[lane * count * kLanes + j] = values[lane];
+      const Parts parts = parts_of(values);
+      for (int64_t i = 0; i < kElements; ++i)
+        to[i * count * kLanes + j] = parts[i];
     }
   }
 }
 
-// Sums over pairs p of outer products: kDepth pairs at a time, of the left side
-// (m floats) whole, of the right side kSlab vectors, are copied into panels
-// that stay in the second cache.
+// Sums over pairs p of outer products: kDepth elements of them at a time, of
+// the left side (m floats) whole, of the right side kSlab vectors, are copied
+// into panels that stay in the second cache.
 constexpr int64_t kDepth = 128, kSlab = 32;
 
 template <int R, int N>
-inline void outer_block(const float* a, const float* b, int64_t depth,
+inline void outer_block(const Element* a, const Element* b, int64_t depth,
                         bool first, const int64_t* offsets,
-                        const int64_t* lanes, float* c, int64_t width) {
+                        const int64_t* lanes, Scalar* c, int64_t width) {
   Vec acc[R][N];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < N; ++v) acc[r][v] = Vec{};
   for (int64_t i = 0; i < depth; ++i) {
-    Vec right[N];
+    decltype(load(b)) right[N];
 #pragma GCC unroll 4
     for (int v = 0; v < N; ++v) right[v] = load(b + (i * N + v) * kLanes);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      Vec left = splat(a[i * kRows + r]);
+      const auto left = splat(a[i * kRows + r]);
 #pragma GCC unroll 4
-      for (int v = 0; v < N; ++v) acc[r][v] += left * right[v];
+      for (int v = 0; v < N; ++v) add_product(acc[r][v], left, right[v]);
     }
   }
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < N; ++v) {
-      float* to = c + r * width + offsets[v];
+      Scalar* to = c + r * width + offsets[v];
       Vec sum = acc[r][v];
       if (!first) sum += load(to, lanes[v]);
       store(to, sum, lanes[v]);
@@ -249,9 +253,9 @@ inline void outer_block(const float* a, const float* b, int64_t depth,
 }
 
 template <int N, int R = kRows>
-void outer_rows(int64_t rows, const float* a, const float* b, int64_t depth,
+void outer_rows(int64_t rows, const Element* a, const Element* b, int64_t depth,
                 bool first, const int64_t* offsets, const int64_t* lanes,
-                float* c, int64_t width) {
+                Scalar* c, int64_t width) {
   if (rows == R) {
     outer_block<R, N>(a, b, depth, first, offsets, lanes, c, width);
   } else if constexpr (R > 1) {
@@ -259,47 +263,48 @@ void outer_rows(int64_t rows, const float* a, const float* b, int64_t depth,
   }
 }
 
-// to <- a (pairs of m floats), kRows at a time.
-inline void pack_left(const float* const* a, int64_t m, int64_t depth,
-                      float* to) {
+// to <- a (`pairs` of m floats), kRows at a time.
+inline void pack_left(const Scalar* const* a, int64_t m, int64_t pairs,
+                      Element* to) {
   for (int64_t row = 0; row < m; row += kRows, to += kRows * kDepth) {
     const int64_t rows = min(kRows, m - row);
-    if (rows == kRows) {
-      for (int64_t i = 0; i < depth; ++i)
-        memcpy(to + i * kRows, a[i] + row, kRows * sizeof(float));
+    if (kPerElement == 1 && rows == kRows) {
+      for (int64_t i = 0; i < pairs; ++i)
+        memcpy(to + i * kRows, a[i] + row, kRows * sizeof(Scalar));
     } else {
-      for (int64_t i = 0; i < depth; ++i)
-        memcpy(to + i * kRows, a[i] + row, rows * sizeof(float));
+      for (int64_t i = 0; i < pairs; i += kPerElement)
+        copy_joined(to + i / kPerElement * kRows, i, pairs, rows,
+                    [&](int64_t pair) { return a[pair] + row; });
     }
   }
 }
 
-// to <- `count` <= kSlab vectors of b (pairs) from `offset` on, 4 at a time;
+// to <- `count` <= kSlab vectors of b (`pairs`) from `offset` on, 4 at a time;
 // their sums into `totals`.
-inline void pack_right(const float* const* b, int64_t offset, int64_t count,
-                       int64_t depth, float* to, Vec* totals) {
+inline void pack_right(const Scalar* const* b, int64_t offset, int64_t count,
+                       int64_t pairs, Element* to, Vec* totals) {
   for (int64_t v = 0; v < count; ++v) totals[v] = Vec{};
   for (int64_t group = 0; group < count;
        group += 4, to += 4 * kDepth * kLanes) {
     const int64_t wide = min(4, count - group);
-    const float* const* from = b;
-    float* next = to;
-    for (int64_t i = 0; i < depth; ++i, ++from)
-      for (int64_t v = group; v < group + wide; ++v, next += kLanes) {
-        const Vec value = load(*from + offset + v * kLanes);
-        totals[v] += value;
-        store(next, value);
-      }
+    Element* next = to;
+    for (int64_t i = 0; i < pairs; i += kPerElement)
+      for (int64_t v = group; v < group + wide; ++v, next += kLanes)
+        store_joined(next, i, pairs, [&](int64_t pair) {
+          const Vec value = load(b[pair] + offset + v * kLanes);
+          totals[v] += value;
+          return value;
+        });
   }
 }
 
 // c (m, width) = or += left x right, as packed: `count` vectors from `vector`
 // of `order` on. sums = or += totals.
 template <class Order>
-void add_outer_products(const float* left, int64_t m, const float* right,
+void add_outer_products(const Element* left, int64_t m, const Element* right,
                         int64_t vector, int64_t count, int64_t depth,
                         Order order, const Vec* totals, bool first,
-                        int64_t units, int64_t width, float* c, float* sums) {
+                        int64_t units, int64_t width, Scalar* c, Scalar* sums) {
   for (int64_t group = 0; group < count; group += 4) {
     const int64_t wide = min(4, count - group);
     int64_t offsets[4], lanes[4];
@@ -308,16 +313,16 @@ void add_outer_products(const float* left, int64_t m, const float* right,
       offsets[v] = offset_of(column, units);
       lanes[v] = lanes_of(column, units);
       if (sums == nullptr) continue;
-      float* to = sums + offsets[v];
+      Scalar* to = sums + offsets[v];
       Vec sum = totals[group + v];
       if (!first) sum += load(to, lanes[v]);
       store(to, sum, lanes[v]);
     }
     for (int64_t row = 0; row < m; row += kRows) {
       const int64_t rows = min(kRows, m - row);
-      const float* a = left + row * kDepth;
-      const float* b = right + group * kDepth * kLanes;
-      float* to = c + row * width;
+      const Element* a = left + row * kDepth;
+      const Element* b = right + group * kDepth * kLanes;
+      Scalar* to = c + row * width;
       if (wide == 4)
         outer_rows<4>(rows, a, b, depth, first, offsets, lanes, to, width);
       if (wide == 3)

@@ -30,23 +30,22 @@ class GivenArrays : public Call {
     return true;
   }
 
-  float* output_array(int index, Shape shape, int reuse,
-                      bool* reused) override {
+  void* output_array(int index, Type type, Shape shape, int reuse,
+                     bool* reused) override {
     if (index >= static_cast<int>(outputs_.size())) {
       fail(Failure::kInvalid, "an output is missing.");
       return nullptr;
     }
     const Array& array = outputs_[index];
-    if (array.type != Type::kFloat ||
-        array.shape != std::vector<int64_t>(shape)) {
-      fail(Failure::kInvalid, "output " + std::to_string(index) +
-                                  " must be float32 of the shape " +
+    if (array.type != type || array.shape != std::vector<int64_t>(shape)) {
+      fail(Failure::kInvalid, "output " + std::to_string(index) + " must be " +
+                                  to_string(type) + " of the shape " +
                                   to_string(shape) + "; got " +
                                   to_string(array.shape) + ".");
       return nullptr;
     }
     *reused = reuse >= 0 && inputs_[reuse].data == array.data;
-    return static_cast<float*>(array.data);
+    return array.data;
   }
 
   // Takes no memory itself.

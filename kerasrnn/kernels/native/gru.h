@@ -36,12 +36,12 @@ struct GruResetAfter {
     };
     auto finish = [&](int64_t row, int64_t vector, const Vec* sums, int64_t) {
       int64_t block = vector / 3;
-      float* candidate = s.record[row] + (3 * s.blocks + block) * kLanes;
+      Scalar* candidate = s.record[row] + (3 * s.blocks + block) * kLanes;
       Vec z = sigmoid(sums[0]);
       Vec r = sigmoid(sums[1]);
       Vec g = tanh(load(candidate) + r * sums[2]);
       if (s.keep) {
-        float* gates = s.record[row] + (s.blocks + 2 * block) * kLanes;
+        Scalar* gates = s.record[row] + (s.blocks + 2 * block) * kLanes;
         store(s.record[row] + block * kLanes, sums[2]);
         store(gates, z);
         store(gates + kLanes, r);
@@ -51,7 +51,7 @@ struct GruResetAfter {
       s.finish(row, block, z * h + (1.0f - z) * g);
     };
     if (s.is_unpacked()) {
-      memcpy(s.record[0], s.bias, s.blocks * kLanes * sizeof(float));
+      memcpy(s.record[0], s.bias, s.blocks * kLanes * sizeof(Scalar));
       s.add_unpacked(s.h[0], 0, 3 * s.blocks);
       auto summed = [&](int64_t row, int64_t vector, int64_t v) {
         if (v < 2) return start(row, vector, v);
@@ -68,9 +68,9 @@ struct GruResetAfter {
     for (int64_t row = 0; row < s.rows; ++row)
       for (int64_t block = 0; block < s.blocks; ++block) {
         int64_t unit = block * kLanes, left = s.units - unit;
-        float* recurrent = s.record[row] + unit;
-        float* gates = s.record[row] + (s.blocks + 2 * block) * kLanes;
-        float* candidate = s.record[row] + (3 * s.blocks + block) * kLanes;
+        Scalar* recurrent = s.record[row] + unit;
+        Scalar* gates = s.record[row] + (s.blocks + 2 * block) * kLanes;
+        Scalar* candidate = s.record[row] + (3 * s.blocks + block) * kLanes;
         Vec z = load(gates), r = load(gates + kLanes), g = load(candidate);
         Vec h_prev = load(s.h_prev[row] + unit, left);
         Vec d_h = load(s.d_h[row] + unit);
@@ -112,7 +112,7 @@ struct Gru {
                             int64_t n) {
       for (int64_t v = 0; v < n; v += 2) {
         int64_t block = (vector + v) / 2;
-        float* gates = s.record[row] + (vector + v) * kLanes;
+        Scalar* gates = s.record[row] + (vector + v) * kLanes;
         Vec r = sigmoid(sums[v + 1]);
         store(gates, sigmoid(sums[v]));
         if (s.keep) store(gates + kLanes, r);
@@ -143,8 +143,8 @@ struct Gru {
       multiply_rows<4, 2>(s.h, 0, s.rows, s.units, s.panels, 2 * s.blocks,
                           start_gates, finish_gates);
       multiply_rows<4, 1>(s.record, reset_h, s.rows, s.units,
-                          s.panels + 2 * s.blocks * kLanes * s.units, s.blocks,
-                          start, finish);
+                          s.panels + panel_elements(2 * s.blocks, s.units),
+                          s.blocks, start, finish);
     }
   }
 
@@ -153,8 +153,8 @@ struct Gru {
     for (int64_t row = 0; row < s.rows; ++row)
       for (int64_t block = 0; block < s.blocks; ++block) {
         int64_t unit = block * kLanes, left = s.units - unit;
-        float* gates = s.record[row] + 2 * unit;
-        float* candidate = s.record[row] + (2 * s.blocks + block) * kLanes;
+        Scalar* gates = s.record[row] + 2 * unit;
+        Scalar* candidate = s.record[row] + (2 * s.blocks + block) * kLanes;
         Vec z = load(gates), g = load(candidate);
         Vec h_prev = load(s.h_prev[row] + unit, left);
         Vec d_h = load(s.d_h[row] + unit);
@@ -164,13 +164,13 @@ struct Gru {
       }
     multiply_rows<4, 1>(
         s.record, 2 * s.blocks * kLanes, s.rows, s.blocks * kLanes,
-        s.panels + 2 * s.blocks * kLanes * s.blocks * kLanes, s.blocks,
+        s.panels + panel_elements(s.blocks, 2 * s.blocks * kLanes), s.blocks,
         [&](int64_t, int64_t, int64_t) { return Vec{}; },
         [&](int64_t row, int64_t vector, const Vec* sums, int64_t n) {
           for (int64_t v = 0; v < n; ++v) {
             int64_t unit = (vector + v) * kLanes, left = s.units - unit;
-            float* reset = s.record[row] + 2 * unit + kLanes;
-            float* d_h = s.d_h[row] + unit;
+            Scalar* reset = s.record[row] + 2 * unit + kLanes;
+            Scalar* d_h = s.d_h[row] + unit;
             Vec r = load(reset);
             Vec d_r = sums[v] * load(s.h_prev[row] + unit, left);
             store(reset, keep(d_r * r * (1.0f - r), left));

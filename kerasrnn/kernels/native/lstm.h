@@ -36,7 +36,7 @@ struct Lstm {
       Vec c = f * load(s.c[row] + unit) + i * g;
       store(s.c[row] + unit, c);
       if (s.keep) {
-        float* gates = s.record[row] + vector * kLanes;
+        Scalar* gates = s.record[row] + vector * kLanes;
         store(gates, i);
         store(gates + kLanes, f);
         store(gates + 2 * kLanes, g);
@@ -58,7 +58,7 @@ struct Lstm {
     for (int64_t row = 0; row < s.rows; ++row)
       for (int64_t block = 0; block < s.blocks; ++block) {
         int64_t unit = block * kLanes, left = s.units - unit;
-        float* gates = s.record[row] + 4 * unit;
+        Scalar* gates = s.record[row] + 4 * unit;
         Vec i = load(gates), f = load(gates + kLanes);
         Vec g = load(gates + 2 * kLanes), o = load(gates + 3 * kLanes);
         Vec tanh_c =

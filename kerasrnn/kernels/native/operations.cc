@@ -3,18 +3,40 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 namespace kerasrnn {
 
-const Kernels& best_kernels() {
+namespace {
+
+constexpr Instructions kAnyCpu = {&kBaseline, &kBaselineDouble};
+#ifdef __x86_64__
+constexpr Instructions kWithAvx2 = {&kAvx2, &kAvx2Double};
+constexpr Instructions kWithAvx512 = {&kAvx512, &kAvx2Double};
+
+// AMD's processors multiply twice as many pairs of bfloat16 as floats in the
+// same time, Intel's (Sapphire Rapids) no more than floats outside of AMX.
+bool gains_by_bfloat16() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned kAvx512Bf16 = 1 << 5;  // of leaf 7, part 1
+  return __builtin_cpu_is("amd") && __get_cpuid_count(7, 1, &a, &b, &c, &d) &&
+         (a & kAvx512Bf16) != 0;
+}
+#endif
+
+}  // namespace
+
+Instructions best_instructions() {
 #ifdef __x86_64__
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
-    return kAvx512;
+    return kWithAvx512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    return kAvx2;
+    return kWithAvx2;
 #endif
-  return kBaseline;
+  return kAnyCpu;
 }
 
 bool set_family(Attributes& attributes, const char* name) {
@@ -27,11 +49,14 @@ bool set_family(Attributes& attributes, const char* name) {
 }
 
 void set_instructions(Attributes& attributes, const char* name) {
-  attributes.kernels = &best_kernels();
-  if (strcmp(name, "baseline") == 0) attributes.kernels = &kBaseline;
+  attributes.instructions = best_instructions();
+  if (strcmp(name, "baseline") == 0) attributes.instructions = kAnyCpu;
 #ifdef __x86_64__
-  if (strcmp(name, "avx2") == 0 && attributes.kernels == &kAvx512)
-    attributes.kernels = &kAvx2;
+  if (attributes.instructions.of_float != &kAvx512) return;
+  if (strcmp(name, "avx2") == 0) attributes.instructions = kWithAvx2;
+  if (strcmp(name, "bfloat16") == 0 && kAvx512Bfloat16 != nullptr &&
+      gains_by_bfloat16())
+    attributes.instructions.of_float = kAvx512Bfloat16;
 #endif
 }
 
@@ -41,6 +66,8 @@ namespace {
 
 // More than any memory holds, few enough that their bytes can be counted.
 constexpr int64_t kMostFloats = INT64_MAX / 1024;
+// Of every operation's inputs.
+constexpr int kKernel = 3;
 
 }  // namespace
 
@@ -55,6 +82,30 @@ void Call::out_of_memory() {
   if (!ok()) return;
   failed();
   report(Failure::kNoMemory, "kerasrnn: no memory for the compiled kernel.");
+}
+
+const char* to_string(Type type) {
+  switch (type) {
+    case Type::kFloat:
+      return "float32";
+    case Type::kDouble:
+      return "float64";
+    case Type::kBool:
+      return "boolean";
+    default:
+      return "another type";
+  }
+}
+
+Type Call::type() {
+  Array array;
+  if (!get(kKernel, &array)) return Type::kOther;
+  if (array.type == Type::kFloat || array.type == Type::kDouble)
+    return array.type;
+  fail(Failure::kInvalid,
+       std::string("`kernel` must be float32 or float64; got ") +
+           to_string(array.type) + ".");
+  return Type::kOther;
 }
 
 int64_t Call::rows(int index, const char* name) {
@@ -101,28 +152,23 @@ bool Call::can_be(Shape shape) {
   return true;
 }
 
-float* Call::output(int index, Shape shape) {
+void* Call::new_output(int index, Shape shape, Type type) {
   bool reused = false;
   if (!ok() || !can_be(shape)) return nullptr;
-  return output_array(index, shape, -1, &reused);
+  return output_array(index, type, shape, -1, &reused);
 }
 
-float* Call::no_output(int index, Shape shape) {
-  output(index, shape);
-  return nullptr;
-}
-
-float* Call::output_in_place(int index, int input, const char* name,
-                             int64_t count) {
+void* Call::output_from(int index, int input, const char* name, int64_t count,
+                        Type type, size_t element_bytes) {
   Array array;
-  if (!get(input, &array) || !fits(array, name, {count}, false, Type::kFloat))
+  if (!get(input, &array) || !fits(array, name, {count}, false, type))
     return nullptr;
   release_input(input);
   bool reused = false;
-  float* to = output_array(index, {count}, input, &reused);
+  void* to = output_array(index, type, {count}, input, &reused);
   if (!ok() || reused) return to;
-  const float* from = this->input(input, name, {count});
-  if (ok() && count > 0) memcpy(to, from, count * sizeof(float));
+  const void* from = data(input, name, {count}, false, type);
+  if (ok() && count > 0) memcpy(to, from, count * element_bytes);
   return to;
 }
 
@@ -133,13 +179,15 @@ const void* Call::data(int index, const char* name, Shape shape, bool optional,
   return fits(array, name, shape, optional, type) ? array.data : nullptr;
 }
 
-// Whether there is an array of that shape. An optional one may have none.
+// Whether there is an array of that type and shape. An optional one may have
+// no elements.
 bool Call::fits(const Array& array, const char* name, Shape shape,
                 bool optional, Type type) {
   if (array.type != type) {
     fail(Failure::kInvalid,
-         std::string("`") + name + "` must be " +
-             (type == Type::kBool ? "boolean." : "float32."));
+         std::string("`") + name + "` must be " + to_string(type) +
+             (type == Type::kBool ? "" : ", as `kernel` is") + "; got " +
+             to_string(array.type) + ".");
     return false;
   }
   if (array.shape.size() == shape.size() &&
@@ -168,10 +216,6 @@ int64_t gates_of(Family family) {
   }
 }
 
-int64_t record_floats(const Attributes& attributes, const Problem& p) {
-  return attributes.kernels->record_floats(p);
-}
-
 // Rows of one task: enough to reuse a panel of weights, few enough that their
 // states stay in the cache.
 constexpr int64_t kTaskRows = 96;
@@ -183,7 +227,8 @@ constexpr int64_t kWorthThreads = 4000000;
 // Whether some product of sizes may not fit into 64 bits. What has memory is
 // far smaller; but arrays without elements may be of any size in the other
 // directions.
-bool is_too_large(const Problem& p) {
+template <class T>
+bool is_too_large(const Problem<T>& p) {
   const double pairs = (p.batch + 1.0) * (p.steps + 1.0);
   const double widest = p.features + 8.0 * (p.units + 64.0);
   // Packed whole, and 128 rows of them for each thread.
@@ -193,6 +238,7 @@ bool is_too_large(const Problem& p) {
 
 // A problem with its rows dealt to tasks: longest first, to and fro, so that
 // tasks of a masked batch are of one size.
+template <class T>
 class Work {
  public:
   explicit Work(const Attributes& attributes) {
@@ -205,10 +251,10 @@ class Work {
   // Inputs 0 to 6 of every operation. The weights say what size the others
   // must have.
   bool read(Call& call) {
-    Problem& p = problem;
+    Problem<T>& p = problem;
     const bool lstm = p.family == Family::kLstm;
     if (!call.rows_and_steps(0, "sequences", &p.batch, &p.steps)) return false;
-    p.features = call.rows(3, "kernel");
+    p.features = call.rows(kKernel, "kernel");
     p.units = call.rows(4, "recurrent_kernel");
     if (!call.ok()) return false;
     if (p.units == 0) {
@@ -224,15 +270,15 @@ class Work {
       return false;
     }
     const int64_t width = gates_of(p.family) * p.units;
-    p.kernel = call.input(3, "kernel", {p.features, width});
-    p.recurrent = call.input(4, "recurrent_kernel", {p.units, width});
+    p.kernel = call.input<T>(kKernel, "kernel", {p.features, width});
+    p.recurrent = call.input<T>(4, "recurrent_kernel", {p.units, width});
     p.bias = p.family == Family::kGruResetAfter
-                 ? call.optional_input(5, "bias", {2, width})
-                 : call.optional_input(5, "bias", {width});
-    p.x = call.input(0, "sequences", {p.batch, p.steps, p.features});
-    p.h0 = call.input(1, "initial_state[0]", {p.batch, p.units});
+                 ? call.optional_input<T>(5, "bias", {2, width})
+                 : call.optional_input<T>(5, "bias", {width});
+    p.x = call.input<T>(0, "sequences", {p.batch, p.steps, p.features});
+    p.h0 = call.input<T>(1, "initial_state[0]", {p.batch, p.units});
     if (lstm) {
-      p.c0 = call.input(2, "initial_state[1]", {p.batch, p.units});
+      p.c0 = call.input<T>(2, "initial_state[1]", {p.batch, p.units});
     } else {
       call.no_input(2, "initial_state[1]");
     }
@@ -241,11 +287,11 @@ class Work {
     return call.ok();
   }
 
-  Problem problem{};
+  Problem<T> problem{};
 
  private:
   void deal() {
-    Problem& p = problem;
+    Problem<T>& p = problem;
     const double flops = 2.0 * p.batch * p.steps * (p.features + p.units) *
                          gates_of(p.family) * p.units;
     if (flops < kWorthThreads) p.threads = 1;
@@ -263,7 +309,7 @@ class Work {
   }
 
   void deal_by_length() {
-    const Problem& p = problem;
+    const Problem<T>& p = problem;
     std::vector<int64_t> length(p.batch);
     for (int64_t b = 0; b < p.batch; ++b)
       length[b] =
@@ -293,67 +339,102 @@ class Work {
 
 // --------------------------------------------------------------- operations
 
-void forward(const Attributes& attributes, Call& call) {
-  Work work(attributes);
+namespace {
+
+template <class T>
+void forward_in(const Attributes& attributes, Call& call) {
+  Work<T> work(attributes);
   if (!work.read(call)) return;
-  const Problem& p = work.problem;
+  const Problem<T>& p = work.problem;
+  const Kernels<T>& kernels = attributes.instructions.of<T>();
   const bool lstm = p.family == Family::kLstm;
   const bool outputs = attributes.return_sequences || attributes.keep_residuals;
-  const int64_t residuals = p.batch * p.steps * record_floats(attributes, p);
-  Forward f{};
-  f.last_output = call.output(0, {p.batch, p.units});
-  f.outputs = outputs ? call.output(1, {p.batch, p.steps, p.units})
-                      : call.no_output(1, {0});
-  f.h = call.output(2, {p.batch, p.units});
-  f.c = lstm ? call.output(3, {p.batch, p.units}) : call.no_output(3, {0, 0});
-  f.residuals = attributes.keep_residuals ? call.output(4, {residuals})
-                                          : call.no_output(4, {0});
-  if (call.ok() && !attributes.kernels->forward(p, f)) call.out_of_memory();
+  const int64_t residuals = p.batch * p.steps * kernels.record_floats(p);
+  Forward<T> f{};
+  f.last_output = call.output<T>(0, {p.batch, p.units});
+  f.outputs = outputs ? call.output<T>(1, {p.batch, p.steps, p.units})
+                      : call.no_output<T>(1, {0});
+  f.h = call.output<T>(2, {p.batch, p.units});
+  f.c = lstm ? call.output<T>(3, {p.batch, p.units})
+             : call.no_output<T>(3, {0, 0});
+  f.residuals = attributes.keep_residuals ? call.output<T>(4, {residuals})
+                                          : call.no_output<T>(4, {0});
+  if (call.ok() && !kernels.forward(p, f)) call.out_of_memory();
 }
 
-void backward(const Attributes& attributes, Call& call) {
-  Work work(attributes);
+template <class T>
+void backward_in(const Attributes& attributes, Call& call) {
+  Work<T> work(attributes);
   if (!work.read(call)) return;
-  const Problem& p = work.problem;
+  const Problem<T>& p = work.problem;
+  const Kernels<T>& kernels = attributes.instructions.of<T>();
   const bool lstm = p.family == Family::kLstm;
   const int64_t width = gates_of(p.family) * p.units;
-  const int64_t residuals = p.batch * p.steps * record_floats(attributes, p);
-  Backward g{};
-  g.outputs = call.input(7, "outputs", {p.batch, p.steps, p.units});
-  g.d_last = call.input(9, "d_last_output", {p.batch, p.units});
+  const int64_t residuals = p.batch * p.steps * kernels.record_floats(p);
+  Backward<T> g{};
+  g.outputs = call.input<T>(7, "outputs", {p.batch, p.steps, p.units});
+  g.d_last = call.input<T>(9, "d_last_output", {p.batch, p.units});
   g.d_outputs =
-      call.optional_input(10, "d_outputs", {p.batch, p.steps, p.units});
-  g.d_h = call.input(11, "d_h", {p.batch, p.units});
+      call.optional_input<T>(10, "d_outputs", {p.batch, p.steps, p.units});
+  g.d_h = call.input<T>(11, "d_h", {p.batch, p.units});
   if (lstm) {
-    g.d_c = call.input(12, "d_c", {p.batch, p.units});
+    g.d_c = call.input<T>(12, "d_c", {p.batch, p.units});
   } else {
     call.no_input(12, "d_c");
   }
-  g.d_h0 = call.output(0, {p.batch, p.units});
-  g.d_c0 =
-      lstm ? call.output(1, {p.batch, p.units}) : call.no_output(1, {0, 0});
-  g.d_kernel = call.output(2, {p.features, width});
-  g.d_recurrent = call.output(3, {p.units, width});
+  g.d_h0 = call.output<T>(0, {p.batch, p.units});
+  g.d_c0 = lstm ? call.output<T>(1, {p.batch, p.units})
+                : call.no_output<T>(1, {0, 0});
+  g.d_kernel = call.output<T>(2, {p.features, width});
+  g.d_recurrent = call.output<T>(3, {p.units, width});
   if (p.bias == nullptr) {
-    call.no_output(4, {0});
+    call.no_output<T>(4, {0});
   } else if (p.family == Family::kGruResetAfter) {
-    g.d_bias = call.output(4, {2, width});
+    g.d_bias = call.output<T>(4, {2, width});
   } else {
-    g.d_bias = call.output(4, {width});
+    g.d_bias = call.output<T>(4, {width});
   }
-  g.records = call.output_in_place(5, 8, "residuals", residuals);
-  if (call.ok() && !attributes.kernels->backward(p, g)) call.out_of_memory();
+  g.records = call.output_in_place<T>(5, 8, "residuals", residuals);
+  if (call.ok() && !kernels.backward(p, g)) call.out_of_memory();
+}
+
+template <class T>
+void input_gradient_in(const Attributes& attributes, Call& call) {
+  Work<T> work(attributes);
+  if (!work.read(call)) return;
+  const Problem<T>& p = work.problem;
+  const Kernels<T>& kernels = attributes.instructions.of<T>();
+  const T* records = call.input<T>(
+      7, "records", {p.batch * p.steps * kernels.record_floats(p)});
+  T* d_x = call.output<T>(0, {p.batch, p.steps, p.features});
+  if (call.ok() && !kernels.input_gradient(p, records, d_x))
+    call.out_of_memory();
+}
+
+// compute(T()) for the type T of the weights.
+template <class Compute>
+void for_type(Call& call, const Compute& compute) {
+  const Type type = call.type();
+  if (type == Type::kFloat) compute(float());
+  if (type == Type::kDouble) compute(double());
+}
+
+}  // namespace
+
+void forward(const Attributes& attributes, Call& call) {
+  for_type(call,
+           [&](auto zero) { forward_in<decltype(zero)>(attributes, call); });
+}
+
+void backward(const Attributes& attributes, Call& call) {
+  for_type(call,
+           [&](auto zero) { backward_in<decltype(zero)>(attributes, call); });
 }
 
 void input_gradient(const Attributes& attributes, Call& call) {
-  Work work(attributes);
-  if (!work.read(call)) return;
-  const Problem& p = work.problem;
-  const float* records = call.input(
-      7, "records", {p.batch * p.steps * record_floats(attributes, p)});
-  float* d_x = call.output(0, {p.batch, p.steps, p.features});
-  if (call.ok() && !attributes.kernels->input_gradient(p, records, d_x))
-    call.out_of_memory();
+  for_type(call, [&](auto zero) {
+    input_gradient_in<decltype(zero)>(attributes, call);
+  });
 }
 
 void run(Operation operation, const Attributes& attributes,

@@ -2,7 +2,8 @@
 // instruction set, so it holds plain data only.
 //
 // Shapes: B batch, T steps, D features, U units, G gates (LSTM i f c o;
-// GRU z r h; SimpleRNN one). All arrays are row-major float32.
+// GRU z r h; SimpleRNN one). All arrays are row-major and of one type, float or
+// double.
 
 #ifndef KERASRNN_PROBLEM_H_
 #define KERASRNN_PROBLEM_H_
@@ -13,16 +14,17 @@ namespace kerasrnn {
 
 enum class Family { kSimpleTanh, kSimpleRelu, kLstm, kGru, kGruResetAfter };
 
+template <class Scalar>
 struct Problem {
   Family family;
   int64_t batch, steps, features, units;
-  const float* x;          // (B, T, D)
-  const float* h0;         // (B, U)
-  const float* c0;         // (B, U), LSTM only
-  const float* kernel;     // (D, G U)
-  const float* recurrent;  // (U, G U)
-  const float* bias;       // (G U), GRU reset_after (2, 3 U), or null
-  const uint8_t* mask;     // (B, T), or null
+  const Scalar* x;          // (B, T, D)
+  const Scalar* h0;         // (B, U)
+  const Scalar* c0;         // (B, U), LSTM only
+  const Scalar* kernel;     // (D, G U)
+  const Scalar* recurrent;  // (U, G U)
+  const Scalar* bias;       // (G U), GRU reset_after (2, 3 U), or null
+  const uint8_t* mask;      // (B, T), or null
   bool
       go_backwards;  // step s reads x[:, T - 1 - s]; outputs stay in step order
   bool zero_output_for_mask;
@@ -46,43 +48,49 @@ struct Problem {
   }
 };
 
+template <class Scalar>
 struct Forward {
-  float* last_output;  // (B, U)
-  float* outputs;      // (B, T, U), or null
-  float* h;            // (B, U)
-  float* c;            // (B, U), LSTM only
-  float* residuals;    // (B, T, record_floats), or null
+  Scalar* last_output;  // (B, U)
+  Scalar* outputs;      // (B, T, U), or null
+  Scalar* h;            // (B, U)
+  Scalar* c;            // (B, U), LSTM only
+  Scalar* residuals;    // (B, T, record_floats), or null
 };
 
+template <class Scalar>
 struct Backward {
-  const float* outputs;    // (B, T, U), as the forward pass wrote them
-  const float* d_last;     // (B, U)
-  const float* d_outputs;  // (B, T, U), or null
-  const float* d_h;        // (B, U)
-  const float* d_c;        // (B, U), LSTM only
-  float* records;          // (B, T, record_floats): residuals in, d_gates out
-  float* d_h0;             // (B, U)
-  float* d_c0;             // (B, U), LSTM only
-  float* d_kernel;         // (D, G U)
-  float* d_recurrent;      // (U, G U)
-  float* d_bias;           // as bias, or null
+  const Scalar* outputs;    // (B, T, U), as the forward pass wrote them
+  const Scalar* d_last;     // (B, U)
+  const Scalar* d_outputs;  // (B, T, U), or null
+  const Scalar* d_h;        // (B, U)
+  const Scalar* d_c;        // (B, U), LSTM only
+  Scalar* records;          // (B, T, record_floats): residuals in, d_gates out
+  Scalar* d_h0;             // (B, U)
+  Scalar* d_c0;             // (B, U), LSTM only
+  Scalar* d_kernel;         // (D, G U)
+  Scalar* d_recurrent;      // (U, G U)
+  Scalar* d_bias;           // as bias, or null
 };
 
 // The entry points that each instruction set fills in. Those that compute
 // return false when memory runs out.
+template <class Scalar>
 struct Kernels {
   const char* name;
-  int64_t (*record_floats)(const Problem&);
-  bool (*forward)(const Problem&, const Forward&);
-  bool (*backward)(const Problem&, const Backward&);
+  int64_t (*record_floats)(const Problem<Scalar>&);
+  bool (*forward)(const Problem<Scalar>&, const Forward<Scalar>&);
+  bool (*backward)(const Problem<Scalar>&, const Backward<Scalar>&);
   // d_x (B, T, D) from the d_gates that `backward` left in the records.
-  bool (*input_gradient)(const Problem&, const float* records, float* d_x);
+  bool (*input_gradient)(const Problem<Scalar>&, const Scalar* records,
+                         Scalar* d_x);
 };
 
-extern const Kernels kBaseline;
+extern const Kernels<float> kBaseline;
+extern const Kernels<double> kBaselineDouble;
 #ifdef __x86_64__
-extern const Kernels kAvx2;
-extern const Kernels kAvx512;
+extern const Kernels<float> kAvx2, kAvx512;
+extern const Kernels<double> kAvx2Double;
+extern const Kernels<float>* const kAvx512Bfloat16;  // or null: not compiled
 #endif
 
 // 64-byte aligned memory; null when there is none.

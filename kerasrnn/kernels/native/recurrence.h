@@ -14,12 +14,19 @@
 
 #pragma once
 
+#include <initializer_list>
+#include <utility>
+
 #include "gru.h"
 #include "lstm.h"
 #include "simple_rnn.h"
 
 namespace kerasrnn {
 namespace KERASRNN_ISA {
+
+using Problem = kerasrnn::Problem<Scalar>;
+using Forward = kerasrnn::Forward<Scalar>;
+using Backward = kerasrnn::Backward<Scalar>;
 
 constexpr int64_t kChunk = 64;
 
@@ -70,12 +77,13 @@ Sizes sizes_of(const Problem& p) {
 }
 
 // Whether the recurrent kernel can be used as it was given: one row reads it
-// once a step. Not a matter of the tasks, on which no result may depend.
+// once a step, in floats. Not a matter of the tasks, on which no result may
+// depend.
 inline bool may_be_unpacked(const Problem& p, const Sizes& s) {
-  return p.batch == 1 && s.padded == p.units;
+  return kPerElement == 1 && p.batch == 1 && s.padded == p.units;
 }
 // Vectors across two lines of the cache would cost more than packing.
-inline bool is_on_lines(const float* weights) {
+inline bool is_on_lines(const Scalar* weights) {
   return reinterpret_cast<uintptr_t>(weights) % 64 == 0;
 }
 
@@ -100,20 +108,39 @@ int64_t record_floats(const Problem& p) {
   return sizes_of<Cell>(p).record;
 }
 
-inline void copy(float* to, const float* from, int64_t count) {
-  if (count > 0) memcpy(to, from, count * sizeof(float));
+// Memory for the left sides of a task's products: of each, rows and depth.
+struct Rounded {
+  Element* elements;
+  const Element** rows;
+};
+inline Rounded take_rounded(
+    Arena& arena, std::initializer_list<std::pair<int64_t, int64_t>> sizes) {
+  int64_t elements = 0, most = 0;
+  for (const auto& [rows, depth] : sizes) {
+    elements = max(elements, rows * rounded_stride(depth));
+    if (kPerElement > 1) most = max(most, rows);
+  }
+  return {arena.take<Element>(elements), arena.take<const Element*>(most)};
 }
-inline void clear(float* to, int64_t count) {
-  if (count > 0) memset(to, 0, count * sizeof(float));
+inline Panels panels_of(const Element* weights, const Rounded& rounded) {
+  return {weights, rounded.elements, rounded.rows};
+}
+
+inline void copy(Scalar* to, const Scalar* from, int64_t count) {
+  if (count > 0) memcpy(to, from, count * sizeof(Scalar));
+}
+inline void clear(Scalar* to, int64_t count) {
+  if (count > 0) memset(to, 0, count * sizeof(Scalar));
 }
 
 // ---------------------------------------------------------------- forward
 
 struct ForwardScratch {
-  float *h, *c, *records;
-  const float **x, **h_in;
-  float **record, **h_out, **c_in, **y, **h_now, **h_next;
+  Scalar *h, *c, *records;
+  const Scalar **x, **h_in;
+  Scalar **record, **h_out, **c_in, **y, **h_now, **h_next;
   bool* started;
+  Rounded rounded;
 };
 
 template <class Cell>
@@ -121,10 +148,10 @@ struct ForwardJob {
   const Problem& p;
   const Forward& f;
   Sizes sizes;
-  float* input_panels = nullptr;
-  float* recurrent_panels = nullptr;
-  float* input_bias = nullptr;
-  float* recurrent_bias = nullptr;
+  Element* input_panels = nullptr;
+  Element* recurrent_panels = nullptr;
+  Scalar* input_bias = nullptr;
+  Scalar* recurrent_bias = nullptr;
   Place* places = nullptr;
   Unpacked unpacked = {};
   ForwardScratch* scratch = nullptr;
@@ -154,13 +181,13 @@ void pack_forward_task(void* context, int64_t task) {
   });
   if (job.unpacked.weights != nullptr) return;
   for_rows(p.units, [&](int64_t begin, int64_t end) {
-    float* panels = job.recurrent_panels;
+    Element* panels = job.recurrent_panels;
     Cell::pack_forward(
         s.blocks, [&](int64_t group, int64_t count, auto columns) {
           for (int64_t vector = 0; vector < count; vector += group)
             pack_panel(p.recurrent, begin, end, p.units, width, p.units, vector,
                        min(group, count - vector), columns, panels);
-          panels += count * kLanes * p.units;
+          panels += panel_elements(count, p.units);
         });
   });
 }
@@ -172,7 +199,7 @@ void pack_bias(ForwardJob<Cell>& job) {
   const Sizes& s = job.sizes;
   const Range input = Cell::input_range(s.blocks);
   const bool both = p.family == Family::kGruResetAfter;
-  const float* second = p.bias + (p.bias == nullptr ? 0 : 3 * p.units);
+  const Scalar* second = p.bias + (p.bias == nullptr ? 0 : 3 * p.units);
   for (int64_t vector = 0; vector < input.count; ++vector) {
     Column column = Cell::order(input.first + vector, s.blocks);
     int64_t lanes = lanes_of(column, p.units);
@@ -230,28 +257,29 @@ void forward_task(void* context, int64_t task) {
         ++pairs;
       }
     multiply_rows<4, 1>(
-        own.x, 0, pairs, p.features, job.input_panels, input.count,
+        own.x, 0, pairs, p.features, panels_of(job.input_panels, own.rounded),
+        input.count,
         [&](int64_t, int64_t vector, int64_t v) {
           return load(job.input_bias + (vector + v) * kLanes);
         },
         [&](int64_t row, int64_t vector, const Vec* sums, int64_t n) {
-          float* to = own.record[row] + (input.first + vector) * kLanes;
+          Scalar* to = own.record[row] + (input.first + vector) * kLanes;
           for (int64_t v = 0; v < n; ++v) store(to + v * kLanes, sums[v]);
         });
 
-    float** record = own.record;
+    Scalar** record = own.record;
     for (int64_t step = first; step < last; ++step) {
       int64_t active = 0;
       for (int64_t j = 0; j < count; ++j) {
-        float* y = f.outputs == nullptr
-                       ? nullptr
-                       : f.outputs + (rows[j] * p.steps + step) * p.units;
+        Scalar* y = f.outputs == nullptr
+                        ? nullptr
+                        : f.outputs + (rows[j] * p.steps + step) * p.units;
         if (p.valid(rows[j], step)) {
           own.h_in[active] = own.h_now[j];
           own.h_out[active] = own.h_next[j];
           own.c_in[active] = own.c + j * s.padded;
           own.y[active] = y;
-          float* swap = own.h_now[j];
+          Scalar* swap = own.h_now[j];
           own.h_now[j] = own.h_next[j];
           own.h_next[j] = swap;
           own.started[j] = true;
@@ -264,7 +292,8 @@ void forward_task(void* context, int64_t task) {
           }
         }
       }
-      Cell::forward({active, p.units, s.blocks, job.recurrent_panels,
+      Cell::forward({active, p.units, s.blocks,
+                     panels_of(job.recurrent_panels, own.rounded),
                      job.recurrent_bias, own.h_in, own.h_out, own.c_in, record,
                      own.y, f.residuals != nullptr, job.unpacked});
       record += active;
@@ -291,32 +320,34 @@ bool forward(const Problem& p, const Forward& f) {
   const int64_t vectors = Cell::input_range(s.blocks).count;
   const int64_t records = f.residuals == nullptr ? s.pairs * s.record : 0;
   const bool unpacked = may_be_unpacked(p, s) && is_on_lines(p.recurrent);
-  const int64_t recurrent = Cell::kGates * s.padded;  // of each row
   void* memory;
   ForwardJob<Cell> job = allocate_arrays(
       [&](Arena& arena) {
         ForwardJob<Cell> job{p, f, s};
-        job.input_panels = arena.take<float>(vectors * kLanes * p.features);
-        job.recurrent_panels =
-            arena.take<float>(unpacked ? 0 : recurrent * p.units);
+        job.input_panels =
+            arena.take<Element>(panel_elements(vectors, p.features));
+        job.recurrent_panels = arena.take<Element>(
+            unpacked ? 0 : panel_elements(Cell::kGates * s.blocks, p.units));
         job.places = arena.take<Place>(unpacked ? Cell::kGates * s.blocks : 0);
-        job.input_bias = arena.take<float>(vectors * kLanes);
-        job.recurrent_bias = arena.take<float>(s.padded);
+        job.input_bias = arena.take<Scalar>(vectors * kLanes);
+        job.recurrent_bias = arena.take<Scalar>(s.padded);
         job.scratch = arena.take<ForwardScratch>(p.tasks);
         for (int64_t task = 0; task < p.tasks; ++task) {
           ForwardScratch own;
-          own.h = arena.take<float>(2 * s.task_rows * s.padded);
-          own.c = arena.take<float>(s.task_rows * s.padded);
-          own.records = arena.take<float>(records);
-          own.x = arena.take<const float*>(s.pairs);
-          own.record = arena.take<float*>(s.pairs);
-          own.h_in = arena.take<const float*>(s.task_rows);
-          own.h_out = arena.take<float*>(s.task_rows);
-          own.c_in = arena.take<float*>(s.task_rows);
-          own.y = arena.take<float*>(s.task_rows);
-          own.h_now = arena.take<float*>(s.task_rows);
-          own.h_next = arena.take<float*>(s.task_rows);
+          own.h = arena.take<Scalar>(2 * s.task_rows * s.padded);
+          own.c = arena.take<Scalar>(s.task_rows * s.padded);
+          own.records = arena.take<Scalar>(records);
+          own.x = arena.take<const Scalar*>(s.pairs);
+          own.record = arena.take<Scalar*>(s.pairs);
+          own.h_in = arena.take<const Scalar*>(s.task_rows);
+          own.h_out = arena.take<Scalar*>(s.task_rows);
+          own.c_in = arena.take<Scalar*>(s.task_rows);
+          own.y = arena.take<Scalar*>(s.task_rows);
+          own.h_now = arena.take<Scalar*>(s.task_rows);
+          own.h_next = arena.take<Scalar*>(s.task_rows);
           own.started = arena.take<bool>(s.task_rows);
+          own.rounded = take_rounded(
+              arena, {{s.pairs, p.features}, {s.task_rows, p.units}});
           if (arena.ready()) job.scratch[task] = own;
         }
         return job;
@@ -337,18 +368,19 @@ bool forward(const Problem& p, const Forward& f) {
 // --------------------------------------------------------------- backward
 
 struct BackwardScratch {
-  float *d_h, *d_c;
-  const float **h_prev, **c_prev;
-  float **record, **d_h_in, **d_c_in;
+  Scalar *d_h, *d_c;
+  const Scalar **h_prev, **c_prev;
+  Scalar **record, **d_h_in, **d_c_in;
   int64_t* previous;  // of each row: the valid step before the one it is at
+  Rounded rounded;
 };
 
 // A weight gradient: over all valid pairs, the sum of left (m) x some vectors
 // of the record.
 struct Product {
-  const float* const* left;
+  const Scalar* const* left;
   int64_t m;
-  float *d_weights, *d_bias;
+  Scalar *d_weights, *d_bias;
 };
 
 // Vectors of the record, and the one or two products that they enter.
@@ -362,27 +394,27 @@ struct BackwardJob {
   const Problem& p;
   const Backward& g;
   Sizes sizes;
-  float* recurrent_panels = nullptr;
+  Element* recurrent_panels = nullptr;
   Place* places = nullptr;
   Unpacked unpacked = {};
   BackwardScratch* scratch = nullptr;
   // All valid pairs, and the weight gradients made of them.
   int64_t pairs = 0;
-  const float** x = nullptr;
-  const float** h_prev = nullptr;
-  const float** reset_h = nullptr;
-  const float** record = nullptr;
+  const Scalar** x = nullptr;
+  const Scalar** h_prev = nullptr;
+  const Scalar** reset_h = nullptr;
+  const Scalar** record = nullptr;
   Slice slices[3] = {};
-  float* pack = nullptr;  // threads x pack_floats
-  int64_t pack_floats = 0;
+  Element* pack = nullptr;  // threads x pack_elements
+  int64_t pack_elements = 0;
 };
 
 // Every `threads`-th panel of the transpose of the given vectors of weights
 // (columns, G U), beginning with panel number `panel`, whose end is returned.
 template <class Cell>
 int64_t pack_transposed(const Problem& p, const Sizes& s, int64_t task,
-                        int64_t panel, const float* weights, int64_t columns,
-                        Range range, float* panels) {
+                        int64_t panel, const Scalar* weights, int64_t columns,
+                        Range range, Element* panels) {
   const int64_t vectors = ceil_div(columns, kLanes);
   auto order = [&](int64_t vector) {
     return Cell::order(range.first + vector, s.blocks);
@@ -400,11 +432,11 @@ void pack_backward_task(void* context, int64_t task) {
   auto& job = *static_cast<BackwardJob<Cell>*>(context);
   const Problem& p = job.p;
   const Sizes& s = job.sizes;
-  float* panels = job.recurrent_panels;
+  Element* panels = job.recurrent_panels;
   if (p.family == Family::kGru) {
     int64_t panel = pack_transposed<Cell>(p, s, task, 0, p.recurrent, p.units,
                                           {0, 2 * s.blocks}, panels);
-    panels += 2 * s.padded * s.padded;
+    panels += panel_elements(s.blocks, 2 * s.padded);
     pack_transposed<Cell>(p, s, task, panel, p.recurrent, p.units,
                           {2 * s.blocks, s.blocks}, panels);
   } else {
@@ -441,7 +473,7 @@ void backward_task(void* context, int64_t task) {
       if (own.previous[j] >= step) own.previous[j] = p.previous(b, step);
       const int64_t previous = own.previous[j];
       const bool valid = p.valid(b, step);
-      float* d_h = own.d_h + j * s.padded;
+      Scalar* d_h = own.d_h + j * s.padded;
       // A masked step shows the last valid state, zeros before there was one.
       if (valid || (previous >= 0 && !p.zero_output_for_mask)) {
         if (g.d_outputs != nullptr)
@@ -455,7 +487,7 @@ void backward_task(void* context, int64_t task) {
       }
       if (!valid) continue;
       const int64_t before = b * p.steps + previous;
-      float* record = g.records + at * s.record;
+      Scalar* record = g.records + at * s.record;
       own.record[active] = record;
       own.d_h_in[active] = d_h;
       own.d_c_in[active] = own.d_c + j * s.padded;
@@ -467,7 +499,8 @@ void backward_task(void* context, int64_t task) {
                                  : g.records + before * s.record + c_offset;
       ++active;
     }
-    Cell::backward({active, p.units, s.blocks, job.recurrent_panels, own.h_prev,
+    Cell::backward({active, p.units, s.blocks,
+                    panels_of(job.recurrent_panels, own.rounded), own.h_prev,
                     own.c_prev, own.record, own.d_h_in, own.d_c_in,
                     job.unpacked});
   }
@@ -484,8 +517,8 @@ template <class Cell>
 void weights_task(void* context, int64_t task) {
   auto& job = *static_cast<BackwardJob<Cell>*>(context);
   const Problem& p = job.p;
-  float* right = job.pack + task * job.pack_floats;
-  float* left[2];
+  Element* right = job.pack + task * job.pack_elements;
+  Element* left[2];
   left[0] = right + kDepth * kSlab * kLanes;
   for (const Slice& slice : job.slices) {
     const int64_t panels = ceil_div(slice.vectors.count, 4);
@@ -497,25 +530,26 @@ void weights_task(void* context, int64_t task) {
       return Cell::order(slice.vectors.first + vector, job.sizes.blocks);
     };
     left[1] = left[0] + kDepth * (slice.products[0].m + kRows);
-    for (int64_t start = 0; start < job.pairs; start += kDepth) {
-      const int64_t depth = min(kDepth, job.pairs - start);
+    constexpr int64_t kPairs = kDepth * kPerElement;
+    for (int64_t start = 0; start < job.pairs; start += kPairs) {
+      const int64_t pairs = min(kPairs, job.pairs - start);
       for (int i = 0; i < 2; ++i) {
         const Product& product = slice.products[i];
         if (product.left != nullptr)
-          pack_left(product.left + start, product.m, depth, left[i]);
+          pack_left(product.left + start, product.m, pairs, left[i]);
       }
       for (int64_t vector = begin; vector < end; vector += kSlab) {
         const int64_t count = min(kSlab, end - vector);
         Vec totals[kSlab];
         pack_right(job.record + start, (slice.vectors.first + vector) * kLanes,
-                   count, depth, right, totals);
+                   count, pairs, right, totals);
         for (int i = 0; i < 2; ++i) {
           const Product& product = slice.products[i];
           if (product.left != nullptr)
-            add_outer_products(left[i], product.m, right, vector, count, depth,
-                               order, totals, start == 0, p.units,
-                               Cell::kGates * p.units, product.d_weights,
-                               product.d_bias);
+            add_outer_products(left[i], product.m, right, vector, count,
+                               elements_of(pairs), order, totals, start == 0,
+                               p.units, Cell::kGates * p.units,
+                               product.d_weights, product.d_bias);
         }
       }
     }
@@ -530,7 +564,7 @@ void list_products(BackwardJob<Cell>& job) {
   const Sizes& s = job.sizes;
   job.pairs = 0;
   for (int64_t b = 0; b < p.batch; ++b) {
-    const float* h = p.h0 + b * p.units;
+    const Scalar* h = p.h0 + b * p.units;
     for (int64_t step = 0; step < p.steps; ++step) {
       if (!p.valid(b, step)) continue;
       const int64_t at = b * p.steps + step;
@@ -570,32 +604,33 @@ bool backward(const Problem& p, const Backward& g) {
   // The GRU that resets before needs a product of its own for r h. Sums are in
   // another order than packed, so that lines of the cache must not decide.
   const bool unpacked = may_be_unpacked(p, s) && p.family != Family::kGru;
-  const int64_t recurrent = Cell::kGates * s.padded;  // of each row
   void* memory;
   BackwardJob<Cell> job = allocate_arrays(
       [&](Arena& arena) {
         BackwardJob<Cell> job{p, g, s};
-        job.recurrent_panels =
-            arena.take<float>(unpacked ? 0 : recurrent * s.padded);
+        job.recurrent_panels = arena.take<Element>(
+            unpacked ? 0 : panel_elements(s.blocks, Cell::kGates * s.padded));
         job.places = arena.take<Place>(unpacked ? Cell::kGates * s.blocks : 0);
-        job.x = arena.take<const float*>(all);
-        job.h_prev = arena.take<const float*>(all);
-        job.reset_h = arena.take<const float*>(all);
-        job.record = arena.take<const float*>(all);
-        job.pack_floats =
+        job.x = arena.take<const Scalar*>(all);
+        job.h_prev = arena.take<const Scalar*>(all);
+        job.reset_h = arena.take<const Scalar*>(all);
+        job.record = arena.take<const Scalar*>(all);
+        job.pack_elements =
             kDepth * (p.features + p.units + 2 * kRows + kSlab * kLanes);
-        job.pack = arena.take<float>(job.pack_floats * p.threads);
+        job.pack = arena.take<Element>(job.pack_elements * p.threads);
         job.scratch = arena.take<BackwardScratch>(p.tasks);
         for (int64_t task = 0; task < p.tasks; ++task) {
           BackwardScratch own;
-          own.d_h = arena.take<float>(s.task_rows * s.padded);
-          own.d_c = arena.take<float>(s.task_rows * s.padded);
-          own.h_prev = arena.take<const float*>(s.task_rows);
-          own.c_prev = arena.take<const float*>(s.task_rows);
-          own.record = arena.take<float*>(s.task_rows);
-          own.d_h_in = arena.take<float*>(s.task_rows);
-          own.d_c_in = arena.take<float*>(s.task_rows);
+          own.d_h = arena.take<Scalar>(s.task_rows * s.padded);
+          own.d_c = arena.take<Scalar>(s.task_rows * s.padded);
+          own.h_prev = arena.take<const Scalar*>(s.task_rows);
+          own.c_prev = arena.take<const Scalar*>(s.task_rows);
+          own.record = arena.take<Scalar*>(s.task_rows);
+          own.d_h_in = arena.take<Scalar*>(s.task_rows);
+          own.d_c_in = arena.take<Scalar*>(s.task_rows);
           own.previous = arena.take<int64_t>(s.task_rows);
+          own.rounded =
+              take_rounded(arena, {{s.task_rows, Cell::kGates * s.padded}});
           if (arena.ready()) job.scratch[task] = own;
         }
         return job;
@@ -628,12 +663,13 @@ bool backward(const Problem& p, const Backward& g) {
 template <class Cell>
 struct InputGradientJob {
   const Problem& p;
-  const float* records;
-  float* d_x;
+  const Scalar* records;
+  Scalar* d_x;
   Sizes sizes;
-  float* panels = nullptr;
-  const float** record = nullptr;  // tasks x kChunk
-  float** to = nullptr;            // tasks x kChunk
+  Element* panels = nullptr;
+  const Scalar** record = nullptr;  // tasks x kChunk
+  Scalar** to = nullptr;            // tasks x kChunk
+  Rounded* rounded = nullptr;       // of each task
 };
 
 template <class Cell>
@@ -648,13 +684,13 @@ void input_gradient_task(void* context, int64_t task) {
   auto& job = *static_cast<InputGradientJob<Cell>*>(context);
   const Problem& p = job.p;
   const Range input = Cell::input_range(job.sizes.blocks);
-  const float** record = job.record + task * kChunk;
-  float** to = job.to + task * kChunk;
+  const Scalar** record = job.record + task * kChunk;
+  Scalar** to = job.to + task * kChunk;
   int64_t pairs = 0;
   auto flush = [&] {
     multiply_rows<4, 1>(
-        record, input.first * kLanes, pairs, input.count * kLanes, job.panels,
-        ceil_div(p.features, kLanes),
+        record, input.first * kLanes, pairs, input.count * kLanes,
+        panels_of(job.panels, job.rounded[task]), ceil_div(p.features, kLanes),
         [](int64_t, int64_t, int64_t) { return Vec{}; },
         [&](int64_t row, int64_t vector, const Vec* sums, int64_t n) {
           for (int64_t v = 0; v < n; ++v) {
@@ -667,7 +703,7 @@ void input_gradient_task(void* context, int64_t task) {
   for (int64_t i = p.begin[task]; i < p.begin[task + 1]; ++i)
     for (int64_t step = 0; step < p.steps; ++step) {
       const int64_t b = p.rows[i];
-      float* d_x = job.d_x + (b * p.steps + p.time(step)) * p.features;
+      Scalar* d_x = job.d_x + (b * p.steps + p.time(step)) * p.features;
       if (!p.valid(b, step)) {
         clear(d_x, p.features);
         continue;
@@ -680,17 +716,22 @@ void input_gradient_task(void* context, int64_t task) {
 }
 
 template <class Cell>
-bool input_gradient(const Problem& p, const float* records, float* d_x) {
+bool input_gradient(const Problem& p, const Scalar* records, Scalar* d_x) {
   const Sizes s = sizes_of<Cell>(p);
   const int64_t depth = Cell::input_range(s.blocks).count * kLanes;
   void* memory;
   InputGradientJob<Cell> job = allocate_arrays(
       [&](Arena& arena) {
         InputGradientJob<Cell> job{p, records, d_x, s};
-        job.panels =
-            arena.take<float>(depth * ceil_div(p.features, kLanes) * kLanes);
-        job.record = arena.take<const float*>(p.tasks * kChunk);
-        job.to = arena.take<float*>(p.tasks * kChunk);
+        job.panels = arena.take<Element>(
+            panel_elements(ceil_div(p.features, kLanes), depth));
+        job.record = arena.take<const Scalar*>(p.tasks * kChunk);
+        job.to = arena.take<Scalar*>(p.tasks * kChunk);
+        job.rounded = arena.take<Rounded>(p.tasks);
+        for (int64_t task = 0; task < p.tasks; ++task) {
+          const Rounded rounded = take_rounded(arena, {{kChunk, depth}});
+          if (arena.ready()) job.rounded[task] = rounded;
+        }
         return job;
       },
       &memory);
@@ -732,8 +773,8 @@ inline bool any_backward(const Problem& p, const Backward& g) {
   return for_family(p,
                     [&](auto cell) { return backward<decltype(cell)>(p, g); });
 }
-inline bool any_input_gradient(const Problem& p, const float* records,
-                               float* d_x) {
+inline bool any_input_gradient(const Problem& p, const Scalar* records,
+                               Scalar* d_x) {
   return for_family(p, [&](auto cell) {
     return input_gradient<decltype(cell)>(p, records, d_x);
   });

@@ -22,7 +22,7 @@ constexpr const char* kFamilyAttribute =
     "family: {'simple_rnn_tanh', 'simple_rnn_relu', 'lstm', 'gru', "
     "'gru_reset_after'}";
 constexpr const char* kInstructionsAttribute =
-    "instructions: {'best', 'avx2', 'baseline'} = 'best'";
+    "instructions: {'best', 'bfloat16', 'avx2', 'baseline'} = 'best'";
 
 class Status {
  public:
@@ -100,6 +100,11 @@ void destroy(void* attributes) { delete static_cast<Attributes*>(attributes); }
 
 // ----------------------------------------------------------------- tensors
 
+TF_DataType to_tensorflow(Type type) {
+  if (type == Type::kBool) return TF_BOOL;
+  return type == Type::kFloat ? TF_FLOAT : TF_DOUBLE;
+}
+
 // The inputs and outputs of one call of TensorFlow's.
 class TensorFlowCall : public Call {
  public:
@@ -124,8 +129,9 @@ class TensorFlowCall : public Call {
     for (size_t i = 0; i < array->shape.size(); ++i)
       array->shape[i] = TF_Dim(tensor, i);
     array->data = TF_TensorData(tensor);
-    // TensorFlow itself refuses other types.
-    array->type = index == 6 ? Type::kBool : Type::kFloat;
+    array->type = Type::kOther;
+    for (Type type : {Type::kFloat, Type::kDouble, Type::kBool})
+      if (TF_TensorType(tensor) == to_tensorflow(type)) array->type = type;
     return true;
   }
 
@@ -135,15 +141,15 @@ class TensorFlowCall : public Call {
     tensors_.pop_back();
   }
 
-  float* output_array(int index, Shape shape, int reuse,
-                      bool* reused) override {
-    int64_t count = 1;
-    for (int64_t size : shape) count *= size;
+  void* output_array(int index, Type type, Shape shape, int reuse,
+                     bool* reused) override {
+    int64_t bytes = type == Type::kDouble ? sizeof(double) : sizeof(float);
+    for (int64_t size : shape) bytes *= size;
     const int rank = static_cast<int>(shape.size());
     TF_Tensor* tensor = nullptr;
     if (reuse < 0) {
-      tensor = TF_AllocateOutput(context_, index, TF_FLOAT, shape.begin(), rank,
-                                 count * sizeof(float), status_);
+      tensor = TF_AllocateOutput(context_, index, to_tensorflow(type),
+                                 shape.begin(), rank, bytes, status_);
     } else {
       const int input = at(reuse);
       int forwarded = -1;
@@ -154,7 +160,7 @@ class TensorFlowCall : public Call {
     if (tensor != nullptr) tensors_.push_back(tensor);
     if (!status_.ok()) failed();
     if (tensor == nullptr) out_of_memory();
-    return ok() ? static_cast<float*>(TF_TensorData(tensor)) : nullptr;
+    return ok() ? TF_TensorData(tensor) : nullptr;
   }
 
   void report(Failure failure, const char* message) override {
@@ -223,14 +229,14 @@ void add(const Operation& operation) {
   TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(operation.name);
   TF_OpDefinitionBuilderAddAttr(builder, kFamilyAttribute);
   TF_OpDefinitionBuilderAddAttr(builder, kInstructionsAttribute);
-  for (const char* spec : {"go_backwards: bool", "zero_output_for_mask: bool",
-                           "threads: int >= 1"})
+  for (const char* spec : {"T: {float, double}", "go_backwards: bool",
+                           "zero_output_for_mask: bool", "threads: int >= 1"})
     TF_OpDefinitionBuilderAddAttr(builder, spec);
   for (const char* spec : operation.attributes)
     TF_OpDefinitionBuilderAddAttr(builder, spec);
-  for (const char* spec : {"x: float", "h0: float", "c0: float",
-                           "kernel: float", "recurrent_kernel: float",
-                           "bias: float", "mask: bool", "guard: variant"})
+  for (const char* spec :
+       {"x: T", "h0: T", "c0: T", "kernel: T", "recurrent_kernel: T", "bias: T",
+        "mask: bool", "guard: variant"})
     TF_OpDefinitionBuilderAddInput(builder, spec);
   for (const char* spec : operation.inputs)
     TF_OpDefinitionBuilderAddInput(builder, spec);
@@ -250,24 +256,23 @@ bool register_all() {
   add({"KerasrnnForward",
        {"return_sequences: bool", "keep_residuals: bool"},
        {},
-       {"last_output: float", "outputs: float", "h: float", "c: float",
-        "residuals: float"},
+       {"last_output: T", "outputs: T", "h: T", "c: T", "residuals: T"},
        forward_shapes,
        create<true>,
        compute<forward>});
   add({"KerasrnnBackward",
        {},
-       {"outputs: float", "residuals: float", "d_last_output: float",
-        "d_outputs: float", "d_h: float", "d_c: float"},
-       {"d_h0: float", "d_c0: float", "d_kernel: float",
-        "d_recurrent_kernel: float", "d_bias: float", "records: float"},
+       {"outputs: T", "residuals: T", "d_last_output: T", "d_outputs: T",
+        "d_h: T", "d_c: T"},
+       {"d_h0: T", "d_c0: T", "d_kernel: T", "d_recurrent_kernel: T",
+        "d_bias: T", "records: T"},
        backward_shapes,
        create<false>,
        compute<backward>});
   add({"KerasrnnInputGradient",
        {},
-       {"records: float"},
-       {"d_x: float"},
+       {"records: T"},
+       {"d_x: T"},
        input_gradient_shapes,
        create<false>,
        compute<input_gradient>});

@@ -23,7 +23,7 @@ struct TF_OpKernelConstruction;
 struct TF_OpKernelContext;
 
 enum TF_Code { TF_OK = 0, TF_INVALID_ARGUMENT = 3, TF_RESOURCE_EXHAUSTED = 8 };
-enum TF_DataType { TF_FLOAT = 1, TF_BOOL = 10 };
+enum TF_DataType { TF_FLOAT = 1, TF_DOUBLE = 2, TF_BOOL = 10 };
 
 #define TF_WEAK __attribute__((weak))
 
@@ -34,6 +34,7 @@ TF_WEAK TF_Code TF_GetCode(const TF_Status*);
 TF_WEAK const char* TF_Message(const TF_Status*);
 
 TF_WEAK void TF_DeleteTensor(TF_Tensor*);
+TF_WEAK TF_DataType TF_TensorType(const TF_Tensor*);
 TF_WEAK int TF_NumDims(const TF_Tensor*);
 TF_WEAK int64_t TF_Dim(const TF_Tensor*, int dimension);
 TF_WEAK void* TF_TensorData(const TF_Tensor*);

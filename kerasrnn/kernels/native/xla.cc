@@ -49,6 +49,7 @@ Array array_of(const void* argument) {
   const auto* buffer = static_cast<const XLA_FFI_Buffer*>(argument);
   Type type = Type::kOther;
   if (buffer->dtype == XLA_FFI_DataType_F32) type = Type::kFloat;
+  if (buffer->dtype == XLA_FFI_DataType_F64) type = Type::kDouble;
   if (buffer->dtype == XLA_FFI_DataType_PRED) type = Type::kBool;
   return {type, {buffer->dims, buffer->dims + buffer->rank}, buffer->data};
 }

@@ -57,7 +57,8 @@ struct XLA_FFI_Error_Create_Args {
 enum XLA_FFI_DataType {
   XLA_FFI_DataType_PRED = 1,
   XLA_FFI_DataType_S64 = 5,
-  XLA_FFI_DataType_F32 = 11
+  XLA_FFI_DataType_F32 = 11,
+  XLA_FFI_DataType_F64 = 12
 };
 
 struct XLA_FFI_Buffer {
