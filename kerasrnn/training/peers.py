@@ -32,13 +32,17 @@ def best_peer(peers: dict[str, float], metric: str) -> str:
     return choose(peers, key=lambda name: peers[name])
 
 
-def peers_line(peers: dict[str, float], metric: str, score: float) -> str:
+def peers_line(
+    peers: dict[str, float], metric: str, score: float, adapted: float | None = None
+) -> str:
     """One line that says whether a network is better than its simple peers.
 
     Args:
         peers: What `judge_peers` gave, one or more.
         metric: The name of the scores.
         score: That of the network.
+        adapted: The same while it learns or remembers the test text as it reads it, or
+            None. Then this one counts: compressors do so too.
 
     Example:
 
@@ -47,10 +51,16 @@ def peers_line(peers: dict[str, float], metric: str, score: float) -> str:
     >>> bits = {"n-grams": 2.25, "xz": 3.5}
     >>> peers_line(bits, "test_bits_per_character", 2.25).partition("; ")[2]
     'xz: 3.500; the network: 2.250; the network is not worth it'
+    >>> line = peers_line({"xz": 2.5}, "test_bits_per_character", 2.75, adapted=2.25)
+    >>> line.partition("; ")[2]
+    'the network: 2.750; adapted: 2.250; the network is worth it'
     """
     best = peers[best_peer(peers, metric)]
-    better = score < best if lower_is_better(metric) else score > best
     scores = [*peers.items(), ("the network", score)]
+    if adapted is not None:
+        scores.append(("adapted", adapted))
+    _, last = scores[-1]
+    better = last < best if lower_is_better(metric) else last > best
     texts = [
         f"{name}: {metric_text({metric: value}, metric)}" for name, value in scores
     ]
@@ -60,8 +70,12 @@ def peers_line(peers: dict[str, float], metric: str, score: float) -> str:
 
 
 def tell_peers(
-    peers: dict[str, float], metric: str, score: float, log: Callable[[str], object]
+    peers: dict[str, float],
+    metric: str,
+    score: float,
+    log: Callable[[str], object],
+    adapted: float | None = None,
 ) -> None:
     """Tell the user the line, where there are peers."""
     if peers:
-        log(f"\n{peers_line(peers, metric, score)}")
+        log(f"\n{peers_line(peers, metric, score, adapted)}")

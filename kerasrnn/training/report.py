@@ -326,8 +326,9 @@ def _results(recipe):
         recipe, kept, lambda names: _metrics_table(recipe, kept, names)
     )
     if peers := results.get("peers"):
-        score = results["metrics"][recipe.headline]
-        parts.append(f"Beside it, {peers_line(peers, recipe.headline, score)}.")
+        metrics, name = results["metrics"], recipe.headline
+        line = peers_line(peers, name, metrics[name], metrics.get(f"{name}_adapted"))
+        parts.append(f"Beside it, {line}.")
     parts += [
         f"![{title}](figures/{name})"
         for name, title in kind.figures.items()

@@ -221,8 +221,9 @@ def train(
         folder.finish()
     workers.from_first({})  # The others end when all is written.
     task.report(model, results, kept)
-    score = results["metrics"][task.headline]
-    tell_peers(results["peers"], task.headline, score, log)
+    metrics = results["metrics"]
+    score, adapted = metrics[task.headline], metrics.get(f"{task.headline}_adapted")
+    tell_peers(results["peers"], task.headline, score, log, adapted)
     listed = "results.json, figures" if figures else "results.json"
     log(f"\nWritten to {output}: {listed}, and the preset. Try:")
     log(f"  {predict_command(output, task.input_example)}")
