@@ -28,20 +28,17 @@ def races(history, part):
     plt.show()
 
 
-def known(distances, shares, chance, longest):
-    """Which share is right after so many words: {name: shares}."""
+def known(distances, shares, chance):
+    """Which share is right over so many words: {name: shares}."""
     figure, axes = plt.subplots(figsize=(8, 3.6))
     axes.axhline(chance, color=PALE, linewidth=1.5, zorder=0)
-    axes.annotate(
-        "chance", (distances[-1], chance), va="bottom", ha="right", color=QUIET
-    )
-    axes.axvline(longest, color=PALE, linewidth=1.5, zorder=0)
-    axes.annotate(
-        "longest in training", (longest, 0.5), rotation=90, ha="right", color=QUIET
-    )
-    for colour, (name, right) in zip(COLOURS, shares.items(), strict=False):
+    axes.annotate("chance", (distances[0], chance), va="bottom", ha="left", color=QUIET)
+    for number, (name, right) in enumerate(shares.items()):
+        colour = COLOURS[number]
+        # Lines that would cover one another are set apart a little.
+        places = [distance + 0.4 * number for distance in distances]
         axes.plot(
-            distances, right, "o-", color=colour, linewidth=2, markersize=4, label=name
+            places, right, "o-", color=colour, linewidth=2, markersize=5, label=name
         )
     axes.set_ylim(0, 1.05)
     axes.set_xlabel("words between the noun and its return")
