@@ -956,14 +956,14 @@ print("Four heads, and each looks in its own way")
 from exercises import check
 
 
-def attend(Q, K, V, mask):
+def masked_attention(Q, K, V, mask):
     scores = ...  # (T, S)
     weights = ...  # (T, S)
     found = ...  # (T, D)
     return found, weights
 
 
-check("11_from_attention_to_transformers", attend=attend)
+check("11_from_attention_to_transformers", masked_attention=masked_attention)
 
 # %% [markdown]
 # 2. The numbers of each head: from (B, T, U) to (B, H, T, U / H), by NumPy. Head 1 has the

@@ -5,7 +5,7 @@ from exercises import close, expect
 
 
 # 1.
-def attend(Q, K, V, mask):
+def masked_attention(Q, K, V, mask):
     scores = Q @ K.T / np.sqrt(K.shape[-1])  # (T, S)
     scores = np.where(mask, scores, -np.inf)
     e = np.exp(scores - scores.max(axis=-1, keepdims=True))
@@ -13,7 +13,7 @@ def attend(Q, K, V, mask):
     return weights @ V, weights
 
 
-def check_attend(answer):
+def check_masked_attention(answer):
     random = np.random.default_rng(1)
     Q, K, V = (random.normal(size=shape) for shape in ((3, 9), (5, 9), (5, 4)))
     mask = np.array([[1, 1, 0, 1, 0], [1, 0, 0, 0, 0], [1, 1, 1, 1, 1]], bool)
@@ -21,7 +21,7 @@ def check_attend(answer):
     expect(weights.shape == (3, 5), "One weight for each query and each key: (T, S).")
     expect(close(weights.sum(axis=-1), np.ones(3)), "The weights of a query sum to 1.")
     expect((weights[~mask] == 0).all(), "Where the mask is False the weight is 0.")
-    expected, right = attend(Q, K, V, mask)
+    expected, right = masked_attention(Q, K, V, mask)
     expect(close(weights, right), "Divide by √d, of 9 numbers, before the softmax.")
     expect(close(found, expected), "The values are averaged, and not the keys.")
 
@@ -100,14 +100,14 @@ def check_same_work(answer):
 
 
 MISTAKES = {
-    "attend": [
-        lambda Q, K, V, mask: attend(Q, K, V, mask | True),
-        lambda Q, K, V, mask: attend(3 * Q, K, V, mask),
+    "masked_attention": [
+        lambda Q, K, V, mask: masked_attention(Q, K, V, mask | True),
+        lambda Q, K, V, mask: masked_attention(3 * Q, K, V, mask),
         lambda Q, K, V, mask: (
-            K.mean() + 0 * attend(Q, K, V, mask)[0],
-            attend(Q, K, V, mask)[1],
+            K.mean() + 0 * masked_attention(Q, K, V, mask)[0],
+            masked_attention(Q, K, V, mask)[1],
         ),
-        lambda Q, K, V, mask: [part.T for part in attend(Q, K, V, mask)],
+        lambda Q, K, V, mask: [part.T for part in masked_attention(Q, K, V, mask)],
     ],
     "in_heads": [
         lambda x, H: x.reshape(len(x), H, x.shape[1], -1),
