@@ -146,8 +146,11 @@ def test_products_in_bfloat16_are_near_float32(seed, instructions):
     assert_close(got, expected, 1e-2 if "recurrent_activation" in config else 2e-2)
 
 
+@pytest.mark.parametrize("instructions", ["best", "avx2"], indirect=True)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_in_bfloat16_a_row_of_nan_and_one_of_infinity_leave_the_others(family):
+def test_in_bfloat16_a_row_of_nan_and_one_of_infinity_leave_the_others(
+    family, instructions
+):
     name, options = FAMILIES[family]
     layer = getattr(layers, name)(19, dtype="mixed_bfloat16", **options)
     x = np.random.default_rng(0).normal(size=(4, 9, 5)).astype("float32")
@@ -159,7 +162,8 @@ def test_in_bfloat16_a_row_of_nan_and_one_of_infinity_leave_the_others(family):
     np.testing.assert_array_equal(found[[0, 3]], clean[[0, 3]])
 
 
-def test_in_bfloat16_subnormal_numbers_are_zero():
+@pytest.mark.parametrize("instructions", ["best", "avx2"], indirect=True)
+def test_in_bfloat16_subnormal_numbers_are_zero(instructions):
     layer = layers.SimpleRNN(2, "relu", False, "ones", dtype="mixed_bfloat16")
     x = np.full((1, 1, 1), 1e-39, "float32")
     with use_kernel("native"):
