@@ -154,12 +154,11 @@ def table(models, history):
             f"{name:12}{model.units:5}{model.count_params():11,}{speed:14,.0f}"
             f"{by_then:11.3f}{bits:9.3f}{seconds:6.0f} s"
         )
-    return best
 
 
 cells = {NAMES[cell]: model_of(cell, 1) for cell in MATRICES}
 of_cells = race(cells)
-best_cells = table(cells, of_cells)
+table(cells, of_cells)
 drawing_distance.races(of_cells, PART)
 
 # %% [markdown]
@@ -185,7 +184,7 @@ depths = {
     for depth in (1, 2, 3, 4)
 }
 of_depths = race(depths)
-best_depths = table(depths, of_depths)
+table(depths, of_depths)
 drawing_distance.races(of_depths, PART)
 
 # %% [markdown]

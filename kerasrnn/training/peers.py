@@ -32,6 +32,19 @@ def best_peer(peers: dict[str, float], metric: str) -> str:
     return choose(peers, key=lambda name: peers[name])
 
 
+def network_scores(
+    metrics: dict[str, float], metric: str
+) -> tuple[float, float | None]:
+    """A network's score, and its score where it adapts to the test text, or None.
+
+    Example:
+
+    >>> network_scores({"test_bleu": 18.1}, "test_bleu")
+    (18.1, None)
+    """
+    return metrics[metric], metrics.get(f"{metric}_adapted")
+
+
 def peers_line(
     peers: dict[str, float], metric: str, score: float, adapted: float | None = None
 ) -> str:

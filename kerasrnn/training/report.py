@@ -31,7 +31,7 @@ from kerasrnn.catalogue import (
 )
 from kerasrnn.printable import in_bytes
 from kerasrnn.training.kinds import kind_of
-from kerasrnn.training.peers import best_peer, judge_peers, peers_line
+from kerasrnn.training.peers import best_peer, judge_peers, network_scores, peers_line
 from kerasrnn.training.resumable_fit import lower_is_better
 from kerasrnn.training.run_folder import FORMAT
 from kerasrnn.training.task_kind import paragraph, table, with_spread
@@ -58,9 +58,10 @@ def results_table(recipes=None) -> str:
         if recipe.results is not None:
             label = metric_label(recipe.headline).removeprefix("test ")
             score = f"{with_spread(recipe.results, recipe.headline)} {label}"
-            adapted = f"{recipe.headline}_adapted"
-            if adapted in recipe.results["metrics"]:
-                score += f"; {metric_text(recipe.results['metrics'], adapted)} adapted"
+            _, adapted = network_scores(recipe.results["metrics"], recipe.headline)
+            if adapted is not None:
+                of_adapted = {recipe.headline: adapted}
+                score += f"; {metric_text(of_adapted, recipe.headline)} adapted"
             parameters = f"{recipe.results['parameters']:,}"
             training = _training_time(recipe.results)
             if peers := recipe.results.get("peers"):
@@ -326,9 +327,8 @@ def _results(recipe):
         recipe, kept, lambda names: _metrics_table(recipe, kept, names)
     )
     if peers := results.get("peers"):
-        metrics, name = results["metrics"], recipe.headline
-        line = peers_line(peers, name, metrics[name], metrics.get(f"{name}_adapted"))
-        parts.append(f"Beside it, {line}.")
+        scores = network_scores(results["metrics"], recipe.headline)
+        parts.append(f"Beside it, {peers_line(peers, recipe.headline, *scores)}.")
     parts += [
         f"![{title}](figures/{name})"
         for name, title in kind.figures.items()

@@ -14,7 +14,7 @@ from typing import Any
 from kerasrnn.catalogue import Recipe, load_recipe, predict_command
 from kerasrnn.training.checkpoints import Checkpoints, replace_file
 from kerasrnn.training.kinds import kind_of
-from kerasrnn.training.peers import judge_peers, tell_peers
+from kerasrnn.training.peers import judge_peers, network_scores, tell_peers
 from kerasrnn.training.progress import ProgressLine, TimeLine
 from kerasrnn.training.provenance import provenance
 from kerasrnn.training.resumable_fit import lower_is_better, resumable_fit
@@ -221,8 +221,7 @@ def train(
         folder.finish()
     workers.from_first({})  # The others end when all is written.
     task.report(model, results, kept)
-    metrics = results["metrics"]
-    score, adapted = metrics[task.headline], metrics.get(f"{task.headline}_adapted")
+    score, adapted = network_scores(results["metrics"], task.headline)
     tell_peers(results["peers"], task.headline, score, log, adapted)
     listed = "results.json, figures" if figures else "results.json"
     log(f"\nWritten to {output}: {listed}, and the preset. Try:")

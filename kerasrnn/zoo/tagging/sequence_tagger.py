@@ -365,13 +365,23 @@ class SequenceTagger(Task):
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def compute_loss_and_updates(
-        self, trainable_variables: list, *args: Any, **kwargs: Any
+        self,
+        trainable_variables: list,
+        non_trainable_variables: list,
+        metrics_variables: list,
+        x: Any,
+        *args: Any,
+        **kwargs: Any,
     ) -> tuple[Tensor, tuple]:
         """Of Keras's steps on JAX: what metrics get is made here, where weights are."""
         loss, (unscaled, y_pred, *updates) = super().compute_loss_and_updates(
-            trainable_variables, *args, **kwargs
+            trainable_variables,
+            non_trainable_variables,
+            metrics_variables,
+            x,
+            *args,
+            **kwargs,
         )
-        x = kwargs["x"] if "x" in kwargs else args[2]
         mapping = list(zip(self.trainable_variables, trainable_variables, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
             y_pred = self._marginals(x, y_pred)
