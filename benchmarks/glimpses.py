@@ -1,12 +1,13 @@
 """Is it worth it to look at a large image through a few windows?
 
-    python benchmarks/glimpses.py --keep runs/glimpses [--write README]
+    python benchmarks/glimpses.py peers|variants [--keep runs/glimpses] [--write README]
 
-Networks that take about as many multiplications an image as the recipe
-`glimpse-digits`, trained as it is: the same fresh canvases in every epoch, the same
-optimizer, schedule, batches and epochs, three seeds, the weights of the last epoch; and
-variants of the recipe. The recipe itself is read from its `results.json`. What was
-trained is kept in a folder, where another call goes on.
+Two tables. `peers`: networks that take about as many multiplications an image as the
+recipe `glimpse-digits`. `variants`: the recipe with one glimpse, and with places that
+are drawn and learned by REINFORCE. All are trained as the recipe is: the same fresh
+canvases in every epoch, the same optimizer, schedule, batches and epochs, three seeds,
+the weights of the last epoch. The recipe itself, a row of both, is read from its
+`results.json`. What was trained is kept in a folder, where another call goes on.
 
 Multiplications are counted in the graph that TensorFlow makes of a model: those of
 matrix products and convolutions, and of what is multiplied, divided or averaged element
@@ -122,8 +123,10 @@ class Reinforced(GlimpseClassifier):
         self.expected = self.baseline(seen)[..., 0]  # (B, T)
         return self._class(outputs[-1], training)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, **kwargs):
-        loss = super().compute_loss(x=x, y=y, y_pred=y_pred, **kwargs)
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         best = ops.cast(ops.argmax(y_pred, axis=-1), y.dtype)
         reward = ops.cast(ops.equal(best, y), "float32")[:, None]
         surprise = reward - self.expected
@@ -137,14 +140,19 @@ def reinforced():
 
 # The label of the recipe's own row.
 GLIMPSES = "three glimpses, the recipe"
-MODELS = {
-    "feed-forward, every pixel": one_to_one,
-    "feed-forward, means of 4 × 4 pixels": one_to_one_small_image,
-    "convolutional, then flat": convolutional_flat,
-    "convolutional, maximum over places": convolutional,
-    GLIMPSES: variant(),
-    "one glimpse": variant(glimpses=1),
-    "three glimpses, places by REINFORCE": reinforced,
+TABLES = {
+    "peers": {
+        "feed-forward, every pixel": one_to_one,
+        "feed-forward, means of 4 × 4 pixels": one_to_one_small_image,
+        "convolutional, then flat": convolutional_flat,
+        "convolutional, maximum over places": convolutional,
+        GLIMPSES: variant(),
+    },
+    "variants": {
+        "one glimpse": variant(glimpses=1),
+        "three glimpses, places by REINFORCE": reinforced,
+        GLIMPSES: variant(),
+    },
 }
 
 
@@ -200,12 +208,13 @@ def of_recipe():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", choices=[*TABLES])
     parser.add_argument("--keep", default="runs/glimpses", help="folder of results")
-    parser.add_argument("--only", nargs="+", choices=[*MODELS], default=[*MODELS])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--epochs", type=int, help="in place of the recipe's")
     parser.add_argument("--write", help="README to put the table into")
     options = parser.parse_args()
+    models = TABLES[options.table]
     config = load_recipe(RECIPE).config
     epochs = options.epochs or config["training"]["epochs"]
     kept = pathlib.Path(options.keep, f"{epochs}-epochs.json")
@@ -215,26 +224,26 @@ def main():
         found[GLIMPSES] = of_recipe()
     task = None
     for seed in options.seeds:
-        for name in options.only:
+        for name, build in models.items():
             if str(seed) in found.setdefault(name, {}):
                 continue
             task = task or ImageClassification(config)
-            found[name][str(seed)] = trained(MODELS[name], task, seed, epochs)
+            found[name][str(seed)] = trained(build, task, seed, epochs)
             print(f"{name}, seed {seed}: {found[name][str(seed)]:.1%}", flush=True)
             kept.write_text(json.dumps(found, indent=2) + "\n")
-    report = Report("glimpses", options.write)
+    report = Report(f"glimpses_{options.table}", options.write)
     report.machine()
-    print_table(report, {name: found[name] for name in options.only})
+    print_table(report, models, found)
     report.close()
 
 
-def print_table(report, found):
+def print_table(report, models, found):
     """A row for each model: what it costs, and how good it is."""
     heads = ["model", "multiplications", "parameters", "test accuracy", "seeds"]
     report.head(heads)
-    for name, of_seeds in found.items():
-        model = MODELS[name]()
-        values = [*of_seeds.values()]
+    for name, build in models.items():
+        model = build()
+        values = [*found[name].values()]
         text = f"{statistics.fmean(values):.1%}"
         if len(values) > 1:
             text += f" ± {statistics.stdev(values):.1%}"

@@ -87,7 +87,10 @@ def crfsuite(train, test, algorithm, iterations):
         return [[features_of(words, t) for t in range(len(words))] for words in part]
 
     options = {"c1": 0.1, "c2": 0.1} if algorithm == "lbfgs" else {}
-    model = CRF(algorithm=algorithm, max_iterations=iterations, **options)
+    # It says how long each iteration takes: with hundreds of tags, minutes.
+    model = CRF(
+        algorithm=algorithm, max_iterations=iterations, verbose=True, **options
+    )
     model.fit(features(train.inputs), [list(tags) for tags in train.tags])
     return model.predict(features(test.inputs))
 

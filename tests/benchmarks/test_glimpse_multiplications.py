@@ -43,9 +43,7 @@ def test_products_of_matrices_in_a_batch_count(glimpses):
 
 @pytest.mark.long
 def test_the_networks_take_as_many_as_the_recipe(glimpses):
-    of_recipe = glimpses.multiplications(glimpses.MODELS[glimpses.GLIMPSES]())
-    for name, build in glimpses.MODELS.items():
-        if name != "one glimpse":
-            assert glimpses.multiplications(build()) == pytest.approx(
-                of_recipe, rel=0.05
-            )
+    peers, variants = glimpses.TABLES["peers"], glimpses.TABLES["variants"]
+    of_recipe = glimpses.multiplications(peers[glimpses.GLIMPSES]())
+    for build in (*peers.values(), variants["three glimpses, places by REINFORCE"]):
+        assert glimpses.multiplications(build()) == pytest.approx(of_recipe, rel=0.05)
