@@ -10,7 +10,7 @@
 # 2. 그 가운데 하나를 살펴보는 방법
 # 3. 셀이 따라갈 만한 것을 글의 특징으로 적어 두기
 # 4. 유닛이 특징을 얼마나 잘 말해 주는가: 곡선 아래 넓이
-# 5. 셰익스피어를 읽은 모델의 셀
+# 5. 셰익스피어와 성경을 읽은 모델들의 셀
 # 6. C 코드를 읽은 모델의 셀
 # 7. 대조군: 무작위 가중치는 얼마나 아는가
 # 8. 게이트: LSTM과 GRU에서 늘 열려 있는 것과 늘 닫혀 있는 것
@@ -20,7 +20,8 @@
 # [4쪽](04_character_language_model.ko.ipynb)에 나오는 글자 언어 모델은 안다고 본다.
 #
 # 실행하려면 복제한 저장소에서 `pip install '.[plot,train]'`을 실행한 다음, 이 노트북이나
-# 그 옆의 `.py` 파일을 돌린다. 셰익스피어의 희곡과 리눅스 일부의 C 파일을 내려받는다.
+# 그 옆의 `.py` 파일을 돌린다. 셰익스피어의 희곡, 리눅스 일부의 C 파일, 영어 성경을
+# 내려받는다.
 # 그림은 `drawing.py`와 `drawing_language.py`가 그리며, 읽지 않아도 된다.
 
 # %%
@@ -51,8 +52,9 @@ rng = np.random.default_rng(1)
 folder = pathlib.Path(tempfile.mkdtemp())  # for what this page writes
 
 # %% [markdown]
-# 모델은 둘이다. 하나는 희곡을, 하나는 C 코드를 읽었다. 모델 모음의 프리셋이 패키지에 들어
-# 있으면 그것을 쓰고, 없으면 작은 모델을 몇 분 동안 학습시킨다.
+# 모델은 둘이다. 하나는 희곡을, 하나는 C 코드를 읽었다. 성경을 읽은 셋째 모델은 5절에
+# 나온다. 모델 모음의 프리셋이 패키지에 들어 있으면 그것을 쓰고, 없으면 작은 모델을 몇 분
+# 동안 학습시킨다.
 
 
 # %%
@@ -87,7 +89,9 @@ def model_and_text(name, data):
         size = 250_000 if SMALL else 1_000_000
         model = trained(first_of(documents, 25_000, size))
         kind = "trained here"
-    each = 12_000 if SMALL or data == "kernel_c" else 30_000  # there are few plays
+    # There are few plays, and chapters are short.
+    each = {"shakespeare_plays": 30_000, "kernel_c": 12_000}.get(data, 4_000)
+    each = min(each, 12_000 if SMALL else each)
     text = first_of(load_documents(data, "test"), each, 48_000 if SMALL else 240_000)
     bits = model.evaluate([document[:2000] for document in text], verbose=0)
     print(
@@ -311,6 +315,33 @@ draw_best(bard, plays, in_plays, of_plays, 3)
 # 3절에서 그 비율을 보라. 그리고 표에는 실패도 있다. 끝에 있는 줄들은 *어느* 유닛도 잘
 # 말해 주지 못하는 특징이다.
 #
+# **따옴표 셀.** 희곡은 말하는 사람의 이름을 적으므로 따옴표가 필요 없다. 영어 산문에는
+# 따옴표가 있고, Karpathy, Johnson, Fei-Fei가 맨 먼저 보여 준 셀이 그 안에서 켜지는 셀이다.
+# World English Bible의 따옴표는 둥글어서 여는 것인지 닫는 것인지 말해 준다. 그래서 무엇이
+# 따옴표 안에 있는지 글만 보고도 확실히 안다.
+
+# %%
+scribe, chapters = model_and_text("chars-bible", "world_english_bible")
+of_chapters = different_features(chapters)
+in_chapters = find_cells(scribe, chapters, of_chapters)
+print(in_chapters)
+
+# %%
+quotes = "inside double quotes"
+drawing.page(
+    found_cells_figure(
+        scribe,
+        chapters,
+        in_chapters,
+        folder / "cell.png",
+        features=of_chapters,
+        most=[quotes],
+        characters=300,
+    ),
+    photographs=False,
+)
+
+# %% [markdown]
 # ## 6. C 코드
 #
 # C에는 시보다 따라갈 구조가 많고, 그 구조는 정확하다. 표는 4절에 있다. 여기서는 가장 좋은
@@ -327,7 +358,11 @@ draw_best(hacker, sources, in_c, of_sources, 3)
 # 그것은 여러 발견이 아니라 한 발견이다.
 
 # %%
-for name, found in (("Shakespeare", in_plays), ("C", in_c)):
+for name, found in (
+    ("Shakespeare", in_plays),
+    ("the Bible", in_chapters),
+    ("C", in_c),
+):
     units = collections.defaultdict(list)
     for cell in found.best():
         if cell.score_name == "AUC":
@@ -353,6 +388,7 @@ from kerasrnn.inspection import untrained_copy
 panels = {}
 for name, model, text, features, found in (
     ("Shakespeare", bard, plays, of_plays, in_plays),
+    ("the Bible", scribe, chapters, of_chapters, in_chapters),
     ("C", hacker, sources, of_sources, in_c),
 ):
     control = find_cells(untrained_copy(model, seed=1), text, features)
@@ -375,6 +411,7 @@ if not SMALL:
     assert above[0] > above[1]
     assert panels["C"]["inside a comment"][0] > 0.9
     assert panels["Shakespeare"]["inside brackets"][0] > 0.9
+    assert panels["the Bible"]["inside double quotes"][0] > 0.95
 
 # %% [markdown]
 # 제 대조군보다 훨씬 오른쪽에 있는 것이 배운 것이다. 둘이 비슷하면 그 특징은 쉬운 것이거나

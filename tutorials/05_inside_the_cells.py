@@ -10,7 +10,7 @@
 # 2. how to look at one of them,
 # 3. what a cell may keep track of, written down as features of the text,
 # 4. how well a unit tells a feature: the area under the curve,
-# 5. the cells of a model of Shakespeare,
+# 5. the cells of models of Shakespeare and of the Bible,
 # 6. the cells of a model of C,
 # 7. the control: how much random weights know,
 # 8. gates: which are always open, which always shut, in LSTM and GRU.
@@ -20,9 +20,9 @@
 # [tutorial 4](04_character_language_model.ipynb) of character models.
 #
 # To run it: in a clone of the repository `pip install '.[plot,train]'`, then this notebook,
-# or the `.py` file beside it. It fetches Shakespeare's plays and the C files of a part of
-# Linux. The drawings come from `drawing.py` and `drawing_language.py`; you need not read
-# them.
+# or the `.py` file beside it. It fetches Shakespeare's plays, the C files of a part of
+# Linux, and an English Bible. The drawings come from `drawing.py` and
+# `drawing_language.py`; you need not read them.
 
 # %%
 import os
@@ -52,8 +52,8 @@ rng = np.random.default_rng(1)
 folder = pathlib.Path(tempfile.mkdtemp())  # for what this page writes
 
 # %% [markdown]
-# Two models, one of plays and one of C. Where the zoo's presets came with the package we
-# take them. Else we train small ones, for some minutes.
+# Two models, one of plays and one of C; a third, of the Bible, comes in section 5. Where the
+# zoo's presets came with the package we take them. Else we train small ones, for some minutes.
 
 
 # %%
@@ -88,7 +88,9 @@ def model_and_text(name, data):
         size = 250_000 if SMALL else 1_000_000
         model = trained(first_of(documents, 25_000, size))
         kind = "trained here"
-    each = 12_000 if SMALL or data == "kernel_c" else 30_000  # there are few plays
+    # There are few plays, and chapters are short.
+    each = {"shakespeare_plays": 30_000, "kernel_c": 12_000}.get(data, 4_000)
+    each = min(each, 12_000 if SMALL else each)
     text = first_of(load_documents(data, "test"), each, 48_000 if SMALL else 240_000)
     bits = model.evaluate([document[:2000] for document in text], verbose=0)
     print(
@@ -316,6 +318,33 @@ draw_best(bard, plays, in_plays, of_plays, 3)
 # share in section 3 before you believe a score. And the table has failures: the lines at its
 # end are features that *no* unit tells well.
 #
+# **The quote cell.** Plays name who speaks and need no quotation marks. English prose has
+# them, and the cell that Karpathy, Johnson and Fei-Fei show first is on inside them. The
+# World English Bible has curly ones, which say whether they open or close, so that a text
+# tells for certain what is inside of what:
+
+# %%
+scribe, chapters = model_and_text("chars-bible", "world_english_bible")
+of_chapters = different_features(chapters)
+in_chapters = find_cells(scribe, chapters, of_chapters)
+print(in_chapters)
+
+# %%
+quotes = "inside double quotes"
+drawing.page(
+    found_cells_figure(
+        scribe,
+        chapters,
+        in_chapters,
+        folder / "cell.png",
+        features=of_chapters,
+        most=[quotes],
+        characters=300,
+    ),
+    photographs=False,
+)
+
+# %% [markdown]
 # ## 6. C
 #
 # C has more structure to keep track of than verse, and it is exact. The table is in section
@@ -332,7 +361,11 @@ draw_best(hacker, sources, in_c, of_sources, 3)
 # it is one finding and not several:
 
 # %%
-for name, found in (("Shakespeare", in_plays), ("C", in_c)):
+for name, found in (
+    ("Shakespeare", in_plays),
+    ("the Bible", in_chapters),
+    ("C", in_c),
+):
     units = collections.defaultdict(list)
     for cell in found.best():
         if cell.score_name == "AUC":
@@ -358,6 +391,7 @@ from kerasrnn.inspection import untrained_copy
 panels = {}
 for name, model, text, features, found in (
     ("Shakespeare", bard, plays, of_plays, in_plays),
+    ("the Bible", scribe, chapters, of_chapters, in_chapters),
     ("C", hacker, sources, of_sources, in_c),
 ):
     control = find_cells(untrained_copy(model, seed=1), text, features)
@@ -380,6 +414,7 @@ if not SMALL:
     assert above[0] > above[1]
     assert panels["C"]["inside a comment"][0] > 0.9
     assert panels["Shakespeare"]["inside brackets"][0] > 0.9
+    assert panels["the Bible"]["inside double quotes"][0] > 0.95
 
 # %% [markdown]
 # What is far to the right of its control was learned. Where both are alike, the feature is
