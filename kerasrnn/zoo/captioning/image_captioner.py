@@ -220,7 +220,7 @@ class ImageCaptioner(DecoderTask):
             count += x.shape[0] * x.shape[1]
         mean, square = sums / count
         # A feature that never changes stays so.
-        deviation = np.sqrt(square - mean**2) + 1e-3
+        deviation = np.sqrt(np.maximum(square - mean**2, 0)) + 1e-3
         if self.tuned_blocks is not None:
             # What hardly varies yet will do so when the blocks have learned.
             deviation = np.maximum(deviation, np.mean(deviation))
