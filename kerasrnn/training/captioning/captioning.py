@@ -77,8 +77,8 @@ SCORES = ("cider_d", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "exact_match")
 class Captioning(TaskKind):
     """Saying what pictures show.
 
-    The encoder stays as it is, and its features of all pictures are computed once
-    and kept on disk.
+    The encoder stays as it is, all but the blocks that `fine_tune` counts, and its
+    features of all pictures are computed once and kept on disk.
 
     Args:
         config: The recipe.
