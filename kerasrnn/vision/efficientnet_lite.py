@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import zipfile
+from typing import Any
 
 import keras
 import numpy as np
@@ -137,7 +138,7 @@ def load_efficientnet_lite0(
     """
     if weights not in ("imagenet", None):
         raise ValueError(f'`weights` must be "imagenet" or None; got {weights!r}.')
-    part = {"include_top": include_top, "first": first, "end": end}
+    part: dict[str, Any] = {"include_top": include_top, "first": first, "end": end}
     if weights is None:
         return EfficientNetLite0(**part)
     # Fetched before anything is built: what cannot be had says so at once.
