@@ -88,9 +88,7 @@ def crfsuite(train, test, algorithm, iterations):
 
     options = {"c1": 0.1, "c2": 0.1} if algorithm == "lbfgs" else {}
     # It says how long each iteration takes: with hundreds of tags, minutes.
-    model = CRF(
-        algorithm=algorithm, max_iterations=iterations, verbose=True, **options
-    )
+    model = CRF(algorithm=algorithm, max_iterations=iterations, verbose=True, **options)
     model.fit(features(train.inputs), [list(tags) for tags in train.tags])
     return model.predict(features(test.inputs))
 
