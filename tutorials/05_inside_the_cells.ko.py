@@ -88,7 +88,7 @@ def model_and_text(name, data):
         model = trained(first_of(documents, 25_000, size))
         kind = "trained here"
     each = 12_000 if SMALL or data == "kernel_c" else 30_000  # there are few plays
-    text = first_of(load_documents(data, "test"), each, 48_000 if SMALL else 240_000)
+    text = first_of(load_documents(data, "test"), each, 24_000 if SMALL else 240_000)
     bits = model.evaluate([document[:2000] for document in text], verbose=0)
     print(
         f"{data}: {kind}, {model.num_layers} × {model.units} units, "
