@@ -22,10 +22,7 @@ import numpy as np
 from timing import Report, number
 
 from kerasrnn.metrics import caption_scores
-from kerasrnn.training.captioning.nearest_captions import (
-    nearest_neighbour_captions,
-    pooled,
-)
+from kerasrnn.training.captioning.nearest_captions import nearest_neighbour_captions
 
 PRESETS = {
     "stamps": ("caption-stamps", "caption-stamps-attention"),
@@ -135,8 +132,8 @@ def main():
     plain = np.flatnonzero(~np.array(task.splits["train"].variants))
     train = task.splits["train"].select(plain)
     validation, test = task.splits["validation"], task.splits["test"]
-    known = pooled(task.features["train"])[plain]
-    asked = [pooled(task.features[part]) for part in ("validation", "test")]
+    known = task.pooled_features("train")[plain]
+    asked = [task.pooled_features(part) for part in ("validation", "test")]
 
     def judge(captions):
         scores = scores_of_groups(

@@ -39,7 +39,7 @@ CLASSES = {
     ),
     "kerasrnn.training.later": ("Later",),
     "kerasrnn.training.warm_up": ("WarmUp",),
-    "kerasrnn.vision": ("ImageEncoder", "PictureReader"),
+    "kerasrnn.vision": ("ImageEncoder", "PictureReader", "TunedBlocks"),
     "kerasrnn.zoo": (
         "AttentionCaptioner",
         "CharLanguageModel",

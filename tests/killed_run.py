@@ -1,5 +1,6 @@
 """Runs of `kerasrnn train` that are killed, and what they leave behind."""
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,9 @@ import time
 
 import h5py
 import numpy as np
+import pytest
+
+from kerasrnn.training.checkpoints import Checkpoints
 
 
 def start(recipe, data, output, program=("-m", "kerasrnn")):
@@ -51,6 +55,27 @@ def kill_after(process, output, step):
     printed = process.communicate(timeout=60)[0]
     assert process.returncode == -signal.SIGKILL, printed
     return checkpoints_of(output), printed
+
+
+class StoppedError(Exception):
+    """What stands for a kill, in a process that goes on."""
+
+
+@contextlib.contextmanager
+def stopped_after(step):
+    """What trains inside ends in place of its second checkpoint past a step."""
+    save, past = Checkpoints.save, []
+
+    def save_or_stop(self, at, *rest):
+        if past:
+            raise StoppedError
+        save(self, at, *rest)
+        if at > step:
+            past.append(at)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(StoppedError):
+        patch.setattr(Checkpoints, "save", save_or_stop)
+        yield
 
 
 def arrays_of(output):

@@ -1,17 +1,12 @@
-"""A kind of task that the package does not know: how many words a text has.
-
-As a program it is the command `kerasrnn` with this kind added.
-"""
+"""A kind of task that the package does not know: how many words a text has."""
 
 import pathlib
-import sys
 
 import keras
 import numpy as np
 import yaml
 
 from kerasrnn.text import WordTokenizer
-from kerasrnn.training.kinds import KINDS
 from kerasrnn.training.task_kind import TaskKind, metric_names
 from kerasrnn.zoo import Task
 
@@ -159,10 +154,3 @@ def read_rows(path):
 def columns(rows):
     numbers, texts = zip(*rows, strict=True)
     return list(texts), np.array(numbers, "float32")[:, None]
-
-
-if __name__ == "__main__":
-    from kerasrnn.cli import main
-
-    KINDS.append(Counting)
-    sys.exit(main())

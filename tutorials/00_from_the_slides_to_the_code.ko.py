@@ -287,8 +287,10 @@ assert "Natasha" not in everything and "Princess Mary" not in everything
 # | 이미지 캡셔닝 | [3, 4. 한 번 보기](03_image_captioning.ko.ipynb) |
 # | 좋은 캡션과 나쁜 캡션 | [3, 10. 전시, 실패한 것까지](03_image_captioning.ko.ipynb) |
 # | 어텐션을 쓰는 캡셔닝 | [3, 7. 낱말마다 보기](03_image_captioning.ko.ipynb) |
+# | 어텐션을 쓰는 캡셔닝을 한 스텝씩: $a_1$, $z_1$, $y_1$, $a_2$ | [3, 한 스텝씩](03_image_captioning.ko.ipynb) |
 # | 캡션 모델이 바라본 곳 | [3, 8. 어디를 보았나](03_image_captioning.ko.ipynb) |
 # | 어텐션: 점수, 가중치, 문맥 | [2, 4. 어텐션](02_translation_with_attention.ko.ipynb) |
+# | 어텐션을 한 스텝씩: $d_1$, 점수, 가중치, 문맥, $y_1$, $d_2$ | [2, 한 스텝씩](02_translation_with_attention.ko.ipynb) |
 # | 어텐션 지도 | [2, 7. 어텐션 지도](02_translation_with_attention.ko.ipynb) |
 # | 빔 탐색 | [2, 6. 번역문 쓰기](02_translation_with_attention.ko.ipynb) |
 # | 시간 역전파 | [6, 1. 시간 역전파](06_gradient_flow.ko.ipynb) |

@@ -285,8 +285,10 @@ assert "Natasha" not in everything and "Princess Mary" not in everything
 # | image captioning | [3, 4. One look](03_image_captioning.ipynb) |
 # | captions, good and bad | [3, 10. A gallery, with the failures](03_image_captioning.ipynb) |
 # | captioning with attention | [3, 7. A look for every word](03_image_captioning.ipynb) |
+# | captioning with attention, step by step: $a_1$, $z_1$, $y_1$, $a_2$ | [3, Step by step](03_image_captioning.ipynb) |
 # | where a captioner looked | [3, 8. Where it looked](03_image_captioning.ipynb) |
 # | attention: scores, weights, context | [2, 4. Attention](02_translation_with_attention.ipynb) |
+# | attention, step by step: $d_1$, scores, weights, context, $y_1$, $d_2$ | [2, Step by step](02_translation_with_attention.ipynb) |
 # | attention maps | [2, 7. Attention maps](02_translation_with_attention.ipynb) |
 # | beam search | [2, 6. Writing](02_translation_with_attention.ipynb) |
 # | back-propagation through time | [6, 1. Back-propagation through time](06_gradient_flow.ipynb) |

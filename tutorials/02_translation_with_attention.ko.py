@@ -10,7 +10,7 @@
 # 4. 어텐션: Bahdanau와 Luong의 수식을 코드 옆에
 # 5. `model.fit`으로 하는 학습, 모델이 배우면서 하는 말을 지켜보며
 # 6. 번역문 쓰기: 탐욕적 탐색, 표본 추출, 빔 탐색
-# 7. 어텐션 지도: 어느 낱말이 어디를 보았나
+# 7. 어텐션 지도: 어느 낱말이 어디를 보았나, 그리고 처음 두 스텝을 천천히
 # 8. 그런 번역에서 나오는 수 BLEU, 그리고 그것이 말하지 않는 것
 # 9. 글을 받아 글을 내놓는 SavedModel, TensorFlow만 있으면 된다
 #
@@ -34,6 +34,7 @@ import sys
 import tempfile
 
 import drawing
+import drawing_attention
 import keras
 import numpy as np
 import tensorflow as tf
@@ -540,6 +541,108 @@ for values in maps.alignments:
 # 이런 지도에서 무엇을 읽어 낼지는 조심해야 한다. 지도는 가중치가 어디로 갔는지를 말할 뿐,
 # 낱말이 왜 골라졌는지를 말하지 않는다. $h_s$마다 문장 전체를 보았고, 여러분이 짚었을
 # 낱말의 바로 옆자리에서 일이 많이 이루어졌을 수도 있다.
+#
+# ### 한 스텝씩
+#
+# 그런 지도의 처음 두 줄을, 테스트 자료의 성서 한 절을 두고 천천히 본다. 수식은 이 쪽
+# 4절의 것이다. 번역기의 점수는 Bahdanau의 것이고, 셀은 GRU다(1쪽의 4절).
+#
+# $$\begin{aligned}
+# d_t &= \mathrm{cell}(E\,y_{t-1},\; d_{t-1}) \\
+# e_{ts} &= v^\top \tanh(W_1 d_t + W_2 m_s), \qquad \alpha_t = \mathrm{softmax}(e_t) \\
+# c_t &= \textstyle\sum_s \alpha_{ts} m_s \\
+# a_t &= \tanh(W_c [c_t; d_t]) \\
+# p(y_t) &= \mathrm{softmax}(E\, a_t + b)
+# \end{aligned}$$
+#
+# $y_0$은 시작 토큰이다. 모두 번역기의 가중치로 직접 계산한다. 라이브러리에서 가져오는
+# 것은 인코더의 상태 $m_s$, 그리고 끝에 가서 견주어 볼 수들이다.
+
+
+# %%
+def gru(x, h, W, U, b):
+    """One step of a GRU: the state (U,) after an input x (D,) and a state h (U,)."""
+    x_z, x_r, x_g = np.split(x @ W + b[0], 3)
+    h_z, h_r, h_g = np.split(h @ U + b[1], 3)
+    z, r = (1 / (1 + np.exp(-a)) for a in (x_z + h_z, x_r + h_r))
+    return z * h + (1 - z) * np.tanh(x_g + r * h_g)
+
+
+def dotted(tokens):
+    """Pieces as the maps show them, with a dot for a space."""
+    return [token.decode().replace("▁", "·") for token in tokens.numpy()[0]]
+
+
+verse = "God spoke to Noah, saying,"
+assert verse in test.sources
+pair, decoder = translator.preprocessor, translator.decoder
+ids = pair([verse])  # (1, S)
+encoding = translator.encoder(ids.numpy())
+source, m = dotted(pair.source_tokens(ids)), np.array(encoding.memory)[0]  # (S, M)
+
+cell = decoder.recurrent.cell  # an AttentionCell
+E, b = decoder.embedding.embeddings.numpy(), decoder.output_bias.numpy()
+W_d, b_d = decoder.bridge[0].get_weights()
+W_1, W_2, v = cell.attention.get_weights()
+W_c = cell.kernel.numpy()
+
+d = np.tanh(np.array(encoding.vectors[0][0])[0] @ W_d + b_d)  # d_0, (U,)
+y, steps = translator.start_id, []
+for t in (1, 2):
+    step = {"y": y, "read": dotted(pair.target_tokens([[y]]))[0], "before": d}
+    d = gru(E[y], d, *cell.cell.get_weights())  # (U,)
+    scores = (np.tanh(d @ W_1 + m @ W_2) @ v)[:, 0]  # (S,)
+    alpha = softmax(scores)  # (S,)
+    c = alpha @ m  # (M,)
+    a = np.tanh(np.concatenate([c, d]) @ W_c)
+    p = softmax(a @ E.T + b)  # (V,)
+    five = np.argsort(-p)[:5]
+    pieces, y = dotted(pair.target_tokens(five[None])), five[0]
+    words = list(zip(pieces, p[five], strict=True))
+    step |= {"state": d, "scores": scores, "weights": alpha, "context": c, "p": p}
+    steps.append(step | {"words": words, "chosen": pieces[0]})
+
+drawing_attention.translation_steps(source, m, steps)
+
+# %% [markdown]
+# 셀은 $y_{t-1}$을 읽고 상태 $d_t$를 만들며, 이 상태가 묻는다. 원문의 조각마다 그 아래에
+# 점수와 가중치와 상태 $m_s$가 있고, 그 사이의 선은 가중치가 클수록 굵다. 모든 점수가
+# 똑같이 커져도 소프트맥스는 변하지 않으므로, 파란 막대는 가장 낮은 점수에서 시작한다.
+# $c_t$는 상태들의 가중 평균이고, $c_t$와 $d_t$에서 가장 그럴듯한 조각들이 나온다.
+# 초록색인 것이 쓰이고, 스텝 2가 그것을 읽는다. 벡터마다 유닛 여덟 개를 보이는데, 0보다
+# 크면 빨갛고 작으면 파랗다. $d_t$는 처음 여덟 개이고, $m_s$와 $c_t$는 자리에 따라 가장
+# 많이 달라지는 것들이다.
+#
+# 이제 같은 두 스텝에서 라이브러리가 내는 값과 견준다.
+
+# %%
+prepared = decoder.prepare(encoding.memory, encoding.memory_mask)
+state = decoder.initial_state(encoding.vectors)
+for t, step in enumerate(steps, 1):
+    told, state = decoder.step(np.array([step["y"]]), state, prepared)
+    query = step["state"][None, None]  # (B, T, U)
+    scores = cell.attention.score(query, prepared["memory"]["keys"])[0, 0]
+    context, _ = cell.attention(query[0], encoding.memory)
+    compare(f"d_{t}", step["state"], state[0][0])
+    compare("  scores", step["scores"], scores)
+    compare("  weights", step["weights"], told.alignments[0])
+    compare("  context", step["context"], context[0])
+    compare("  p(y)", step["p"], keras.ops.softmax(told.logits)[0])
+
+written_by_hand = "".join(step["chosen"] for step in steps).replace("·", " ").strip()
+translation = translator.generate(verse)
+print(f"\nby hand:  {written_by_hand}\ngenerate: {translation}\n")
+assert translation.startswith(written_by_hand)
+most = [source[step["weights"].argmax()] for step in steps]
+for step, piece in zip(steps, most, strict=True):
+    print(f"{step['chosen']:8} looks most at {piece}")
+if translator is not attending:
+    assert most == ["[END]", "·spoke"]
+
+# %% [markdown]
+# *Y*는 "그리고"이고 원문에는 없다. 거기서는 끝 토큰이 가중치를 가장 많이 받는다. *habló*는
+# "말하였다"이다. 스페인어에서는 동사가 주어 앞에 올 수 있어서, 스텝 2는 원문에서 먼저
+# 나오는 *God*을 지나친다. 아무도 그러라고 일러 주지 않았다.
 #
 # ## 8. BLEU 점수
 #

@@ -10,7 +10,7 @@
 # 4. attention: the equations of Bahdanau and of Luong beside the code,
 # 5. training with `model.fit`, watching what the model says as it learns,
 # 6. writing: greedy, sampling, and beam search,
-# 7. attention maps: which word looked where,
+# 7. attention maps: which word looked where, and the first two steps in slow motion,
 # 8. BLEU, the number that is made of such translations, and what it does not say,
 # 9. a SavedModel, text in and text out, that needs TensorFlow alone.
 #
@@ -35,6 +35,7 @@ import sys
 import tempfile
 
 import drawing
+import drawing_attention
 import keras
 import numpy as np
 import tensorflow as tf
@@ -542,6 +543,109 @@ for values in maps.alignments:
 # Be careful what you read from such a map. It says where the weights went, not why a word
 # was chosen: each $h_s$ has seen the whole sentence, and a good part of the work may be
 # done one place beside the word that you would point at.
+#
+# ### Step by step
+#
+# The first two rows of such a map in slow motion, of a test verse. The equations are those
+# of section 4; the translator has Bahdanau's score, and a GRU for its cell (tutorial 1,
+# section 4):
+#
+# $$\begin{aligned}
+# d_t &= \mathrm{cell}(E\,y_{t-1},\; d_{t-1}) \\
+# e_{ts} &= v^\top \tanh(W_1 d_t + W_2 m_s), \qquad \alpha_t = \mathrm{softmax}(e_t) \\
+# c_t &= \textstyle\sum_s \alpha_{ts} m_s \\
+# a_t &= \tanh(W_c [c_t; d_t]) \\
+# p(y_t) &= \mathrm{softmax}(E\, a_t + b)
+# \end{aligned}$$
+#
+# $y_0$ is the start token. All of it by hand, with the translator's weights; from the
+# library come the states $m_s$ of the encoder, and at the end the numbers to compare with.
+
+
+# %%
+def gru(x, h, W, U, b):
+    """One step of a GRU: the state (U,) after an input x (D,) and a state h (U,)."""
+    x_z, x_r, x_g = np.split(x @ W + b[0], 3)
+    h_z, h_r, h_g = np.split(h @ U + b[1], 3)
+    z, r = (1 / (1 + np.exp(-a)) for a in (x_z + h_z, x_r + h_r))
+    return z * h + (1 - z) * np.tanh(x_g + r * h_g)
+
+
+def dotted(tokens):
+    """Pieces as the maps show them, with a dot for a space."""
+    return [token.decode().replace("▁", "·") for token in tokens.numpy()[0]]
+
+
+verse = "God spoke to Noah, saying,"
+assert verse in test.sources
+pair, decoder = translator.preprocessor, translator.decoder
+ids = pair([verse])  # (1, S)
+encoding = translator.encoder(ids.numpy())
+source, m = dotted(pair.source_tokens(ids)), np.array(encoding.memory)[0]  # (S, M)
+
+cell = decoder.recurrent.cell  # an AttentionCell
+E, b = decoder.embedding.embeddings.numpy(), decoder.output_bias.numpy()
+W_d, b_d = decoder.bridge[0].get_weights()
+W_1, W_2, v = cell.attention.get_weights()
+W_c = cell.kernel.numpy()
+
+d = np.tanh(np.array(encoding.vectors[0][0])[0] @ W_d + b_d)  # d_0, (U,)
+y, steps = translator.start_id, []
+for t in (1, 2):
+    step = {"y": y, "read": dotted(pair.target_tokens([[y]]))[0], "before": d}
+    d = gru(E[y], d, *cell.cell.get_weights())  # (U,)
+    scores = (np.tanh(d @ W_1 + m @ W_2) @ v)[:, 0]  # (S,)
+    alpha = softmax(scores)  # (S,)
+    c = alpha @ m  # (M,)
+    a = np.tanh(np.concatenate([c, d]) @ W_c)
+    p = softmax(a @ E.T + b)  # (V,)
+    five = np.argsort(-p)[:5]
+    pieces, y = dotted(pair.target_tokens(five[None])), five[0]
+    words = list(zip(pieces, p[five], strict=True))
+    step |= {"state": d, "scores": scores, "weights": alpha, "context": c, "p": p}
+    steps.append(step | {"words": words, "chosen": pieces[0]})
+
+drawing_attention.translation_steps(source, m, steps)
+
+# %% [markdown]
+# The cell reads $y_{t-1}$ and makes the state $d_t$, which asks. Below each piece of the
+# source are its score, its weight and its state $m_s$; the line between them is as thick as
+# the weight is large. Softmax does not change when all scores grow alike, so the blue bars
+# begin at the lowest score. $c_t$ is the weighted mean of the states, and of $c_t$ and
+# $d_t$ come the likeliest pieces. The green one is written, and is what step 2 reads. Of
+# each vector eight units are shown, red above 0 and blue below: of $d_t$ the first ones, of
+# $m_s$ and $c_t$ those that differ most from place to place.
+#
+# Now what the library gives for the same two steps:
+
+# %%
+prepared = decoder.prepare(encoding.memory, encoding.memory_mask)
+state = decoder.initial_state(encoding.vectors)
+for t, step in enumerate(steps, 1):
+    told, state = decoder.step(np.array([step["y"]]), state, prepared)
+    query = step["state"][None, None]  # (B, T, U)
+    scores = cell.attention.score(query, prepared["memory"]["keys"])[0, 0]
+    context, _ = cell.attention(query[0], encoding.memory)
+    compare(f"d_{t}", step["state"], state[0][0])
+    compare("  scores", step["scores"], scores)
+    compare("  weights", step["weights"], told.alignments[0])
+    compare("  context", step["context"], context[0])
+    compare("  p(y)", step["p"], keras.ops.softmax(told.logits)[0])
+
+written_by_hand = "".join(step["chosen"] for step in steps).replace("·", " ").strip()
+translation = translator.generate(verse)
+print(f"\nby hand:  {written_by_hand}\ngenerate: {translation}\n")
+assert translation.startswith(written_by_hand)
+most = [source[step["weights"].argmax()] for step in steps]
+for step, piece in zip(steps, most, strict=True):
+    print(f"{step['chosen']:8} looks most at {piece}")
+if translator is not attending:
+    assert most == ["[END]", "·spoke"]
+
+# %% [markdown]
+# *Y* is "and", which the source does not have; there the end token gets most of the weight.
+# *habló* is "spoke": in Spanish the verb may stand before its subject, and step 2 passes
+# over *God*, which comes first in the source, without being told.
 #
 # ## 8. BLEU
 #

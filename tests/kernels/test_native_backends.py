@@ -5,6 +5,7 @@ On TensorFlow: test_native.py.
 
 import contextlib
 import dataclasses
+import functools
 import re
 
 import keras
@@ -64,6 +65,14 @@ def case_of(number, dtype="float32"):
     return layer, MASK if number % 3 else None
 
 
+@functools.cache
+def defined(number):
+    """A layer, its mask, initial states, and what the definition makes of them."""
+    layer, mask = case_of(number)
+    states = [np.resize(H, (B, layer.units)) for _ in layer.state_size]
+    return layer, mask, states, results(layer, "reference", mask, states)
+
+
 @pytest.mark.parametrize(
     "number, instructions",
     [
@@ -74,10 +83,9 @@ def case_of(number, dtype="float32"):
     ],
 )
 def test_it_equals_the_definition(number, instructions, monkeypatch):
-    layer, mask = case_of(number)
+    layer, mask, states, expected = defined(number)
     monkeypatch.setattr(native._load()[0], "instructions", instructions)
-    states = [np.resize(H, (B, layer.units)) for _ in layer.state_size]
-    found, expected = (results(layer, k, mask, states) for k in ("native", "reference"))
+    found = results(layer, "native", mask, states)
     # Without gates, an error grows from step to step.
     near = 1e-2 if hasattr(layer, "recurrent_activation") else 2e-2
     tolerance = near if instructions == "bfloat16" else TOLERANCE

@@ -564,8 +564,8 @@ def looks_at_hidden_places():
 
 
 @pytest.mark.parametrize("case", range(7))
-@pytest.mark.parametrize("hidden", [np.nan, np.inf])
-def test_what_a_mask_hides_counts_as_zeros(case, hidden):
+def test_what_a_mask_hides_counts_as_zeros(case):
+    hidden = np.resize([np.nan, np.inf], (B, S, 1))  # by place, so that both are alone
     keras.utils.set_random_seed(0)
     inputs = [
         keras.Input(QUERY.shape[1:]),

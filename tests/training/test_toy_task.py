@@ -10,19 +10,17 @@ import sys
 import textwrap
 
 import pytest
-import toy_task
-from killed_run import assert_same_run, finish, kill_after, start
+from killed_run import assert_same_run, stopped_after
 from toy_task import Counting, WordCounter, write_recipe
 
 from kerasrnn import catalogue
 from kerasrnn.cli import main
-from kerasrnn.training import report
+from kerasrnn.training import report, train
 from kerasrnn.training.kinds import KINDS, kind_of
 from kerasrnn.zoo import Task
 
 pytestmark = pytest.mark.long
 
-PROGRAM = (toy_task.__file__,)
 TRAINING = {"epochs": 12, "checkpoint_every": 7}
 
 
@@ -64,14 +62,13 @@ def test_it_trains(trained):
 
 
 @pytest.mark.slow
-def test_it_goes_on_after_a_kill(files, tmp_path):
-    recipe, data = files
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    uninterrupted = start(recipe, data, whole, program=PROGRAM)
-    kill_after(start(recipe, data, broken, program=PROGRAM), broken, step=60)
-    printed = finish(start(recipe, data, broken, program=PROGRAM))
-    finish(uninterrupted)
-    assert "Going on from epoch" in printed
+def test_it_goes_on_after_a_stop(trained, files, tmp_path, capsys):
+    (whole, *_), (recipe, data) = trained, files
+    broken = tmp_path / "broken"
+    with stopped_after(step=60):
+        train(recipe, data=data, output=broken, log=str)
+    assert main(["train", recipe, "--data", str(data), "--output", str(broken)]) == 0
+    assert "Going on from epoch" in capsys.readouterr().out
     assert_same_run(whole, broken, arrays=2)  # a small model
 
 

@@ -8,12 +8,12 @@ import shutil
 import numpy as np
 import pytest
 import yaml
-from killed_run import assert_same_run, finish, kill_after, start
+from killed_run import assert_same_run, stopped_after
 
 from kerasrnn.catalogue import load_recipe
 from kerasrnn.cli import main
 from kerasrnn.metrics import smape
-from kerasrnn.training import report
+from kerasrnn.training import report, train
 from kerasrnn.training.forecasting.forecasting import (
     Forecasting,
     ForecastingData,
@@ -139,14 +139,15 @@ def test_it_goes_on_from_a_trained_one(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_it_goes_on_after_a_kill(tmp_path):
-    recipe = write_recipe(tmp_path / "tiny", epochs=8)
-    data = write_series(tmp_path / "series.csv")
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    uninterrupted = start(recipe, data, whole)
-    kill_after(start(recipe, data, broken), broken, step=20)
-    assert "Going on from epoch" in finish(start(recipe, data, broken))
-    finish(uninterrupted)
+def test_it_goes_on_after_a_stop(run, tmp_path, capsys):
+    whole, data, recipe = run
+    broken = tmp_path / "broken"
+    with stopped_after(step=10):
+        train(recipe, data=data, output=broken, log=str)
+    assert main(["train", recipe, "--data", data, "--output", str(broken)]) == 0
+    # In the middle of an epoch.
+    told = re.search(r"Going on from epoch 2, step (\d+)", capsys.readouterr().out)
+    assert int(told[1]) > 0
     assert_same_run(whole, broken)
 
 

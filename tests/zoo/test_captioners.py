@@ -28,6 +28,13 @@ EACH_IN_TURN = pytest.mark.parametrize(
     [ImageCaptioner, pytest.param(AttentionCaptioner, marks=pytest.mark.slow)],
 )
 FEATURES, CAPTIONS = features(9, seed=1)
+# Of an encoder with random weights, which needs no network.
+LAST_BLOCK = {
+    "encoder": "efficientnet_lite0",
+    "encoder_weights": None,
+    "fine_tune": 1,
+    "tuned_weights": None,
+}
 
 
 @pytest.fixture(
@@ -366,6 +373,37 @@ def test_fine_tuning_a_real_encoder():
     assert np.mean(changed) > 0.9
 
 
+@pytest.mark.long
+@EACH_IN_TURN
+def test_last_blocks_are_tuned_and_kept(model_class, tmp_path):
+    model = captioner(model_class, **LAST_BLOCK)
+    pictures, captions = [RED_PICTURE, BLUE_PICTURE], [RED, BLUE]
+    lower = model.lower_features(pictures)
+    assert lower.shape == (2, 49, 192)
+    before = [array(weight) for weight in model.tuned_blocks.trainable_weights]
+    model.adapt(lower)
+    model.fit(lower, captions, epochs=2, verbose=0)
+    model.fit(pictures, captions, verbose=0)
+    after = [array(weight) for weight in model.tuned_blocks.trainable_weights]
+    assert len(after) == 4
+    assert all((a != b).any() for a, b in zip(before, after, strict=True))
+    # Pictures, what the first blocks make of them, and what the last ones do.
+    features = features_of(model.build_encoder(), pictures)
+    assert features.shape == (2, 49, 1280)
+    expected, scores = model.generate(lower, return_scores=True)
+    for inputs in (pictures, features):
+        found, of_found = model.generate(inputs, return_scores=True)
+        assert found == expected
+        np.testing.assert_allclose(of_found, scores, rtol=1e-4)
+    model.save(tmp_path / "model.keras")
+    model.save_to_preset(tmp_path / "preset")
+    for loaded in (
+        keras.models.load_model(tmp_path / "model.keras"),
+        Task.from_preset(tmp_path / "preset"),
+    ):
+        assert loaded.generate(lower) == expected
+
+
 # How they are kept.
 
 
@@ -425,6 +463,21 @@ def test_presets_are_for_pictures(seeing, tmp_path):
             {"encoder": "efficientnet_lite0", "feature_dim": 7},
             ValueError,
             "`feature_dim` of the encoder 'efficientnet_lite0' is .*; got 7",
+        ),
+        (
+            {**LAST_BLOCK, "fine_tune": 16},
+            ValueError,
+            "`fine_tune` must be from 1 to 15 blocks; got 16",
+        ),
+        (
+            {**LAST_BLOCK, "encoder": "MobileNetV2"},
+            ValueError,
+            '`fine_tune` may be a number with the encoder "efficientnet_lite0" only',
+        ),
+        (
+            {**LAST_BLOCK, "named_classes": 7},
+            ValueError,
+            "`named_classes` must be 0 where `fine_tune` is a number, .*; got 7",
         ),
         ({"encoder": "EyeNet"}, ValueError, "`model` must be .*; got 'EyeNet'"),
         (

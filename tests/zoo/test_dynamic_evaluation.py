@@ -214,14 +214,21 @@ print("RESULT" + json.dumps({"scores": scores, "after": model.score(new).tolist(
 """
 
 
-@pytest.mark.slow
-@other_backends
-def test_the_same_on_each_backend(backend, trained, tmp_path):
+@pytest.fixture(scope="module")
+def on_tensorflow(trained, tmp_path_factory):
+    """What a model is given, and what TensorFlow makes of it."""
     cached = new_model(cache_size=50)
     cached.set_weights(trained.get_weights())
-    cached.save(tmp_path / "model.keras")
-    arguments = (tmp_path / "model.keras", TRAIN, NEW[:300])
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    cached.save(path)
+    arguments = (path, TRAIN, NEW[:300])
+    return arguments, run_on("tensorflow", CODE, *arguments)
+
+
+@pytest.mark.slow
+@other_backends
+def test_the_same_on_each_backend(backend, on_tensorflow):
+    arguments, expected = on_tensorflow
     found = run_on(backend, CODE, *arguments)
-    expected = run_on("tensorflow", CODE, *arguments)
     np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-3)
     np.testing.assert_allclose(found["after"], expected["after"], atol=1e-4)

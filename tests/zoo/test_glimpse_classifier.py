@@ -412,11 +412,17 @@ print("RESULT" + json.dumps({
 """
 
 
+@pytest.fixture(scope="module")
+def on_tensorflow(tmp_path_factory):
+    """A folder with the weights at the start, and what TensorFlow makes of them."""
+    folder = tmp_path_factory.mktemp("weights")
+    return folder, run_on("tensorflow", CODE, folder, "first")
+
+
 @pytest.mark.slow
 @other_backends
-def test_the_same_on_each_backend(backend, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("weights")
-    expected = run_on("tensorflow", CODE, folder, "first")
+def test_the_same_on_each_backend(backend, on_tensorflow):
+    folder, expected = on_tensorflow
     found = run_on(backend, CODE, folder, "second")
     assert expected["losses"][-1] < expected["losses"][0]
     for name, values in expected.items():

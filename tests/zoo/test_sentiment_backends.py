@@ -57,7 +57,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("models")
 
 
-@pytest.fixture(scope="module", params=["lstm", "gru", "simple_rnn"])
+@pytest.fixture(scope="module", params=["lstm"])
 def expected(request, folder):
     return request.param, run_on("tensorflow", CODE, folder, "first", request.param)
 

@@ -380,12 +380,17 @@ print("RESULT" + json.dumps([
 """
 
 
+@pytest.fixture(scope="module", params=["crf", "softmax"])
+def on_tensorflow(request, tmp_path_factory):
+    """A head, the weights that it begins with, and what TensorFlow makes of them."""
+    head, path = request.param, tmp_path_factory.mktemp("first") / "first.weights.h5"
+    return head, path, run_on("tensorflow", CODE, path, "first", head, helpers="zoo")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("head", ["crf", "softmax"])
 @other_backends
-def test_it_learns_alike_on_other_backends(backend, head, tmp_path):
-    path = tmp_path / "first.weights.h5"
-    expected = run_on("tensorflow", CODE, path, "first", head, helpers="zoo")
+def test_it_learns_alike_on_other_backends(backend, on_tensorflow):
+    head, path, expected = on_tensorflow
     found = run_on(backend, CODE, path, "again", head, helpers="zoo")
     np.testing.assert_allclose(found[0], expected[0], rtol=2e-3)
     assert found[1] == expected[1]

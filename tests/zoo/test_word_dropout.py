@@ -30,3 +30,8 @@ def test_a_rate_out_of_range_is_named():
         WordDropout(1)
     with pytest.raises(TypeError, match="`rate` must be a number; got None"):
         WordDropout(None)
+
+
+def test_symbolic_ids_stay_integers():
+    token_ids = keras.Input((None,), dtype="int32")
+    assert WordDropout(0.5)(token_ids).dtype == "int32"

@@ -54,9 +54,11 @@ from kerasrnn.training.task_kind import (
 )
 from kerasrnn.vision import (
     ImageEncoder,
+    TunedBlocks,
     cached_features,
     imagenet_class_names,
     read_images,
+    tuned_features,
 )
 from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner
 from kerasrnn.zoo.preset import preprocessor_class
@@ -75,8 +77,8 @@ SCORES = ("cider_d", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "exact_match")
 class Captioning(TaskKind):
     """Saying what pictures show.
 
-    The encoder stays as it is, and its features of all pictures are computed once
-    and kept on disk.
+    The encoder stays as it is, all but the blocks that `fine_tune` counts, and its
+    features of all pictures are computed once and kept on disk.
 
     Args:
         config: The recipe.
@@ -127,10 +129,11 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
         groups = self.search.pop("groups", None)
         # Pictures of the user's own are of no kind that a recipe knows.
         self.named_groups = groups if path is None else None
-        if config["model"].get("fine_tune"):
+        if config["model"].get("fine_tune") is True:
             raise ValueError(
-                "`fine_tune` of a recipe must be false: its features are computed "
-                "once. Fine-tune a trained model with `fit`."
+                "`fine_tune` of a recipe must be false, or a number of blocks: what "
+                "those before them make of pictures is computed once. Fine-tune all of "
+                "a trained model with `fit`."
             )
         if config["model"].get("encoder_weights", "imagenet") is None:
             raise ValueError(
@@ -158,11 +161,12 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
 
     @functools.cached_property
     def encoder(self) -> ImageEncoder:
-        """What makes features of pictures."""
+        """What makes features of pictures, without the blocks that are trained."""
         model = self.config["model"]
         return ImageEncoder(
             model.get("encoder", "efficientnet_lite0"),
             model.get("encoder_weights", "imagenet"),
+            without_blocks=int(model.get("fine_tune", 0)),
         )
 
     @functools.cached_property
@@ -176,7 +180,17 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
         found = cached_features(self.encoder, examples, log=self.log)
         # A model that looks but once sees the mean over all places.
         attends = issubclass(self.model_class(self.config["task"]), AttentionCaptioner)
-        return found if attends else pooled(found)[:, None]
+        if attends or self.config["model"].get("fine_tune"):
+            return found
+        return pooled(found)[:, None]
+
+    def pooled_features(self, split):
+        """The mean over all places of what ImageNet's encoder makes of each picture."""
+        features = self.features[split]
+        if blocks := self.config["model"].get("fine_tune"):
+            means = tuned_features(TunedBlocks(blocks), features)
+            return np.concatenate([pooled(part) for part in means])
+        return pooled(features)
 
     @functools.cached_property
     def class_names(self) -> tuple[str, ...]:
@@ -328,9 +342,9 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
     def nearest_captions(self) -> list[str]:
         """What is said of the training picture that looks most like each test one."""
         return nearest_neighbour_captions(
-            pooled(self.features["train"]),
+            self.pooled_features("train"),
             self.splits["train"].captions,
-            pooled(self.features["test"]),
+            self.pooled_features("test"),
         )
 
     def judge_peers(self) -> dict[str, float]:

@@ -29,10 +29,11 @@ class AttentionCaptioner(ImageCaptioner):
         gated: Whether a gate says how much of c_t each word needs.
         attention_units: Size of v, in which d_{t-1} and m_l meet. None: `units`.
         **kwargs: Of `ImageCaptioner`: `start_id` and `end_id`, which the preprocessor
-            says otherwise; `encoder`, `encoder_weights`, `fine_tune`, `feature_dim`,
-            `named_classes`, `cell`, `num_layers`, `units`, `embedding_dim`, `dropout`,
-            `word_dropout`, `tie_embeddings`, `label_smoothing`, `scheduled_sampling`,
-            `members` and `preprocessor`, a `kerasrnn.text.TargetTokenizer`.
+            says otherwise; `encoder`, `encoder_weights`, `fine_tune`, `tuned_weights`,
+            `feature_dim`, `named_classes`, `cell`, `num_layers`, `units`,
+            `embedding_dim`, `dropout`, `word_dropout`, `tie_embeddings`,
+            `label_smoothing`, `scheduled_sampling`, `members` and `preprocessor`, a
+            `kerasrnn.text.TargetTokenizer`.
 
     Call arguments:
         inputs: `(features, target_ids)`, (B, L, D) and (B, T), or `(images,

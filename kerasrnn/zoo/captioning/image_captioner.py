@@ -11,11 +11,14 @@ from kerasrnn.layers.arguments import Tensor
 from kerasrnn.text.tokenizer import UNKNOWN_ID
 from kerasrnn.vision import (
     ImageEncoder,
+    TunedBlocks,
+    TunedEncoder,
     decode_image,
     features_of,
     fit_to_square,
     read_images,
 )
+from kerasrnn.vision.image_encoder import check_last_blocks
 from kerasrnn.zoo.captioning.copy_mechanism import CopyMechanism
 from kerasrnn.zoo.captioning.feature_encoder import FeatureEncoder
 from kerasrnn.zoo.decoder.decoder_task import (
@@ -60,7 +63,11 @@ class ImageCaptioner(DecoderTask):
             for features that come from elsewhere.
         encoder_weights: "imagenet", or None for random ones.
         fine_tune: Whether the encoder is a part of the model that `fit` trains. By
-            default it stays as it is, and is fetched when a picture is first seen.
+            default it stays as it is, and is fetched when a picture is first seen. A
+            number: the last so many blocks of "efficientnet_lite0" are, and `fit` may
+            be given what the blocks before them make of pictures, `lower_features`.
+        tuned_weights: What those blocks begin with, "imagenet", or None for random
+            ones: a saved model has its own.
         feature_dim: D, of a model without `encoder`.
         named_classes: Of so many classes the names may be borrowed, once `name_classes`
             has told them; 0: of none; "imagenet": of the classes that the encoder
@@ -102,7 +109,8 @@ class ImageCaptioner(DecoderTask):
         *,
         encoder: str | None = "efficientnet_lite0",
         encoder_weights: str | None = "imagenet",
-        fine_tune: bool = False,
+        fine_tune: bool | int = False,
+        tuned_weights: str | None = "imagenet",
         feature_dim: int | None = None,
         named_classes: int | str = 0,
         **kwargs: Any,
@@ -113,11 +121,18 @@ class ImageCaptioner(DecoderTask):
         self.encoder_weights = encoder_weights
         self.fine_tune = fine_tune
         self.decoder = self.make_decoder()
+        self.tuned_blocks: Any = None
         if encoder is not None:
-            layer = ImageEncoder(encoder, weights=encoder_weights)
-            layer.trainable = fine_tune
+            layer: Any
+            if isinstance(fine_tune, bool):
+                layer = ImageEncoder(encoder, weights=encoder_weights)
+                layer.trainable = fine_tune
+            else:
+                check_last_blocks("fine_tune", fine_tune, encoder)
+                self.tuned_blocks = TunedBlocks(fine_tune, tuned_weights)
+                layer = TunedEncoder(encoder_weights, self.tuned_blocks)
             # What is not trained is not saved either.
-            self.image_encoder = layer if fine_tune else Untracked(layer)
+            self.image_encoder = layer if fine_tune is True else Untracked(layer)
             feature_dim = layer.dim if feature_dim is None else feature_dim
         self.feature_dim = feature_dim
         self._check_encoder()
@@ -129,7 +144,7 @@ class ImageCaptioner(DecoderTask):
                 self.source_shape(), units=size, gates=self.members
             )
         self.encoder = self.make_encoder(self.decoder)
-        if fine_tune:
+        if fine_tune is True:
             self.build_encoder()
         self.add_members()
 
@@ -164,6 +179,12 @@ class ImageCaptioner(DecoderTask):
                     "`fine_tune` needs an `encoder` to tune; got encoder=None."
                 )
         check_integer("feature_dim", self.feature_dim, 1)
+        if self.named_classes and self.tuned_blocks is not None:
+            raise ValueError(
+                "`named_classes` must be 0 where `fine_tune` is a number, since the "
+                "classes are not told by features that change; got "
+                f"{self.named_classes!r}."
+            )
         if self.named_classes == "imagenet":
             if self.encoder_name != "efficientnet_lite0":
                 raise ValueError(
@@ -192,14 +213,17 @@ class ImageCaptioner(DecoderTask):
         count = 0
         for block in blocks:
             x = ops.convert_to_numpy(
-                self.encoder.scaled_part(np.asarray(block, "float32"))
+                self.encoder.scaled_part(self.features(np.asarray(block, "float32")))
             )
             x = x.astype("float64")
             sums += [x.sum(axis=(0, 1)), np.square(x).sum(axis=(0, 1))]
             count += x.shape[0] * x.shape[1]
         mean, square = sums / count
         # A feature that never changes stays so.
-        deviation = np.sqrt(square - mean**2) + 1e-3
+        deviation = np.sqrt(np.maximum(square - mean**2, 0)) + 1e-3
+        if self.tuned_blocks is not None:
+            # What hardly varies yet will do so when the blocks have learned.
+            deviation = np.maximum(deviation, np.mean(deviation))
         for encoder, _ in self.encoders_and_decoders():
             encoder.feature_mean.assign(mean)
             encoder.feature_deviation.assign(deviation)
@@ -257,8 +281,9 @@ class ImageCaptioner(DecoderTask):
                 )
 
     def _image_encoder(self):
-        """The `ImageEncoder`, whether it is trained with the model or not."""
-        return self.image_encoder if self.fine_tune else self.image_encoder.value
+        """The encoder, whether it is trained with the model or not."""
+        trained = self.fine_tune is True
+        return self.image_encoder if trained else self.image_encoder.value
 
     def build_encoder(self) -> ImageEncoder:
         """The encoder with its weights, which are fetched where they are not here.
@@ -284,6 +309,10 @@ class ImageCaptioner(DecoderTask):
         shape = getattr(source, "shape", None)
         expected = f"features (batch, places, {self.feature_dim})"
         fits = shape is not None and len(shape) == 3 and shape[2] == self.feature_dim
+        if self.tuned_blocks is not None:
+            lower = (self.tuned_blocks.locations, self.tuned_blocks.dim)
+            expected += f", lower features (batch, {lower[0]}, {lower[1]})"
+            fits = fits or self._are_lower(source)
         if self.encoder_name is not None:
             size = self._image_encoder().image_size
             expected += f", or images (batch, {size}, {size}, 3)"
@@ -292,6 +321,33 @@ class ImageCaptioner(DecoderTask):
                 fits = all(side in (None, wanted) for side, wanted in sides)
         if not fits:
             raise ValueError(f"`{name}` must hold {expected}; got {describe(source)}.")
+
+    def _are_lower(self, source):
+        """Whether these are what the blocks before those that are trained make."""
+        tuned, shape = self.tuned_blocks, source.shape
+        if tuned is None or len(shape) != 3:
+            return False
+        return shape[1] in (None, tuned.locations) and shape[2] == tuned.dim
+
+    def lower_features(self, pictures: Sequence[Any]) -> np.ndarray:
+        """What the encoder's blocks that are not trained make of pictures, (N, L, D).
+
+        Args:
+            pictures: As `generate` takes them.
+
+        Raises:
+            ValueError: `fine_tune` is no number, or something is no picture.
+            FetchError: The encoder's weights cannot be had.
+        """
+        if self.tuned_blocks is None:
+            raise ValueError(
+                "`lower_features` is for a model whose `fine_tune` is a number of "
+                f"blocks; got fine_tune={self.fine_tune!r}."
+            )
+        names = [f"`pictures[{index}]`" for index in range(len(pictures))]
+        return features_of(
+            self.build_encoder().first_blocks, list(pictures), names=names
+        )
 
     def check_source(self, source: Tensor) -> Tensor:
         self._check_features(source)
@@ -351,9 +407,10 @@ class ImageCaptioner(DecoderTask):
             return x.astype("float32", copy=False)
         layer = self.build_encoder()
         names = [f"`{name}[{index}]`" for index in range(len(x))]
-        if self.fine_tune:
+        if self.fine_tune is True:
             return read_images(x, layer.image_size, names=names)
-        return features_of(layer, x, names=names)
+        lowest = layer if self.tuned_blocks is None else layer.first_blocks
+        return features_of(lowest, x, names=names)
 
     def _check_element(self, element_spec, name):
         self._check_features(inputs_of(element_spec), name)
@@ -385,6 +442,8 @@ class ImageCaptioner(DecoderTask):
         """Features (B, L, D) of pictures; what are features already stays."""
         if len(source.shape) == 4:
             return self.build_encoder()(source, training=training)
+        if self._are_lower(source):
+            source = self.tuned_blocks(source)
         return ops.cast(source, self.compute_dtype)
 
     def prepare(self, source: Tensor, training: bool = False) -> Tensor:
@@ -430,7 +489,9 @@ class ImageCaptioner(DecoderTask):
 
         def source_of(batch):
             if isinstance(inputs, np.ndarray):
-                return inputs[batch].astype("float32")
+                # The search asks how many places there are to look at.
+                features = self.features(inputs[batch].astype("float32"))
+                return ops.convert_to_numpy(features)
             names = ["`inputs`" if single else f"`inputs[{index}]`" for index in batch]
             pictures = [inputs[index] for index in batch]
             return features_of(self.build_encoder(), pictures, names=names, verbose=0)
@@ -463,7 +524,9 @@ class ImageCaptioner(DecoderTask):
         else:
             if not isinstance(inputs, np.ndarray):  # A file of features stays there.
                 inputs = ops.convert_to_numpy(inputs)
-            are_features = inputs.ndim == 3 and inputs.shape[2] == self.feature_dim
+            are_features = inputs.ndim == 3 and (
+                inputs.shape[2] == self.feature_dim or self._are_lower(inputs)
+            )
             are_pictures = inputs.ndim in (2, 3, 4) and self.encoder_name is not None
             if are_features or not are_pictures:
                 self._check_features(inputs)
@@ -487,9 +550,12 @@ class ImageCaptioner(DecoderTask):
         }
 
     def serving_variables(self) -> list:
-        encoder = self.encoder_name is not None and not self.fine_tune
-        frozen = self.build_encoder().variables if encoder else []
-        return [*super().serving_variables(), *frozen]
+        own = super().serving_variables()
+        if self.encoder_name is None or self.fine_tune is True:
+            return own
+        encoder = self.build_encoder()
+        lowest = encoder if self.tuned_blocks is None else encoder.first_blocks
+        return [*own, *lowest.variables]
 
     def _serve(self, features):
         attends = self.attends
@@ -531,8 +597,11 @@ class ImageCaptioner(DecoderTask):
             **super().get_config(),
             "encoder": self.encoder_name,
             # The trained ones replace them.
-            "encoder_weights": None if self.fine_tune else self.encoder_weights,
+            "encoder_weights": (
+                None if self.fine_tune is True else self.encoder_weights
+            ),
             "fine_tune": self.fine_tune,
+            "tuned_weights": None,
             "feature_dim": self.feature_dim,
             "named_classes": self.named_classes,
         }

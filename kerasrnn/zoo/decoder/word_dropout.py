@@ -55,5 +55,9 @@ class WordDropout(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
+    def compute_output_spec(self, token_ids: Any, training: bool = False) -> Any:
+        # Keras would say that ids are floats, as other layers' outputs are.
+        return keras.KerasTensor(token_ids.shape, dtype=token_ids.dtype)
+
     def get_config(self) -> dict:
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
