@@ -1,8 +1,8 @@
 """Are the captions of the presets better than those of peers with the same features?
 
-    python benchmarks/captioning_peers.py stamps|drawings [--write README]
+    python benchmarks/captioning_peers.py [--write README]
 
-On the test pictures of a recipe, group by group, without emoji that only add a skin
+On the test pictures of the recipes, group by group, without emoji that only add a skin
 tone to another. All sides see what EfficientNet-Lite0 makes of the pictures; the peers
 see the mean over all places, and learn from no other skin tones either:
 
@@ -24,10 +24,8 @@ from timing import Report, number
 from kerasrnn.metrics import caption_scores
 from kerasrnn.training.captioning.nearest_captions import nearest_neighbour_captions
 
-PRESETS = {
-    "stamps": ("caption-stamps", "caption-stamps-attention"),
-    "drawings": ("caption-drawings-attention",),
-}
+# Of the same pictures; the last one attends.
+PRESETS = ("caption-stamps", "caption-stamps-attention")
 SEVERAL = 5
 # Of the softmax over captions.
 DROPOUTS, EPOCHS = (0.3, 0.6, 0.8), (5, 10, 20, 40)
@@ -123,12 +121,10 @@ def main():
     from kerasrnn.zoo import Task, load_recipe
 
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("table", choices=[*PRESETS])
     options.add_argument("--write", metavar="README", help="put the table there too")
     arguments = options.parse_args()
-    presets = PRESETS[arguments.table]
     # One that attends sees all places; the peers and the others take their mean.
-    task = Captioning(load_recipe(presets[-1]).config)
+    task = Captioning(load_recipe(PRESETS[-1]).config)
     plain = np.flatnonzero(~np.array(task.splits["train"].variants))
     train = task.splits["train"].select(plain)
     validation, test = task.splits["validation"], task.splits["test"]
@@ -154,13 +150,13 @@ def main():
         f"a softmax over captions (dropout {dropout}, {epochs} epochs)": softmax,
         "of the nearest picture, shuffled": shuffled(nearest),
     }
-    for name in presets:
+    for name in PRESETS:
         model = Task.from_preset(name)
         search = dict(load_recipe(name).config["evaluation"])
         del search["groups"]
         found = model.generate(task.features["test"], verbose=0, **search)
         sides |= {f"`{name}`": found, f"`{name}`, shuffled": shuffled(found)}
-    report = Report(f"captioning_peers_{arguments.table}", arguments.write)
+    report = Report("captioning_peers", arguments.write)
     report.machine()
     report.line(f"{len(train)} pictures to take captions from, {len(test)} to test.")
     report.line()

@@ -14,8 +14,8 @@ def constant_weights(monkeypatch):
     """Stand in for ImageNet's weights: all the same number, and no network."""
     loaded = []
 
-    def load(weights):
-        model = efficientnet_lite.EfficientNetLite0()
+    def load(weights, end=None):
+        model = efficientnet_lite.EfficientNetLite0(end=end)
         if weights:
             loaded.append(weights)
             model.set_weights([np.full(w.shape, 0.01) for w in model.weights])
