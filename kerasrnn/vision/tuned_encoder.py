@@ -103,6 +103,21 @@ class TunedEncoder(keras.layers.Layer):
     Args:
         weights: of the first blocks, "imagenet" or None.
         tuned: the last ones.
+
+    Call arguments:
+        images: (B, 224, 224, 3), 0 to 255.
+
+    Output shape:
+        (B, 49, 1280), float32.
+
+    Raises:
+        FetchError: the weights are not on this machine and cannot be fetched.
+
+    Example:
+
+    >>> encoder = TunedEncoder(None, TunedBlocks(2, weights=None))
+    >>> encoder.image_size, encoder.first_blocks.dim, encoder.dim
+    (224, 192, 1280)
     """
 
     def __init__(self, weights: str | None, tuned: TunedBlocks) -> None:
@@ -155,6 +170,13 @@ def tuned_features(tuned: TunedBlocks, features: Any, batch_size: int = 128) -> 
 
     Yields:
         (B, 49, 1280) float32.
+
+    Example:
+
+    >>> blocks = TunedBlocks(2, weights=None)
+    >>> lower = np.zeros((3, 49, 192), "float16")
+    >>> [part.shape for part in tuned_features(blocks, lower, batch_size=2)]
+    [(2, 49, 1280), (1, 49, 1280)]
     """
     compute = keras.Model(
         inputs := keras.Input((tuned.locations, tuned.dim)), tuned(inputs)

@@ -404,6 +404,16 @@ def test_last_blocks_are_tuned_and_kept(model_class, tmp_path):
         assert loaded.generate(lower) == expected
 
 
+def test_what_no_lower_features_are_is_told():
+    model = captioner(**LAST_BLOCK)
+    message = r"lower features \(batch, 49, 192\)"
+    for wrong in (np.zeros((1, 48, 192)), "no features", [1, 2]):
+        with pytest.raises(ValueError, match=message):
+            model.generate_ids(wrong)
+    with pytest.raises(ValueError, match="`lower_features` is for a model whose"):
+        captioner().lower_features([RED_PICTURE])
+
+
 # How they are kept.
 
 

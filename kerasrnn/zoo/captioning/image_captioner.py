@@ -212,9 +212,7 @@ class ImageCaptioner(DecoderTask):
         sums = np.zeros((2, self.feature_dim))
         count = 0
         for block in blocks:
-            x = ops.convert_to_numpy(
-                self.encoder.scaled_part(self.features(np.asarray(block, "float32")))
-            )
+            x = ops.convert_to_numpy(self.encoder.scaled_part(self._whole(block)))
             x = x.astype("float64")
             sums += [x.sum(axis=(0, 1)), np.square(x).sum(axis=(0, 1))]
             count += x.shape[0] * x.shape[1]
@@ -312,7 +310,7 @@ class ImageCaptioner(DecoderTask):
         if self.tuned_blocks is not None:
             lower = (self.tuned_blocks.locations, self.tuned_blocks.dim)
             expected += f", lower features (batch, {lower[0]}, {lower[1]})"
-            fits = fits or self._are_lower(source)
+            fits = fits or (shape is not None and self._are_lower(source))
         if self.encoder_name is not None:
             size = self._image_encoder().image_size
             expected += f", or images (batch, {size}, {size}, 3)"
@@ -328,6 +326,13 @@ class ImageCaptioner(DecoderTask):
         if tuned is None or len(shape) != 3:
             return False
         return shape[1] in (None, tuned.locations) and shape[2] == tuned.dim
+
+    def _whole(self, features):
+        """Features in float32, in which lower ones have gone through all blocks."""
+        features = np.asarray(features, "float32")
+        if self._are_lower(features):
+            features = ops.convert_to_numpy(self.tuned_blocks(features))
+        return features
 
     def lower_features(self, pictures: Sequence[Any]) -> np.ndarray:
         """What the encoder's blocks that are not trained make of pictures, (N, L, D).
@@ -490,8 +495,7 @@ class ImageCaptioner(DecoderTask):
         def source_of(batch):
             if isinstance(inputs, np.ndarray):
                 # The search asks how many places there are to look at.
-                features = self.features(inputs[batch].astype("float32"))
-                return ops.convert_to_numpy(features)
+                return self._whole(inputs[batch])
             names = ["`inputs`" if single else f"`inputs[{index}]`" for index in batch]
             pictures = [inputs[index] for index in batch]
             return features_of(self.build_encoder(), pictures, names=names, verbose=0)
