@@ -150,14 +150,10 @@ class TunedEncoder(keras.layers.Layer):
     def call(self, images: Any, training: bool = False) -> Any:
         return self.tuned(self.first_blocks(images))
 
+    # The same in terms of its size, places and features.
     predict_on_batch = ImageEncoder.predict_on_batch
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (input_shape[0], self.locations, self.dim)
-
-    def compute_output_spec(self, images: Any, training: bool = False) -> Any:
-        shape = self.compute_output_shape(images.shape)
-        return keras.KerasTensor(shape, dtype="float32")
+    compute_output_shape = ImageEncoder.compute_output_shape
+    compute_output_spec = ImageEncoder.compute_output_spec
 
 
 def tuned_features(tuned: TunedBlocks, features: Any, batch_size: int = 128) -> Any:
