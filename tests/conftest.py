@@ -4,6 +4,8 @@ What is not `slow` begins with empty caches, so that no test passes or
 is left out by what a machine happens to hold. It also runs TensorFlow's graphs as they
 were made, since to rewrite one takes longer than a test runs it. The slow ones, and
 KERASRNN_GRAPHS=rewritten, let TensorFlow rewrite them.
+
+Random weights are those of a seed, so that no test passes by luck, or fails by it.
 """
 
 import os
@@ -56,3 +58,5 @@ def pytest_runtest_setup(item):
     # Slow tests run in CI's second stage, where a data set may be fetched.
     global network_allowed
     network_allowed = item.get_closest_marker("slow") is not None
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)

@@ -51,6 +51,7 @@ NAMES = ("return_sequences", "go_backwards", "zero_output_for_mask", "use_bias")
 
 def case_of(number, dtype="float32"):
     """A layer, and its mask or None: every family with every second option."""
+    keras.utils.set_random_seed(number)  # the same weights whichever test is first
     layer_class, options = FAMILIES[number % len(FAMILIES)]
     bits = [bool(number >> k & 1) for k in range(len(NAMES))]
     layer = layer_class(
@@ -86,8 +87,9 @@ def test_it_equals_the_definition(number, instructions, monkeypatch):
     layer, mask, states, expected = defined(number)
     monkeypatch.setattr(native._load()[0], "instructions", instructions)
     found = results(layer, "native", mask, states)
-    # Without gates, an error grows from step to step.
-    near = 1e-2 if hasattr(layer, "recurrent_activation") else 2e-2
+    # Twice the largest of eight sets of weights: without gates, an error grows from
+    # step to step.
+    near = 2e-2 if hasattr(layer, "recurrent_activation") else 4e-2
     tolerance = near if instructions == "bfloat16" else TOLERANCE
     for a, b in zip(found, expected, strict=True):
         assert np.abs(a - b).max() <= tolerance * np.abs(b).max()
