@@ -11,6 +11,7 @@ import yaml
 from kerasrnn import decoding, text, zoo
 from kerasrnn.catalogue import list_recipes, load_recipe
 from kerasrnn.training import TextSamples
+from kerasrnn.training.captioning.encoder_tuning import EncoderTuning
 from kerasrnn.training.recipe_optimizer import OPTIONS
 from kerasrnn.vision import PictureReader
 from kerasrnn.zoo.decoder.decoder_task import DecoderTask
@@ -253,6 +254,11 @@ def test_how_models_write():
     assert PAGE["evaluation", "Adaptation of character models"] == adapted
     samples = signature(TextSamples.__init__, without={"self", "path", "log", "writer"})
     assert PAGE["training", "Samples of character models"] == samples
+
+
+def test_how_encoders_of_captioners_learn():
+    arguments = signature(EncoderTuning.__init__, without={"self"})
+    assert PAGE["training", "Encoders of captioners"] == arguments
 
 
 MODELS = {

@@ -80,7 +80,7 @@ def captioner(model_class=AttentionCaptioner, seed=0, **options):
     generator = np.random.default_rng(seed)
     for weight in model.weights:
         values = generator.normal(0, 0.5, weight.shape)
-        if weight.name in ("feature_deviation", "moving_variance"):
+        if weight.name in ("feature_deviation", "mean_deviation", "moving_variance"):
             values = 0.5 + np.abs(values)
         weight.assign(values.astype("float16"))
     return model

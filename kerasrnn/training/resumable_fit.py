@@ -55,6 +55,7 @@ def resumable_fit(
     checkpoint_every: int = 200,
     progress=None,
     log=print,
+    hints: bool = True,
     callbacks=(),
     on_epoch_end=(),
     workers: Workers | None = None,
@@ -92,6 +93,7 @@ def resumable_fit(
         checkpoint_every: Steps between checkpoints; one is also made each epoch.
         progress: A `ProgressLine`, or None.
         log: Called with the lines for the user.
+        hints: Whether they say why it ended, and what may be better.
         callbacks: More Keras callbacks.
         on_epoch_end: Functions that are called with the epoch's number and its metrics.
         workers: The processes that train together. None: this one alone.
@@ -242,7 +244,9 @@ def resumable_fit(
         return None
     take_over()
     history, best = state["history"], state["best_epochs"]
-    _tell_the_end(history, best[0], epochs, monitor, patience if stop() else None, log)
+    if hints:
+        waited = patience if stop() else None
+        _tell_the_end(history, best[0], epochs, monitor, waited, log)
     if average_from is not None:
         _restore(_state_variables(model), best_weights[0], "mean")
         tried = data.validate(model)

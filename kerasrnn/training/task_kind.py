@@ -110,6 +110,16 @@ class TaskKind:
         """The untrained model, compiled."""
         raise NotImplementedError
 
+    def prepare(self, model, folder, seed: int, workers) -> None:
+        """What a run does before its first epoch; again where it goes on.
+
+        Args:
+            model: The model that will learn.
+            folder: Of the seed.
+            seed: What all that is drawn follows from.
+            workers: The processes that train together.
+        """
+
     def fit_data(self, model):
         """What `resumable_fit` learns from."""
         raise NotImplementedError

@@ -275,6 +275,7 @@ def _train_seed(folder, task, seed, tensorboard, log, workers):
     log(f"Model: {task.config['task']}, {model.count_params():,} parameters\n")
     begin = time.monotonic()
     epochs = epochs_before + training["epochs"]
+    task.prepare(learner, folder, seed, workers)
     fit_data = task.fit_data(model)
     shown = {}
     if workers.is_first:

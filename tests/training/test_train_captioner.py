@@ -201,7 +201,7 @@ CAPTIONS = [[f"{chr(97 + n)}" * (1 + n % 3), "zz"] for n in range(19)] + [["y" *
 VARIANTS = np.arange(20) > 15
 
 
-def data_of(variant_share=0.5, batch_size=8):
+def data_of(variant_share=0.5, batch_size=8, **options):
     return CaptionData(
         FEATURES,
         caption_ids(Letters(), CAPTIONS),
@@ -211,6 +211,7 @@ def data_of(variant_share=0.5, batch_size=8):
         max_tokens=6,
         batch_size=batch_size,
         scores=None,
+        **options,
     )
 
 
@@ -243,6 +244,26 @@ def test_every_caption_comes_once_an_epoch_with_its_picture():
     # A run that goes on in the middle of an epoch sees the rest of it.
     before = sum(map(len, order[:2]))
     assert seen_of(data, order[2:]) == seen_of(data, order)[before:]
+
+
+def test_pictures_are_moved_in_training():
+    still, moving = data_of(), data_of(grid=(3, 1, 2), shift=1)
+    order = moving.order(1, 0)
+    assert [batch.shape[1:] for batch in order] == [(3,)] * len(order)
+    numbers, others = np.concatenate(order)[:, 0], np.concatenate(still.order(1, 0))
+    np.testing.assert_array_equal(np.sort(numbers), np.sort(others))
+    moving.features = np.random.default_rng(0).normal(size=(20, 3, 2))
+    shifts = set()
+    for batch, (features, ids) in zip(order, moving.dataset(order), strict=True):
+        for shift, picture, row in zip(batch, features, ids, strict=True):
+            number, down, _ = shift
+            before = moving.features[moving.rows[number]]
+            expected = before[np.clip(np.arange(3) - down, 0, 2)]
+            np.testing.assert_allclose(picture, expected, rtol=1e-6)
+            caption = moving.ids[number].numpy()
+            assert row.numpy()[: len(caption)].tolist() == caption.tolist()
+            shifts.add(down)
+    assert shifts == {-1, 0, 1}
 
 
 def test_each_epoch_draws_its_share_of_the_variants():

@@ -146,6 +146,19 @@ def test_adapt_brings_features_to_one_scale(model_class):
     assert np.isfinite(array(model.encoder.scaled(ops.convert_to_tensor(x)))).all()
 
 
+def test_adapt_scales_the_mean_over_places_by_itself_before_tuned_blocks():
+    model, generator = captioner(**LAST_BLOCK), np.random.default_rng(0)
+    # What hardly varies, as some features do before the blocks have learned.
+    x = generator.normal(size=(12, 49, 1280)) * generator.uniform(0, 2, 1280)
+    x = (x + generator.normal(size=(12, 1, 1280))).astype("float32")
+    model.adapt(x)
+    means = x.mean(axis=1)
+    deviation = np.maximum(means.std(axis=0), means.std(axis=0).mean())
+    expected = (means - means.mean(axis=0)) / deviation
+    ((found,),) = model.encoder(ops.convert_to_tensor(x)).vectors
+    np.testing.assert_allclose(array(found), expected, atol=0.02)
+
+
 @pytest.mark.parametrize("weight", [0.25, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_doubly_stochastic_attention(weight):
     model = captioner(cell="simple_rnn", attention_regularization=weight)

@@ -1,5 +1,7 @@
 import numpy as np
 
+from kerasrnn.training.captioning.shifts import draw_shifts, moved
+
 # Percentile of the lengths above which captions come in batches of their own.
 LONG_ABOVE = 97
 
@@ -20,6 +22,8 @@ class CaptionData:
         max_tokens: Longer captions are not learned from, start and end included.
         batch_size: The most captions of a batch.
         scores: A `CaptionScores`.
+        grid: (H, W, D) of features of H · W places, to move pictures in it.
+        shift: By how many places at most; 0: not at all, and there need be no grid.
     """
 
     def __init__(
@@ -33,11 +37,14 @@ class CaptionData:
         max_tokens: int,
         batch_size: int,
         scores,
+        grid=None,
+        shift: int = 0,
     ):
         self.features = features
         self.ids, self.rows = captions
         self.validation, self.scores = validation, scores
         self.variant_share, self.batch_size = variant_share, batch_size
+        self.grid, self.shift = grid, shift
         lengths = self.ids.row_lengths().numpy()
         fits = lengths <= max_tokens
         self.lengths = lengths - 1  # steps of the decoder
@@ -54,6 +61,9 @@ class CaptionData:
         drawn = generator.choice(self.variants, count, replace=False)
         examples = generator.permutation(np.concatenate([self.originals, drawn]))
         is_long = self.is_long[examples]
+        if self.shift:
+            shifts = draw_shifts(generator, len(examples), self.shift)
+            examples = np.column_stack([examples, shifts])
         batches = [
             part[start : start + self.batch_size]
             for part in (examples[~is_long], examples[is_long])
@@ -62,7 +72,8 @@ class CaptionData:
         return [batches[at] for at in generator.permutation(len(batches))]
 
     def dataset(self, order):
-        return caption_batches(self.features, (self.ids, self.rows), order)
+        captions = self.ids, self.rows
+        return caption_batches(self.features, captions, order, grid=self.grid)
 
     def validate(self, model):
         scores = self.evaluate(model, *self.validation)
@@ -104,13 +115,15 @@ def caption_ids(tokenizer, captions):
     return tf.RaggedTensor.from_tensor(ids, padding=0), rows
 
 
-def caption_batches(features, captions, order):
+def caption_batches(features, captions, order, *, grid=None):
     """Batches of (features (B, L, D), token ids (B, T)), in this order.
 
     Args:
         features: (N, L, D), in memory or on disk.
         captions: What `caption_ids` gave, of M captions.
-        order: A list of batches, each the numbers of its captions.
+        order: A list of batches, each the numbers of its captions; or (B, 3), those
+            and by how many places each picture is moved, down and to the right.
+        grid: (H, W, D) of features of H · W places that are moved.
 
     Example:
 
@@ -130,17 +143,20 @@ def caption_batches(features, captions, order):
     batches = tf.RaggedTensor.from_row_lengths(
         np.concatenate(order), [len(batch) for batch in order]
     )
-    shape = features.shape[1:]
+    shape, columns = features.shape[1:], np.ndim(order[0]) * 2 - 1
 
     def read(batch):
         found = np.empty((len(batch), *shape), "float32")
-        for place, number in enumerate(batch):
-            found[place] = features[rows[number]]
+        for place, (number, *shift) in enumerate(batch):
+            of_picture = features[rows[number]]
+            found[place] = moved(of_picture, grid, *shift) if shift else of_picture
         return found
 
     def of_batch(batch):
+        batch = tf.reshape(batch, (tf.shape(batch)[0], columns))
         found = tf.numpy_function(read, [batch], tf.float32, stateful=False)
-        return tf.ensure_shape(found, (None, *shape)), tf.gather(ids, batch).to_tensor()
+        of_batch = tf.gather(ids, batch[:, 0]).to_tensor()
+        return tf.ensure_shape(found, (None, *shape)), of_batch
 
     options = tf.data.Options()
     options.autotune.enabled = False  # there is nothing to tune

@@ -22,6 +22,7 @@ from kerasrnn.metrics import (
     cider_d,
     require_sacrebleu,
 )
+from kerasrnn.text.tokenizer import UNKNOWN_ID
 from kerasrnn.training.captioning.caption_card import (
     CAPTION_SCORES,
     caption_samples,
@@ -32,6 +33,7 @@ from kerasrnn.training.captioning.caption_card import (
 from kerasrnn.training.captioning.caption_data import CaptionData, caption_ids
 from kerasrnn.training.captioning.caption_samples import CaptionSamples, caption_lines
 from kerasrnn.training.captioning.caption_scores import CaptionScores, scores_of_groups
+from kerasrnn.training.captioning.encoder_tuning import EncoderTuning, NamedFeatures
 from kerasrnn.training.captioning.nearest_captions import (
     nearest_neighbour_captions,
     pooled,
@@ -60,7 +62,7 @@ from kerasrnn.vision import (
     read_images,
     tuned_features,
 )
-from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner
+from kerasrnn.zoo import AttentionCaptioner, ImageCaptioner, Task
 from kerasrnn.zoo.preset import preprocessor_class
 
 CAPTIONS_FILE = "captions.tsv"
@@ -140,11 +142,28 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
                 "`encoder_weights` of a recipe must name weights that can be had "
                 "again, such as 'imagenet': a preset holds none; got null."
             )
+        self.tuning = self._encoder_tuning()
         named = config["model"].get("named_classes", 0)
         if named not in (0, "imagenet"):
             raise ValueError(
                 f'`named_classes` of a recipe must be "imagenet" or 0; got {named!r}.'
             )
+
+    def _encoder_tuning(self):
+        """How blocks learn before the captioner does; None: with it, or not at all."""
+        training = self.config["training"]
+        if "encoder" not in training:
+            return None
+        if not self.config["model"].get("fine_tune"):
+            raise ValueError(
+                "`encoder` in `training` needs `fine_tune` in `model`, the number of "
+                "blocks that learn; got "
+                f"fine_tune={self.config['model'].get('fine_tune', False)!r}."
+            )
+        if self.path is not None or self.source is not None:
+            why = "pictures of your own are few" if self.path else "they have learned"
+            self.derive("training", "encoder", training["encoder"] | {"epochs": 0}, why)
+        return EncoderTuning(**training["encoder"])
 
     @property
     def data_results(self) -> dict:
@@ -278,20 +297,74 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
             # It has learned how features are scaled, too.
             model = self.started_model(tokenizer)
         else:
+            options = dict(self.config["model"])
+            if self.tuned_source is not None:
+                options["tuned_weights"] = None
             model = self.model_class(self.config["task"])(
                 tokenizer.target_vocabulary_size,
                 start_id=tokenizer.start_id,
                 end_id=tokenizer.end_id,
                 preprocessor=tokenizer,
-                **self.config["model"],
+                **options,
             )
-            model.adapt(self.features["train"])
+            if self.tuned_source is not None:
+                model.tuned_blocks.set_weights(self.tuned_source.get_weights())
+            if self.tuning is None:  # or else once the blocks have learned
+                model.adapt(self.features["train"])
         if self.class_names:
             model.name_classes(self.class_names)
         steps = len(self.fit_data(model).order(seed, 0))
         model.compile(self.optimizer(steps))
         self._tell_long_captions()
         return model
+
+    def prepare(self, model, folder, seed, workers):
+        if self.tuning is None:
+            return
+        if workers.count > 1:
+            raise ValueError(
+                "A recipe with `encoder` in `training` is for one process; got "
+                f"{workers.count} workers."
+            )
+        blocks = model.tuned_blocks
+        if self.tuning.epochs:
+            self.tuning.run(
+                blocks,
+                self._named_features("train"),
+                self._named_features("validation"),
+                folder=folder / "encoder",
+                seed=seed,
+                log=self.log,
+            )
+        # They stay as they are now.
+        blocks.trainable = False
+        if self.source is None:
+            model.adapt(self.features["train"])
+
+    @functools.cached_property
+    def tuned_source(self) -> TunedBlocks | None:
+        """The blocks of the captioner that `tuned_weights` names, or None."""
+        name = self.config["model"].get("tuned_weights", "imagenet")
+        if name == "imagenet" or self.source is not None:
+            return None
+        blocks = getattr(Task.from_preset(name), "tuned_blocks", None)
+        found = None if blocks is None else blocks.blocks
+        if found != self.config["model"].get("fine_tune"):
+            raise ValueError(
+                '`tuned_weights` of a recipe must be "imagenet", or a captioner with '
+                f"`fine_tune` {self.config['model'].get('fine_tune', False)!r}, as the "
+                f"recipe has; got {name!r}, with {found!r}."
+            )
+        return blocks
+
+    def _named_features(self, split):
+        """Features and captions of the pictures of a split that vary no other."""
+        tokenizer, part = self.tokenizer, self.splits[split]
+        rows = np.flatnonzero(~np.array(part.variants, bool))
+        no_words = (0, UNKNOWN_ID, tokenizer.start_id, tokenizer.end_id)
+        return NamedFeatures(
+            self.features[split], rows, part.captions, tokenizer.target_ids, no_words
+        )
 
     def fit_data(self, model):
         """What `resumable_fit` learns from."""
@@ -308,6 +381,7 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
             variant_share=training.get("variant_share", 1.0),
             max_tokens=training.get("max_tokens", 40),
             batch_size=training.get("batch_size", 64),
+            **self._shifts(model),
             scores=CaptionScores(
                 self.features["validation"][rows].astype("float32"),
                 [validation.captions[row] for row in rows],
@@ -318,6 +392,12 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
                 batch_size=128,
             ),
         )
+
+    def _shifts(self, model):
+        """How pictures are moved, in training: as the blocks learned them."""
+        if self.tuning is None:
+            return {}
+        return {"grid": model.tuned_blocks.grid, "shift": self.tuning.shift}
 
     def after_epoch(self, model) -> list:
         """What else is to be done after epochs: show a few captions."""

@@ -19,6 +19,8 @@ class AttentionCaptioner(ImageCaptioner):
     a_t = tanh(W_c [c_t; d_t])
     p(y_t) = softmax(E a_t + b)                      with `tie_embeddings`
 
+    Where `fine_tune` is a number, σ of d_0 is that of the mean over places.
+
     Doubly stochastic attention adds to the loss λ/L Σ_l (1 − Σ_t α_tl)², so that no
     place is never looked at.
 

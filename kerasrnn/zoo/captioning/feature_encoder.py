@@ -10,12 +10,16 @@ class FeatureEncoder(keras.Model):
     v = (1/L Σ_l f_l − μ) / σ              for the first states of each layer
     m_l = tanh(W_m (f_l − μ)/σ + b_m)      with `memory_units`, to attend to
 
+    With `scales_mean` v is divided by a σ of its own, that of the mean over places,
+    which is smaller than that of the places.
+
     Args:
         feature_dim: D, size of a place's features.
         cell: Of the decoder: "simple_rnn", "lstm" or "gru".
         num_layers: How many recurrent layers the decoder has.
         memory_units: Size of m_l; None: there is no memory, and all that is seen of a
             picture is the mean over its places.
+        scales_mean: Whether v has a σ of its own.
 
     Call arguments:
         features: (B, L, D).
@@ -25,12 +29,24 @@ class FeatureEncoder(keras.Model):
         An `Encoding`: vectors (B, D), and with `memory_units` a memory (B, L, U).
     """
 
-    def __init__(self, feature_dim, *, cell, num_layers, memory_units=None, **kwargs):
+    def __init__(
+        self,
+        feature_dim,
+        *,
+        cell,
+        num_layers,
+        memory_units=None,
+        scales_mean=False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.num_layers = num_layers
         self.states_of_a_layer = states_of(cell)
         self.memory_units = memory_units
-        for name, value in (("feature_mean", "zeros"), ("feature_deviation", "ones")):
+        self.mean_deviation = None
+        names = ["feature_mean", "feature_deviation"]
+        for name in [*names, "mean_deviation"] if scales_mean else names:
+            value = "zeros" if name == "feature_mean" else "ones"
             weight = self.add_weight(
                 shape=(feature_dim,), name=name, initializer=value, trainable=False
             )
@@ -81,5 +97,9 @@ class FeatureEncoder(keras.Model):
         features, memory = self.scaled(features), None
         if self.memory_units is not None:
             memory = self.drop(self.feature_layer(features), training=training)
-        vector = self.drop(ops.mean(features, axis=1), training=training)
+        vector = ops.mean(features, axis=1)
+        if self.mean_deviation is not None:
+            share = self.feature_deviation / self.mean_deviation
+            vector = vector * ops.cast(share, self.compute_dtype)
+        vector = self.drop(vector, training=training)
         return Encoding([[vector] * self.states_of_a_layer] * self.num_layers, memory)

@@ -155,6 +155,7 @@ class ImageCaptioner(DecoderTask):
             cell=self.cell,
             num_layers=self.num_layers,
             memory_units=self.units if decoder.attends else None,
+            scales_mean=decoder.attends and self.tuned_blocks is not None,
             dtype=self.dtype_policy,
             name="encoder",
         )
@@ -209,22 +210,28 @@ class ImageCaptioner(DecoderTask):
         """
         self._check_features(features, "features")
         blocks = (features[at : at + 256] for at in range(0, len(features), 256))
-        sums = np.zeros((2, self.feature_dim))
+        sums = np.zeros((3, self.feature_dim))
         count = 0
         for block in blocks:
             x = ops.convert_to_numpy(self.encoder.scaled_part(self._whole(block)))
             x = x.astype("float64")
-            sums += [x.sum(axis=(0, 1)), np.square(x).sum(axis=(0, 1))]
+            of_mean = np.square(x.mean(axis=1)).sum(axis=0) * x.shape[1]
+            sums += [x.sum(axis=(0, 1)), np.square(x).sum(axis=(0, 1)), of_mean]
             count += x.shape[0] * x.shape[1]
-        mean, square = sums / count
+        mean, *squares = sums / count
         # A feature that never changes stays so.
-        deviation = np.sqrt(np.maximum(square - mean**2, 0)) + 1e-3
+        deviation, of_mean = (
+            np.sqrt(np.maximum(s - mean**2, 0)) + 1e-3 for s in squares
+        )
         if self.tuned_blocks is not None:
             # What hardly varies yet will do so when the blocks have learned.
             deviation = np.maximum(deviation, np.mean(deviation))
+            of_mean = np.maximum(of_mean, np.mean(of_mean))
         for encoder, _ in self.encoders_and_decoders():
             encoder.feature_mean.assign(mean)
             encoder.feature_deviation.assign(deviation)
+            if encoder.mean_deviation is not None:
+                encoder.mean_deviation.assign(of_mean)
 
     def name_classes(
         self, names: Sequence[str], kernel: Any = None, bias: Any = None
