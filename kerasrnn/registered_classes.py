@@ -56,6 +56,7 @@ CLASSES = {
         "WordDropout",
     ),
     "kerasrnn.zoo.captioning.copy_mechanism": ("CopyMechanism",),
+    "kerasrnn.zoo.captioning.known_captions": ("KnownCaptions",),
     "kerasrnn.zoo.decoder.text_decoder": ("TextDecoder",),
 }
 

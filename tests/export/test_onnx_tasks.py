@@ -24,7 +24,8 @@ from kerasrnn.zoo import (
 onnxruntime = pytest.importorskip("onnxruntime")
 
 SMALL = {"start_id": 1, "end_id": 2, "units": 6, "embedding_dim": 5}
-CAPTIONERS = {"encoder": None, "feature_dim": 5, "named_classes": 3}
+FEATURE_READER = {"encoder": None, "feature_dim": 5}
+CAPTIONERS = {**FEATURE_READER, "named_classes": 3}
 rng = np.random.default_rng(0)
 IDS = rng.integers(1, 12, (3, 7)).astype("int32")
 IDS[1, 3:] = 0
@@ -36,6 +37,9 @@ WRITERS = {
     "members": lambda: Seq2SeqAttention(12, 13, **SMALL, members=2),
     "captioner": lambda: ImageCaptioner(13, **SMALL, **CAPTIONERS),
     "looks": lambda: AttentionCaptioner(13, **SMALL, **CAPTIONERS),
+    "knows": lambda: AttentionCaptioner(
+        13, **SMALL, **FEATURE_READER, known_captions=4
+    ),
 }
 
 

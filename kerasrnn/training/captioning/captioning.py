@@ -203,11 +203,16 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
             return found
         return pooled(found)[:, None]
 
-    def pooled_features(self, split):
-        """The mean over all places of what ImageNet's encoder makes of each picture."""
+    def pooled_features(self, split, blocks=None):
+        """The mean over all places of what an encoder makes of each picture.
+
+        Args:
+            split: Whose pictures.
+            blocks: The last `TunedBlocks`; None: those that ImageNet has taught.
+        """
         features = self.features[split]
-        if blocks := self.config["model"].get("fine_tune"):
-            means = tuned_features(TunedBlocks(blocks), features)
+        if tuned := self.config["model"].get("fine_tune"):
+            means = tuned_features(blocks or TunedBlocks(tuned), features)
             return np.concatenate([pooled(part) for part in means])
         return pooled(features)
 
@@ -300,6 +305,10 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
             options = dict(self.config["model"])
             if self.tuned_source is not None:
                 options["tuned_weights"] = None
+            if self.config["model"].get("known_captions"):
+                learned = self.tuning is not None and self.tuning.epochs
+                names = self._named_features("train").names if learned else ()
+                options |= {"known_captions": len(names)}
             model = self.model_class(self.config["task"])(
                 tokenizer.target_vocabulary_size,
                 start_id=tokenizer.start_id,
@@ -327,15 +336,20 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
                 f"{workers.count} workers."
             )
         blocks = model.tuned_blocks
+        # Those of another captioner are what is learned from.
+        blocks.trainable = self.tuned_source is None
         if self.tuning.epochs:
-            self.tuning.run(
+            train = self._named_features("train")
+            softmax = self.tuning.run(
                 blocks,
-                self._named_features("train"),
+                train,
                 self._named_features("validation"),
                 folder=folder / "encoder",
                 seed=seed,
                 log=self.log,
             )
+            if model.known_captions:
+                model.know_captions(train.names.tolist(), *softmax)
         # They stay as they are now.
         blocks.trainable = False
         if self.source is None:

@@ -23,8 +23,9 @@ class EncoderTuning:
 
     f are the features of the L places of a picture; the loss is the cross-entropy of
     the picture's main caption, and of each of its words, which are equally likely. The
-    two matrices are forgotten; the blocks remain, for a captioner to learn from. From
-    a decoder that knows nothing yet, blocks forget what they knew instead.
+    blocks remain, and a captioner learns from what they make; with `known_captions` it
+    keeps the softmax over captions too. From a decoder that knows nothing yet, the
+    blocks would forget what they knew.
 
     Args:
         epochs: how many; 0: the blocks stay as they are.
@@ -51,20 +52,27 @@ class EncoderTuning:
     shift: int = 2
 
     def run(self, blocks, train, validation, *, folder, seed, log):
-        """Train `TunedBlocks`; a run that was killed goes on.
+        """Train `TunedBlocks`, and give the softmax over captions.
+
+        A run that was killed goes on.
 
         Args:
-            blocks: the `TunedBlocks`.
+            blocks: the `TunedBlocks`; if they are not `trainable`, the softmaxes alone
+                learn.
             train: a `NamedFeatures` to learn from.
             validation: those whose captions are compared after each epoch.
             folder: for checkpoints.
             seed: of the order of the pictures, of shifts and of dropout.
             log: called with the lines for the user.
+
+        Returns:
+            Of the captions `train.names`, W (D, C) and b (C,) of a softmax of the mean
+            over places, 1/L Σ_l f_l.
         """
-        log(
-            f"The encoder's last {blocks.blocks} blocks learn to tell "
-            f"{len(train.names):,} captions apart"
-        )
+        who = f"The encoder's last {blocks.blocks} blocks learn"
+        if not blocks.trainable:
+            who = "A softmax learns"
+        log(f"{who} to tell {len(train.names):,} captions apart")
         keras.utils.set_random_seed(seed)
         model = self.classifier(blocks, len(train.names), train.words.shape[1])
         data = _Shifted(train, validation, blocks.grid, self)
@@ -100,12 +108,19 @@ class EncoderTuning:
             log=log,
             hints=False,
         )
+        gamma, beta, mean, variance, kernel, bias = (
+            ops.convert_to_numpy(weight).astype("float64")
+            for name in ("scaled", "caption")
+            for weight in model.get_layer(name).weights
+        )
+        scale = gamma / np.sqrt(variance + model.get_layer("scaled").epsilon)
+        return scale[:, None] * kernel, bias + (beta - mean * scale) @ kernel
 
     def classifier(self, blocks, captions: int, words: int):
         """The blocks, and two softmaxes over captions and words, as logits."""
         inputs = keras.Input((blocks.locations, blocks.dim))
         mean = keras.layers.GlobalAveragePooling1D()(blocks(inputs))
-        scaled = keras.layers.BatchNormalization()(mean)
+        scaled = keras.layers.BatchNormalization(name="scaled")(mean)
         dropped = keras.layers.Dropout(self.dropout)(scaled)
         logits = [
             keras.layers.Dense(count, kernel_initializer="zeros", name=name)(dropped)

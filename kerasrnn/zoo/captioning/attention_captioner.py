@@ -32,8 +32,8 @@ class AttentionCaptioner(ImageCaptioner):
         attention_units: Size of v, in which d_{t-1} and m_l meet. None: `units`.
         **kwargs: Of `ImageCaptioner`: `start_id` and `end_id`, which the preprocessor
             says otherwise; `encoder`, `encoder_weights`, `fine_tune`, `tuned_weights`,
-            `feature_dim`, `named_classes`, `cell`, `num_layers`, `units`,
-            `embedding_dim`, `dropout`, `word_dropout`, `tie_embeddings`,
+            `feature_dim`, `named_classes`, `known_captions`, `cell`, `num_layers`,
+            `units`, `embedding_dim`, `dropout`, `word_dropout`, `tie_embeddings`,
             `label_smoothing`, `scheduled_sampling`, `members` and `preprocessor`, a
             `kerasrnn.text.TargetTokenizer`.
 

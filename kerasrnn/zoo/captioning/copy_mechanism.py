@@ -57,6 +57,8 @@ class CopyMechanism(keras.layers.Layer):
     Learning Novel Objects"; See et al. 2017, "Get To The Point", eq. 9.
     """
 
+    learns = True  # from the loss, with the decoder
+
     def __init__(self, classes, *, name_length=4, name="copy_mechanism", **kwargs):
         super().__init__(name=name, **kwargs)
         self.classes = classes
@@ -102,15 +104,22 @@ class CopyMechanism(keras.layers.Layer):
         return fetched_classifier() if self.fetches else (self.kernel, self.bias)
 
     def evidence(self, features):
-        """p (B, 5) and words (B, 5, length) of the likeliest classes of pictures."""
+        """p (B, 5) and words (B, 5, length) of the likeliest classes of pictures.
+
+        They come after an empty list: nothing changes from step to step.
+        """
         mean = ops.cast(ops.mean(features, axis=1), "float32")
         kernel, bias = (ops.cast(w, "float32") for w in self.classifier())
         p = ops.softmax(ops.matmul(mean, kernel) + bias)
         p, best = ops.top_k(p, min(TOP, self.count))
-        return p, ops.take(self.words, best, axis=0)
+        return [], (p, ops.take(self.words, best, axis=0))
+
+    def after(self, evidence, token_ids):
+        """The evidence after one more token, which is the same."""
+        return evidence
 
     def call(self, logits, outputs, token_ids, evidence, gate=0):
-        p, words = evidence
+        _, (p, words) = evidence
         outputs, logits = (ops.cast(x, "float32") for x in (outputs, logits))
         token_ids = ops.cast(token_ids, "int32")
         if len(logits.shape) == 3:

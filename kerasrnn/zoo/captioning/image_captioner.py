@@ -21,6 +21,7 @@ from kerasrnn.vision import (
 from kerasrnn.vision.image_encoder import check_last_blocks
 from kerasrnn.zoo.captioning.copy_mechanism import CopyMechanism
 from kerasrnn.zoo.captioning.feature_encoder import FeatureEncoder
+from kerasrnn.zoo.captioning.known_captions import END, KnownCaptions
 from kerasrnn.zoo.decoder.decoder_task import (
     DecoderTask,
     check_kind_of_ids,
@@ -51,7 +52,8 @@ class ImageCaptioner(DecoderTask):
     p(y_t) = softmax(E o_t + b)        with `tie_embeddings`
 
     With `named_classes` it can also borrow the names of the classes that the encoder's
-    network was trained to tell apart: a `CopyMechanism`.
+    network was trained to tell apart: a `CopyMechanism`. With `known_captions` it says
+    captions that it has read, where it has seen such a thing: `KnownCaptions`.
 
     μ and σ are 0 and 1 until `adapt` learns them from the training features.
 
@@ -72,6 +74,8 @@ class ImageCaptioner(DecoderTask):
         named_classes: Of so many classes the names may be borrowed, once `name_classes`
             has told them; 0: of none; "imagenet": of the classes that the encoder
             "efficientnet_lite0" was trained to tell apart.
+        known_captions: So many captions it can say as it read them, once
+            `know_captions` has told them and how they are told apart; 0: none.
         **kwargs: `start_id` and `end_id`, the tokens that every caption begins and
             ends with; `cell`, "simple_rnn", "lstm" or "gru"; `num_layers`, `units` and
             `embedding_dim`, the decoder's sizes; `dropout`, `word_dropout`,
@@ -113,10 +117,12 @@ class ImageCaptioner(DecoderTask):
         tuned_weights: str | None = "imagenet",
         feature_dim: int | None = None,
         named_classes: int | str = 0,
+        known_captions: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(target_vocabulary_size, **kwargs)
         self.named_classes = named_classes
+        self.known_captions = known_captions
         self.encoder_name = encoder
         self.encoder_weights = encoder_weights
         self.fine_tune = fine_tune
@@ -143,6 +149,9 @@ class ImageCaptioner(DecoderTask):
             self.copy_mechanism.build(
                 self.source_shape(), units=size, gates=self.members
             )
+        if known_captions:
+            self.copy_mechanism = KnownCaptions(known_captions, end_id=self.end_id)
+            self.copy_mechanism.build(self.source_shape())
         self.encoder = self.make_encoder(self.decoder)
         if fine_tune is True:
             self.build_encoder()
@@ -180,6 +189,12 @@ class ImageCaptioner(DecoderTask):
                     "`fine_tune` needs an `encoder` to tune; got encoder=None."
                 )
         check_integer("feature_dim", self.feature_dim, 1)
+        check_integer("known_captions", self.known_captions, 0)
+        if self.known_captions and self.named_classes:
+            raise ValueError(
+                "`known_captions` must be 0 with `named_classes`; got "
+                f"{self.known_captions} and {self.named_classes!r}."
+            )
         if self.named_classes and self.tuned_blocks is not None:
             raise ValueError(
                 "`named_classes` must be 0 where `fine_tune` is a number, since the "
@@ -255,6 +270,61 @@ class ImageCaptioner(DecoderTask):
                 row[: len(found)] = found
         self.copy_mechanism.set_classes(words, kernel, bias)
 
+    def know_captions(self, captions: Sequence[str], kernel: Any, bias: Any) -> None:
+        """Tell which captions it knows, and how they are told apart.
+
+        Of the kernel the best approximation of rank `copy_mechanism.rank` is kept.
+
+        Args:
+            captions: C strings. One with a word that the preprocessor does not know is
+                never said, and one of more tokens than `copy_mechanism.length` not to
+                its end.
+            kernel: (D, C) of a softmax over them, of the mean over all places.
+            bias: (C,) of it.
+        """
+        if not self.known_captions:
+            raise ValueError(
+                f"This {type(self).__name__} has `known_captions=0` and knows none."
+            )
+        self._check_preprocessor()
+        layer, count = self.copy_mechanism, self.known_captions
+        kernel = np.asarray(kernel, "float32")
+        self._check_shapes(
+            captions=(len(captions), (count,)),
+            kernel=(kernel.shape, (self.feature_dim, count)),
+            bias=(np.shape(bias), (count,)),
+        )
+        ids = ops.convert_to_numpy(self.preprocessor.target_ids(list(captions)))
+        ids = np.where(ids == self.end_id, END, ids)[:, 1 : layer.length + 1]
+        known = (ids != UNKNOWN_ID).all(axis=1)
+        words = np.zeros((count, layer.length), "int32")
+        words[known, : ids.shape[1]] = ids[known]
+        left, values, right = np.linalg.svd(kernel, full_matrices=False)
+        rank = min(layer.rank, len(values))
+        factors = np.zeros((self.feature_dim, layer.rank), "float32")
+        vectors = np.zeros((layer.rank, count), "float32")
+        factors[:, :rank] = left[:, :rank] * np.sqrt(values[:rank])
+        vectors[:rank] = right[:rank] * np.sqrt(values[:rank, None])
+        layer.set_captions(words, factors, vectors, bias)
+
+    def _check_preprocessor(self):
+        """Raise where there is no tokenizer of captions."""
+        if not hasattr(self.preprocessor, "target_ids"):
+            raise ValueError(
+                "`preprocessor` must be a tokenizer of captions, to read names with; "
+                f"got {type(self.preprocessor).__name__}."
+            )
+
+    @staticmethod
+    def _check_shapes(**shapes):
+        """Raise where an argument has another shape: name to it and the right one."""
+        for name, (found, expected) in shapes.items():
+            found = (found,) if isinstance(found, int) else tuple(found)
+            if found != expected:
+                raise ValueError(
+                    f"`{name}` must have the shape {expected}; got {found}."
+                )
+
     def _check_classes(self, names, kernel, bias):
         """Raise where these are not the classes that it may borrow names of."""
         if not self.named_classes:
@@ -262,28 +332,19 @@ class ImageCaptioner(DecoderTask):
                 f"This {type(self).__name__} has `named_classes=0` and borrows no "
                 "names."
             )
-        if not hasattr(self.preprocessor, "target_ids"):
-            raise ValueError(
-                "`preprocessor` must be a tokenizer of captions, to read names with; "
-                f"got {type(self.preprocessor).__name__}."
-            )
+        self._check_preprocessor()
         layer = self.copy_mechanism
-        shapes = [("names", (len(names),), (layer.count,))]
+        self._check_shapes(names=(len(names), (layer.count,)))
         if not layer.fetches:
-            shapes += [
-                ("kernel", np.shape(kernel), (self.feature_dim, layer.count)),
-                ("bias", np.shape(bias), (layer.count,)),
-            ]
+            self._check_shapes(
+                kernel=(np.shape(kernel), (self.feature_dim, layer.count)),
+                bias=(np.shape(bias), (layer.count,)),
+            )
         elif kernel is not None or bias is not None:
             raise ValueError(
                 "`kernel` and `bias` must not be given to a model whose "
                 '`named_classes` is "imagenet": they are those of its encoder.'
             )
-        for name, value, expected in shapes:
-            if tuple(value) != expected:
-                raise ValueError(
-                    f"`{name}` must have the shape {expected}; got {tuple(value)}."
-                )
 
     def _image_encoder(self):
         """The encoder, whether it is trained with the model or not."""
@@ -615,4 +676,5 @@ class ImageCaptioner(DecoderTask):
             "tuned_weights": None,
             "feature_dim": self.feature_dim,
             "named_classes": self.named_classes,
+            "known_captions": self.known_captions,
         }

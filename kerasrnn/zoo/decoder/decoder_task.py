@@ -284,6 +284,9 @@ class DecoderTask(Task):
             decoded = decoder(target_ids, **encoding._asdict(), training=training)
             if training:
                 self._penalize(decoded.alignments, target_ids)
+            mechanism = self.copy_mechanism
+            if training and mechanism is not None and not mechanism.learns:
+                return decoded.logits
             return self._mixed(decoded, target_ids, evidence, member)
 
         if training and self.scheduled_sampling is not None:
@@ -366,6 +369,8 @@ class DecoderTask(Task):
         states, evidence = state
         _, decoder = self.encoders_and_decoders()[member]
         decoded, states = decoder.step(token_ids, states, prepared)
+        if evidence is not None:
+            evidence = self.copy_mechanism.after(evidence, token_ids)
         logits = self._mixed(decoded, token_ids, evidence, member)
         seen = [] if decoded.alignments is None else [decoded.alignments]
         return logits, [states, evidence], *seen
@@ -390,20 +395,26 @@ class DecoderTask(Task):
         source = keras.Input(self.source_shape()[1:], dtype=dtype, name="source")
         members = range(self.members)
         told = [MemberEncoder(self, member)(source) for member in members]
-        states = InputsFor([of_member for of_member, _ in told], "state")
-        held = InputsFor([of_member for _, of_member in told])
         mechanism = self.copy_mechanism
-        evidence = None if mechanism is None else Evidence(mechanism)(source)
-        known = InputsFor(evidence, "evidence")
+        # Of what a copy mechanism knows, a part may change from step to step.
+        moving, fixed = [], None
+        if mechanism is not None:
+            moving, fixed = Evidence(mechanism)(source)
+        states = InputsFor([[of_member for of_member, _ in told], moving], "state")
+        held = InputsFor([of_member for _, of_member in told])
+        known = InputsFor(fixed, "evidence")
         token_ids = keras.Input((), dtype="int32", name="token_ids")
-        given = zip(states.structure, held.structure, strict=True)
+        of_members, moving = states.structure
+        evidence = None if mechanism is None else (moving, known.structure)
+        given = zip(of_members, held.structure, strict=True)
         logits, new_states, *seen = self.together(
             [
-                MemberStep(self, member)(token_ids, *of_member, known.structure)
+                MemberStep(self, member)(token_ids, *of_member, evidence)
                 for member, of_member in enumerate(given)
             ]
         )
         outputs = {"log_probabilities": ops.log_softmax(ops.cast(logits, "float32"))}
+        new_states = [[of_member for of_member, _ in new_states], new_states[0][1]]
         for name, new in zip(states.tensors, tree.flatten(new_states), strict=True):
             outputs[f"new_{name}"] = new
         outputs |= dict(zip(["alignments"], seen, strict=False))
@@ -530,8 +541,9 @@ class MemberStep(keras.layers.Layer):
         self.built = True
 
     def call(self, token_ids, states, prepared, evidence=None):
-        logits, [states, _], *seen = self._step(token_ids, [states, evidence], prepared)
-        return logits, states, *seen
+        state = [states, evidence]
+        logits, [states, evidence], *seen = self._step(token_ids, state, prepared)
+        return logits, [states, [] if evidence is None else evidence[0]], *seen
 
 
 def check_ids(name, ids, vocabulary_size):

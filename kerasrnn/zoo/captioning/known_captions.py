@@ -1,0 +1,167 @@
+import keras
+from keras import ops
+
+from kerasrnn.zoo.captioning.copy_mechanism import TOP, spread
+
+END = -1  # in the place of the token that ends captions, whichever it is
+
+
+@keras.saving.register_keras_serializable(package="kerasrnn")
+class KnownCaptions(keras.layers.Layer):
+    """Lets a captioner say captions that it has read, where it has seen such a thing.
+
+    p(c) = softmax(V W mean_l f_l + b)              of the captions that it knows
+    q(y_t) = Σ_c p(c) [c begins with y_1 ... y_t]   of the five likeliest
+    p(y_t) = (1 − g Σ_w q(w)) p_model(y_t) + g q(y_t)
+
+    In training the decoder learns by itself. W, V, b and the words of the captions are
+    not trained; `set_captions` gives them.
+
+    Args:
+        captions: C, how many captions it knows.
+        end_id: The token that ends every caption.
+        length: How many tokens of a caption are kept, its end included.
+        rank: R, of the matrix V W.
+        weight: g, how much it is believed.
+        name: Of the layer.
+
+    Call arguments:
+        logits: (B, V) or (B, T, V) of the model.
+        outputs: The decoder's outputs, which are not read.
+        token_ids: The tokens before those to be said, (B,) or (B, T).
+        evidence: What `evidence(features)` gave; of one step what `after` gave.
+
+    Output shape:
+        That of `logits`: the logarithm of p(y_t).
+
+    Example:
+
+    >>> import numpy as np
+    >>> layer = KnownCaptions(2, end_id=2, length=3, rank=2)
+    >>> layer.build((None, 3, 2))
+    >>> words = [[7, 6, END], [8, END, 0]]
+    >>> layer.set_captions(words, np.eye(2) * 50, np.eye(2), np.zeros(2))
+    >>> features = np.zeros((1, 3, 2), "float32")
+    >>> features[..., 1] = 1.0  # the second caption
+    >>> evidence, said = layer.evidence(features), []
+    >>> for token in (1, 8):  # the start, and a word
+    ...     evidence = layer.after(evidence, np.array([token]))
+    ...     logits = layer(np.zeros((1, 9)), None, np.array([token]), evidence)
+    ...     said.append(int(ops.argmax(logits[0])))
+    >>> said
+    [8, 2]
+    """
+
+    learns = False  # from the loss, with the decoder
+
+    def __init__(
+        self,
+        captions: int,
+        *,
+        end_id: int,
+        length: int = 12,
+        rank: int = 192,
+        weight: float = 0.7,
+        name: str | None = "known_captions",
+        **kwargs,
+    ):
+        super().__init__(name=name, **kwargs)
+        self.captions, self.end_id = captions, end_id
+        self.length, self.rank, self.weight = length, rank, weight
+
+    def build(self, features_shape):
+        shapes = {
+            "kernel": (features_shape[-1], self.rank),
+            "vectors": (self.rank, self.captions),
+            "bias": (self.captions,),
+            # Token ids, `END` at a caption's end, and zeros after it.
+            "words": (self.captions, self.length),
+        }
+        for name, shape in shapes.items():
+            weight = self.add_weight(
+                shape=shape,
+                name=name,
+                dtype="int32" if name == "words" else None,
+                initializer="zeros",
+                trainable=False,
+            )
+            setattr(self, name, weight)
+        self.built = True
+
+    def set_captions(self, words, kernel, vectors, bias):
+        """The token ids (C, length) of captions, W (D, R), V (R, C) and b (C,)."""
+        values = {"words": words, "kernel": kernel, "vectors": vectors, "bias": bias}
+        for name, value in values.items():
+            weight = getattr(self, name)
+            weight.assign(ops.cast(ops.convert_to_tensor(value), weight.dtype))
+
+    def evidence(self, features):
+        """p (B, 5) of the likeliest captions and the step (B, 1), and their words.
+
+        The first two change from step to step; the words are (B, 5, length).
+        """
+        mean = ops.cast(ops.mean(features, axis=1), "float32")
+        kernel, vectors, bias = (
+            ops.cast(w, "float32") for w in (self.kernel, self.vectors, self.bias)
+        )
+        p = ops.softmax(ops.matmul(ops.matmul(mean, kernel), vectors) + bias)
+        p, best = ops.top_k(p, min(TOP, self.captions))
+        return [p, ops.zeros_like(p[:, :1])], ops.take(self.words, best, axis=0)
+
+    def after(self, evidence, token_ids):
+        """The evidence after one more token (B,): what begins otherwise is gone."""
+        (p, step), words = evidence
+        is_said = ops.equal(self._at(words, step - 1.0), _column(token_ids))
+        is_said = ops.logical_or(is_said, step == 0.0)  # the start of all
+        return [p * ops.cast(is_said, p.dtype), step + 1.0], words
+
+    def call(self, logits, outputs, token_ids, evidence, gate=0):
+        (p, step), words = evidence
+        logits = ops.cast(logits, "float32")
+        if len(logits.shape) == 2:
+            word = self._at(words, step - 1.0)
+        else:
+            p, word = self._of_all_steps(p, words, ops.cast(token_ids, "int32"))
+        share = self.weight * p * ops.cast(word != 0, "float32")
+        own = ops.softmax(logits, axis=-1)
+        lent = ops.sum(share, axis=-1, keepdims=True)
+        return ops.log((1.0 - lent) * own + spread(share, word, logits) + 1e-8)
+
+    def _of_all_steps(self, p, words, token_ids):
+        """What `after` gives at each of the steps of (B, T), and the next words."""
+        steps = ops.shape(token_ids)[1]
+        words = ops.pad(words, [[0, 0], [0, 0], [0, steps]])
+        words = ops.transpose(self._with_end(words), (0, 2, 1))  # (B, length + T, 5)
+        is_said = ops.equal(words[:, : steps - 1], token_ids[:, 1:, None])
+        is_said = ops.pad(
+            ops.cast(is_said, "float32"), [[0, 0], [1, 0], [0, 0]], constant_values=1.0
+        )
+        return p[:, None] * ops.cumprod(is_said, axis=1), words[:, :steps]
+
+    def _at(self, words, place):
+        """The words (B, 5) of captions at a place (B, 1) of each row, 0 after them."""
+        places = ops.arange(words.shape[-1], dtype="float32")
+        is_here = ops.cast(ops.equal(place[..., None], places), words.dtype)
+        return self._with_end(ops.sum(words * is_here, axis=-1))
+
+    def _with_end(self, words):
+        return ops.where(words == END, self.end_id, words)
+
+    @property
+    def output_shape(self):
+        """That of any logits: what `summary` shows."""
+        return (None, None, None)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "captions": self.captions,
+            "end_id": self.end_id,
+            "length": self.length,
+            "rank": self.rank,
+            "weight": self.weight,
+        }
+
+
+def _column(token_ids):
+    return ops.cast(token_ids, "int32")[:, None]
