@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 
 from kerasrnn.training.captioning.captioning import Captioning
-from kerasrnn.training.captioning.encoder_tuning import EncoderTuning, NamedFeatures
+from kerasrnn.training.captioning.encoder_tuning import (
+    EncoderTuning,
+    NamedFeatures,
+    best_sharpness,
+)
 from kerasrnn.training.workers import Workers
 
 pytest.importorskip("sacrebleu")
@@ -107,6 +111,32 @@ def test_blocks_learn_to_tell_captions_apart(tmp_path, capsys):
     assert scores[-1] > scores[0] and scores[-1] > 2
     keras.utils.set_random_seed(3)
     assert told_apart(blocks) > told_apart(Blocks()) + 0.1
+
+
+def test_the_softmax_is_that_of_the_classifier(tmp_path):
+    keras.utils.set_random_seed(3)
+    blocks, known, new = Blocks(), named(range(80)), named(range(60), seed=1)
+    tuning = EncoderTuning(epochs=6, batch_size=16, learning_rate=0.02, shift=1)
+    kernel, bias = tuning.run(
+        blocks, known, new, folder=tmp_path, seed=1, log=lambda line: None
+    )
+    mean = keras.ops.convert_to_numpy(blocks(new.features.astype("float32"))).mean(1)
+    right = (mean[:60] @ kernel + bias).argmax(axis=1) == new.labels
+    assert right.mean() > 0.6
+
+
+def test_logits_are_made_as_sure_as_they_are_right():
+    train, validation = named(range(80)), named([0, 1, 2, 3, 5])
+    validation.names = validation.names.copy()
+    validation.names[-1] = "a thing that nobody knows"
+    logits = np.eye(4)[[0, 1, 2, 3, 1]]
+    # Right wherever it can be: the surer, the better.
+    assert best_sharpness(logits, train, validation) == 4.0
+    half = logits.copy()
+    half[:2] = half[1::-1]
+    assert best_sharpness(3 * half, train, validation) == 0.5
+    validation.names[:] = "a thing that nobody knows"
+    assert best_sharpness(logits, train, validation) == 1.0
 
 
 def test_a_run_that_was_killed_ends_alike(tmp_path, monkeypatch):

@@ -54,7 +54,7 @@ def test_step_by_step_parts_say_what_the_whole_says(name):
     if name == "knows":  # and two of the three rows say what it knows
         words = [*target_ids[:2, 1:], target_ids[0, [1, 2, 4, 4]], target_ids[2, :4]]
         words = np.pad(words, [(0, 0), (0, 8)])
-        shapes = (5, 192), (192, 4), (4,)
+        shapes = (5, 4), (4,)
         values = [rng.normal(size=shape) for shape in shapes]
         model.copy_mechanism.set_captions(words, *values)
     elif model.copy_mechanism is not None:

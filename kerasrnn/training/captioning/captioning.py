@@ -348,12 +348,12 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
                 seed=seed,
                 log=self.log,
             )
-            if model.known_captions:
-                model.know_captions(train.names.tolist(), *softmax)
         # They stay as they are now.
         blocks.trainable = False
         if self.source is None:
             model.adapt(self.features["train"])
+        if self.tuning.epochs and model.known_captions:
+            model.know_captions(train.names.tolist(), *softmax)
 
     @functools.cached_property
     def tuned_source(self) -> TunedBlocks | None:

@@ -13,6 +13,8 @@ from kerasrnn.training.progress import ProgressLine
 from kerasrnn.training.recipe_optimizer import recipe_optimizer
 from kerasrnn.training.resumable_fit import resumable_fit
 
+SHARPNESS = np.arange(0.5, 4.01, 0.25)  # that are tried
+
 
 @dataclasses.dataclass(frozen=True)
 class EncoderTuning:
@@ -67,7 +69,7 @@ class EncoderTuning:
 
         Returns:
             Of the captions `train.names`, W (D, C) and b (C,) of a softmax of the mean
-            over places, 1/L Σ_l f_l.
+            over places, 1/L Σ_l f_l, as sure as validation allows.
         """
         who = f"The encoder's last {blocks.blocks} blocks learn"
         if not blocks.trainable:
@@ -114,7 +116,9 @@ class EncoderTuning:
             for weight in model.get_layer(name).weights
         )
         scale = gamma / np.sqrt(variance + model.get_layer("scaled").epsilon)
-        return scale[:, None] * kernel, bias + (beta - mean * scale) @ kernel
+        softmax = scale[:, None] * kernel, bias + (beta - mean * scale) @ kernel
+        sharpness = best_sharpness(data.logits(model), train, validation)
+        return tuple(sharpness * part for part in softmax)
 
     def classifier(self, blocks, captions: int, words: int):
         """The blocks, and two softmaxes over captions and words, as logits."""
@@ -155,6 +159,31 @@ class NamedFeatures:
         held[np.arange(len(ids))[:, None], ids] = 1
         held[:, [number for number in no_words if number < held.shape[1]]] = 0
         self.words = held / np.maximum(held.sum(axis=1, keepdims=True), 1)
+
+
+def best_sharpness(logits, train, validation) -> float:
+    """By what to multiply logits, so that known captions are the likeliest.
+
+    Args:
+        logits: (N, C) of the validation pictures.
+        train: The `NamedFeatures` that the captions are of.
+        validation: Those of the pictures, of which some have other captions.
+
+    Reference: Guo et al. 2017, "On Calibration of Modern Neural Networks", 4.2.
+    """
+    of_train = {name: number for number, name in enumerate(train.names)}
+    own = [of_train.get(validation.names[label], -1) for label in validation.labels]
+    rows = np.flatnonzero(np.array(own) >= 0)
+    if not len(rows):
+        return 1.0
+    logits, own = np.asarray(logits, "float64")[rows], np.array(own)[rows]
+
+    def loss(sharpness):
+        sharp = sharpness * (logits - logits.max(axis=1, keepdims=True))
+        own_logits = sharp[np.arange(len(own)), own]
+        return np.mean(np.log(np.exp(sharp).sum(axis=1)) - own_logits)
+
+    return float(min(SHARPNESS, key=loss))
 
 
 class _Shifted:
@@ -203,14 +232,18 @@ class _Shifted:
             tf.data.Dataset.range(len(order)).map(of_step).prefetch(2)
         ).with_options(options)
 
-    def validate(self, model):
-        names, validation = self.train.names, self.validation
-        found = []
+    def logits(self, model):
+        """Of the captions of all validation pictures, (N, C)."""
+        found, validation = [], self.validation
         for at in range(0, len(validation.rows), 128):
             rows = validation.rows[at : at + 128]
             features = np.stack([validation.features[row] for row in rows])
-            logits, _ = model.predict_on_batch(features.astype("float32"))
-            found += names[np.argmax(logits, axis=1)].tolist()
+            found.append(model.predict_on_batch(features.astype("float32"))[0])
+        return np.concatenate(found)
+
+    def validate(self, model):
+        validation = self.validation
+        found = self.train.names[self.logits(model).argmax(axis=1)].tolist()
         everything = {"all": range(len(found))}
         scores = scores_of_groups(found, validation.captions, everything)["all"]
         return {"val_cider_d": scores["cider_d"], "val_exact": scores["exact_match"]}

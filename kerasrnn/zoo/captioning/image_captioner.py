@@ -273,8 +273,6 @@ class ImageCaptioner(DecoderTask):
     def know_captions(self, captions: Sequence[str], kernel: Any, bias: Any) -> None:
         """Tell which captions it knows, and how they are told apart.
 
-        Of the kernel the best approximation of rank `copy_mechanism.rank` is kept.
-
         Args:
             captions: C strings. One with a word that the preprocessor does not know is
                 never said, and one of more tokens than `copy_mechanism.length` not to
@@ -288,10 +286,9 @@ class ImageCaptioner(DecoderTask):
             )
         self._check_preprocessor()
         layer, count = self.copy_mechanism, self.known_captions
-        kernel = np.asarray(kernel, "float32")
         self._check_shapes(
             captions=(len(captions), (count,)),
-            kernel=(kernel.shape, (self.feature_dim, count)),
+            kernel=(np.shape(kernel), (self.feature_dim, count)),
             bias=(np.shape(bias), (count,)),
         )
         ids = ops.convert_to_numpy(self.preprocessor.target_ids(list(captions)))
@@ -299,13 +296,7 @@ class ImageCaptioner(DecoderTask):
         known = (ids != UNKNOWN_ID).all(axis=1)
         words = np.zeros((count, layer.length), "int32")
         words[known, : ids.shape[1]] = ids[known]
-        left, values, right = np.linalg.svd(kernel, full_matrices=False)
-        rank = min(layer.rank, len(values))
-        factors = np.zeros((self.feature_dim, layer.rank), "float32")
-        vectors = np.zeros((layer.rank, count), "float32")
-        factors[:, :rank] = left[:, :rank] * np.sqrt(values[:rank])
-        vectors[:rank] = right[:rank] * np.sqrt(values[:rank, None])
-        layer.set_captions(words, factors, vectors, bias)
+        layer.set_captions(words, kernel, bias)
 
     def _check_preprocessor(self):
         """Raise where there is no tokenizer of captions."""

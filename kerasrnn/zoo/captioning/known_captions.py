@@ -10,18 +10,20 @@ END = -1  # in the place of the token that ends captions, whichever it is
 class KnownCaptions(keras.layers.Layer):
     """Lets a captioner say captions that it has read, where it has seen such a thing.
 
-    p(c) = softmax(V W mean_l f_l + b)              of the captions that it knows
-    q(y_t) = Σ_c p(c) [c begins with y_1 ... y_t]   of the five likeliest
-    p(y_t) = (1 − g Σ_w q(w)) p_model(y_t) + g q(y_t)
+    p(c) = softmax(W mean_l f_l + b)       of the captions that it knows
+    s = Σ_c p(c)                           of the five likeliest, as all that follows
+    q(y_t) = Σ_c p(c) [c begins with y_1 ... y_t] / Σ_c p(c) [... with y_1 ... y_t−1]
+    p(y_t) = (1 − g s) p_model(y_t) + g s q(y_t)
 
-    In training the decoder learns by itself. W, V, b and the words of the captions are
+    Where none of the five begins with what was said, the model goes on alone.
+
+    In training the decoder learns by itself. W, b and the words of the captions are
     not trained; `set_captions` gives them.
 
     Args:
         captions: C, how many captions it knows.
         end_id: The token that ends every caption.
         length: How many tokens of a caption are kept, its end included.
-        rank: R, of the matrix V W.
         weight: g, how much it is believed.
         name: Of the layer.
 
@@ -37,10 +39,10 @@ class KnownCaptions(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> layer = KnownCaptions(2, end_id=2, length=3, rank=2)
+    >>> layer = KnownCaptions(2, end_id=2, length=3)
     >>> layer.build((None, 3, 2))
     >>> words = [[7, 6, END], [8, END, 0]]
-    >>> layer.set_captions(words, np.eye(2) * 50, np.eye(2), np.zeros(2))
+    >>> layer.set_captions(words, np.eye(2) * 50, np.zeros(2))
     >>> features = np.zeros((1, 3, 2), "float32")
     >>> features[..., 1] = 1.0  # the second caption
     >>> evidence, said = layer.evidence(features), []
@@ -60,19 +62,17 @@ class KnownCaptions(keras.layers.Layer):
         *,
         end_id: int,
         length: int = 12,
-        rank: int = 192,
-        weight: float = 0.7,
+        weight: float = 0.6,
         name: str | None = "known_captions",
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
         self.captions, self.end_id = captions, end_id
-        self.length, self.rank, self.weight = length, rank, weight
+        self.length, self.weight = length, weight
 
     def build(self, features_shape):
         shapes = {
-            "kernel": (features_shape[-1], self.rank),
-            "vectors": (self.rank, self.captions),
+            "kernel": (features_shape[-1], self.captions),
             "bias": (self.captions,),
             # Token ids, `END` at a caption's end, and zeros after it.
             "words": (self.captions, self.length),
@@ -88,9 +88,9 @@ class KnownCaptions(keras.layers.Layer):
             setattr(self, name, weight)
         self.built = True
 
-    def set_captions(self, words, kernel, vectors, bias):
-        """The token ids (C, length) of captions, W (D, R), V (R, C) and b (C,)."""
-        values = {"words": words, "kernel": kernel, "vectors": vectors, "bias": bias}
+    def set_captions(self, words, kernel, bias):
+        """The token ids (C, length) of captions, W (D, C) and b (C,)."""
+        values = {"words": words, "kernel": kernel, "bias": bias}
         for name, value in values.items():
             weight = getattr(self, name)
             weight.assign(ops.cast(ops.convert_to_tensor(value), weight.dtype))
@@ -101,19 +101,20 @@ class KnownCaptions(keras.layers.Layer):
         The first two change from step to step; the words are (B, 5, length).
         """
         mean = ops.cast(ops.mean(features, axis=1), "float32")
-        kernel, vectors, bias = (
-            ops.cast(w, "float32") for w in (self.kernel, self.vectors, self.bias)
-        )
-        p = ops.softmax(ops.matmul(ops.matmul(mean, kernel), vectors) + bias)
+        kernel, bias = (ops.cast(w, "float32") for w in (self.kernel, self.bias))
+        p = ops.softmax(ops.matmul(mean, kernel) + bias)
         p, best = ops.top_k(p, min(TOP, self.captions))
-        return [p, ops.zeros_like(p[:, :1])], ops.take(self.words, best, axis=0)
+        words = ops.take(self.words, best, axis=0)
+        # One that has no words, since they are not known, is never said.
+        p = p * ops.cast(words[..., 0] != 0, p.dtype)
+        return [p, ops.zeros_like(p[:, :1])], words
 
     def after(self, evidence, token_ids):
         """The evidence after one more token (B,): what begins otherwise is gone."""
         (p, step), words = evidence
         is_said = ops.equal(self._at(words, step - 1.0), _column(token_ids))
         is_said = ops.logical_or(is_said, step == 0.0)  # the start of all
-        return [p * ops.cast(is_said, p.dtype), step + 1.0], words
+        return [_shared_out(p, ops.cast(is_said, p.dtype)), step + 1.0], words
 
     def call(self, logits, outputs, token_ids, evidence, gate=0):
         (p, step), words = evidence
@@ -136,7 +137,8 @@ class KnownCaptions(keras.layers.Layer):
         is_said = ops.pad(
             ops.cast(is_said, "float32"), [[0, 0], [1, 0], [0, 0]], constant_values=1.0
         )
-        return p[:, None] * ops.cumprod(is_said, axis=1), words[:, :steps]
+        begins = ops.cumprod(is_said, axis=1)
+        return _shared_out(p[:, None], begins), words[:, :steps]
 
     def _at(self, words, place):
         """The words (B, 5) of captions at a place (B, 1) of each row, 0 after them."""
@@ -158,9 +160,15 @@ class KnownCaptions(keras.layers.Layer):
             "captions": self.captions,
             "end_id": self.end_id,
             "length": self.length,
-            "rank": self.rank,
             "weight": self.weight,
         }
+
+
+def _shared_out(p, begins):
+    """p (..., 5) of those that are left, with the sum that all had."""
+    left = p * begins
+    whole, rest = (ops.sum(x, axis=-1, keepdims=True) for x in (p, left))
+    return left * whole / ops.maximum(rest, 1e-9)
 
 
 def _column(token_ids):
