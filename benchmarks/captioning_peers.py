@@ -30,7 +30,7 @@ from kerasrnn.training.captioning.nearest_captions import nearest_neighbour_capt
 # Of the same pictures; the last one attends.
 PRESETS = {
     "stamps": ("caption-stamps", "caption-stamps-attention"),
-    "drawings": ("caption-drawings", "caption-drawings-attention"),
+    "drawings": ("caption-drawings-attention",),
 }
 # Of so many pictures that look most alike.
 NEAREST = {1: "of the nearest picture", 5: "the consensus of the nearest 5"}

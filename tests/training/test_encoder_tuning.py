@@ -13,6 +13,7 @@ from kerasrnn.training.captioning.encoder_tuning import (
     best_sharpness,
 )
 from kerasrnn.training.workers import Workers
+from kerasrnn.zoo import Task
 
 pytest.importorskip("sacrebleu")
 NAMES = ("a cat", "a dog", "the sun", "two suns")
@@ -212,10 +213,37 @@ def test_what_a_recipe_says_of_it():
         assert task.derived == {"training.encoder": {"epochs": 0}}
 
 
+def test_blocks_may_be_those_of_another_captioner(monkeypatch):
+    task = task_with(model={"fine_tune": 2, "tuned_weights": "a captioner"})
+    blocks = types.SimpleNamespace(blocks=2)
+    source = types.SimpleNamespace(tuned_blocks=blocks)
+    monkeypatch.setattr(Task, "from_preset", lambda name: source)
+    assert task.tuned_source is blocks
+    assert task_with().tuned_source is None
+    for of_source, found in ((None, "None"), (types.SimpleNamespace(blocks=3), "3")):
+        source.tuned_blocks = of_source
+        task = task_with(model={"fine_tune": 2, "tuned_weights": "a captioner"})
+        with pytest.raises(ValueError, match=f"got 'a captioner', with {found}"):
+            task.tuned_source  # noqa: B018
+
+
+def test_softmaxes_may_learn_alone(tmp_path):
+    blocks, lines = Blocks(), []
+    blocks.trainable = False
+    before, part = blocks.get_weights(), named(range(80))
+    tuning = EncoderTuning(epochs=1, batch_size=16)
+    tuning.run(blocks, part, part, folder=tmp_path, seed=1, log=lines.append)
+    assert lines == ["A softmax learns to tell 4 captions apart"]
+    for one, other in zip(before, blocks.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_the_blocks_stay_as_they_have_become(tmp_path):
     blocks, features = Blocks(), pictures()[0]
     scaled = []
-    model = types.SimpleNamespace(tuned_blocks=blocks, adapt=scaled.append)
+    model = types.SimpleNamespace(
+        tuned_blocks=blocks, adapt=scaled.append, known_captions=0
+    )
     task = task_with()
     task.tuning = EncoderTuning(epochs=0)
     task.features = {"train": features}
