@@ -106,14 +106,14 @@ class KnownCaptions(keras.layers.Layer):
         p, best = ops.top_k(p, min(TOP, self.captions))
         words = ops.take(self.words, best, axis=0)
         # One that has no words, since they are not known, is never said.
-        p = p * ops.cast(words[..., 0] != 0, p.dtype)
+        p = p * ops.cast(ops.not_equal(words[..., 0], 0), p.dtype)
         return [p, ops.zeros_like(p[:, :1])], words
 
     def after(self, evidence, token_ids):
         """The evidence after one more token (B,): what begins otherwise is gone."""
         (p, step), words = evidence
         is_said = ops.equal(self._at(words, step - 1.0), _column(token_ids))
-        is_said = ops.logical_or(is_said, step == 0.0)  # the start of all
+        is_said = ops.logical_or(is_said, ops.equal(step, 0.0))  # the start of all
         return [_shared_out(p, ops.cast(is_said, p.dtype)), step + 1.0], words
 
     def call(self, logits, outputs, token_ids, evidence, gate=0):
@@ -123,7 +123,7 @@ class KnownCaptions(keras.layers.Layer):
             word = self._at(words, step - 1.0)
         else:
             p, word = self._of_all_steps(p, words, ops.cast(token_ids, "int32"))
-        share = self.weight * p * ops.cast(word != 0, "float32")
+        share = self.weight * p * ops.cast(ops.not_equal(word, 0), "float32")
         own = ops.softmax(logits, axis=-1)
         lent = ops.sum(share, axis=-1, keepdims=True)
         return ops.log((1.0 - lent) * own + spread(share, word, logits) + 1e-8)
@@ -147,7 +147,7 @@ class KnownCaptions(keras.layers.Layer):
         return self._with_end(ops.sum(words * is_here, axis=-1))
 
     def _with_end(self, words):
-        return ops.where(words == END, self.end_id, words)
+        return ops.where(ops.equal(words, END), self.end_id, words)
 
     @property
     def output_shape(self):
