@@ -13,6 +13,7 @@ from kerasrnn.zoo import (
     SentimentClassifier,
     Seq2SeqAttention,
 )
+from kerasrnn.zoo.captioning.known_captions import END
 
 interpreter = pytest.importorskip("ai_edge_litert.interpreter")
 
@@ -67,13 +68,19 @@ def test_a_character_model_step_by_step(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["translator", "captioner"])
+@pytest.mark.parametrize("kind", ["translator", "captioner", "knows"])
 def test_an_encoder_and_a_step(tmp_path, kind):
     if kind == "translator":
         model = Seq2SeqAttention(12, 13, **SMALL)
     else:
-        options = {"encoder": None, "feature_dim": 5, "named_classes": 3}
+        options = {"encoder": None, "feature_dim": 5}
+        options |= {"known_captions" if kind == "knows" else "named_classes": 3}
         model = AttentionCaptioner(13, **SMALL, **options)
+    if kind == "knows":
+        words = [[5, 6, 7, END, *[0] * 8], [8, END, *[0] * 10], [5, 9, END, *[0] * 9]]
+        kernel = np.random.default_rng(0).normal(size=(5, 3))
+        model.copy_mechanism.set_captions(words, kernel, np.zeros(3))
+        model.copy_mechanism.weight = 0.9
     folder = model.export(tmp_path / "model", format="litert", steps=7)
     parts = described(folder)["parts"]
     assert [*parts] == ["encoder", "step"]

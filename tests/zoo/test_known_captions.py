@@ -55,12 +55,19 @@ def layer_of(words, **options):
 
 def by_hand(layer, logits, said, features):
     """p(y_t) of one row after the tokens `said`, caption by caption."""
-    z = features.mean(0) @ np.asarray(layer.kernel) + np.asarray(layer.bias)
+    z = features.mean(0) @ ops.convert_to_numpy(layer.kernel) + ops.convert_to_numpy(
+        layer.bias
+    )
     p = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
     q, left = np.zeros_like(logits), 0
-    likeliest = [c for c in np.argsort(-p)[:5] if np.asarray(layer.words)[c, 0]]
+    likeliest = [
+        c for c in np.argsort(-p)[:5] if ops.convert_to_numpy(layer.words)[c, 0]
+    ]
     for c in likeliest:
-        words = [2 if w == END else w for w in np.asarray(layer.words)[c]] + [0, 0]
+        words = [2 if w == END else w for w in ops.convert_to_numpy(layer.words)[c]] + [
+            0,
+            0,
+        ]
         if words[: len(said) - 1] == list(said[1:]):
             left += p[c]
             if word := words[len(said) - 1]:
@@ -86,11 +93,13 @@ def test_the_mixture_is_that_of_the_equations():
         ]
     )
     evidence = layer.evidence(features)
-    found = np.exp(layer(logits, None, ids, evidence))
+    found = np.exp(ops.convert_to_numpy(layer(logits, None, ids, evidence)))
     np.testing.assert_allclose(found.sum(-1), 1, atol=1e-4)
     for t in range(6):
         evidence = layer.after(evidence, ids[:, t])
-        step = np.exp(layer(logits[:, t], None, ids[:, t], evidence))
+        step = np.exp(
+            ops.convert_to_numpy(layer(logits[:, t], None, ids[:, t], evidence))
+        )
         np.testing.assert_allclose(step, found[:, t], atol=1e-6)
         for row in range(6):
             if 2 in ids[row, :t]:
@@ -117,11 +126,14 @@ def test_teacher_forcing_and_search_see_the_same():
     model = captioner(AttentionCaptioner)
     features = sees(0, 2)
     found = model.generate_ids(features, max_length=4)
-    ids = np.concatenate([np.full((2, 1), model.start_id), found.token_ids], 1)
+    ids = np.concatenate(
+        [np.full((2, 1), model.start_id), ops.convert_to_numpy(found.token_ids)], 1
+    )
+    scores = ops.convert_to_numpy(found.scores)
     p = ops.convert_to_numpy(ops.log_softmax(model((features, ids[:, :-1]))))
-    for row, length in enumerate(np.asarray(found.lengths)):
+    for row, length in enumerate(ops.convert_to_numpy(found.lengths)):
         chosen = p[row, np.arange(length), ids[row, 1 : 1 + length]]
-        assert chosen.sum() == pytest.approx(float(found.scores[row]), abs=1e-4)
+        assert chosen.sum() == pytest.approx(float(scores[row]), abs=1e-4)
 
 
 def test_in_training_the_decoder_learns_by_itself():
@@ -129,9 +141,11 @@ def test_in_training_the_decoder_learns_by_itself():
     ids = model.preprocessor.target_ids(["a zebra"]).numpy()
     inputs = (sees(0), ids[:, :-1])
     model.know_captions(CAPTIONS, 20 * np.eye(3), np.zeros(3))
-    learning, speaking = (np.asarray(model(inputs, training=t)) for t in (True, False))
+    learning, speaking = (
+        ops.convert_to_numpy(model(inputs, training=t)) for t in (True, False)
+    )
     model.know_captions(CAPTIONS, -20 * np.eye(3), np.zeros(3))
-    again = [np.asarray(model(inputs, training=t)) for t in (True, False)]
+    again = [ops.convert_to_numpy(model(inputs, training=t)) for t in (True, False)]
     np.testing.assert_array_equal(learning, again[0])
     assert np.abs(speaking - again[1]).max() > 0.1
 
@@ -139,7 +153,7 @@ def test_in_training_the_decoder_learns_by_itself():
 def test_words_are_kept_with_their_end():
     layer = captioner().copy_mechanism
     cat, zebra, red = (WORDS.index(w) + 2 for w in ("cat", "zebra", "red"))
-    words = np.asarray(layer.words)
+    words = ops.convert_to_numpy(layer.words)
     assert words[0].tolist() == [2, red, cat, END] + [0] * 8
     assert words[1, 1] == zebra
     assert not words[2].any()
