@@ -1,6 +1,6 @@
 """Are the captions of the presets better than those of peers with the same features?
 
-    python benchmarks/captioning_peers.py {stamps,drawings} [--write README]
+    python benchmarks/captioning_peers.py stamps [--write README]
 
 On the test pictures of the recipes, group by group, without emoji that only add a skin
 tone to another. All sides see what EfficientNet-Lite0 makes of the pictures; the peers
@@ -28,10 +28,7 @@ from kerasrnn.metrics import caption_scores
 from kerasrnn.training.captioning.nearest_captions import nearest_neighbour_captions
 
 # Of the same pictures; the last one attends.
-PRESETS = {
-    "stamps": ("caption-stamps", "caption-stamps-attention"),
-    "drawings": ("caption-drawings-attention",),
-}
+PRESETS = {"stamps": ("caption-stamps", "caption-stamps-attention")}
 # Of so many pictures that look most alike.
 NEAREST = {1: "of the nearest picture", 5: "the consensus of the nearest 5"}
 # Of the softmax over captions.
