@@ -1,12 +1,10 @@
 """Are the captions of the presets better than those of peers with the same features?
 
-    python benchmarks/captioning_peers.py stamps [--write README]
+    python benchmarks/captioning_peers.py [--write README]
 
 On the test pictures of the recipes, group by group, without emoji that only add a skin
 tone to another. All sides see what EfficientNet-Lite0 makes of the pictures; the peers
-see the mean over all places, and learn from no other skin tones either. Where the
-recipe tunes the network's last blocks, there are the same peers once more, that see
-what those blocks make after they have learned ("tuned"):
+see the mean over all places, and learn from no other skin tones either:
 
 - the caption of the training picture whose features are nearest by cosine,
 - of the nearest five the caption that is nearest to the others by CIDEr-D,
@@ -17,7 +15,6 @@ The control: everyone's captions given to other pictures.
 """
 
 import argparse
-import functools
 import itertools
 
 import keras
@@ -28,9 +25,8 @@ from kerasrnn.metrics import caption_scores
 from kerasrnn.training.captioning.nearest_captions import nearest_neighbour_captions
 
 # Of the same pictures; the last one attends.
-PRESETS = {"stamps": ("caption-stamps", "caption-stamps-attention")}
-# Of so many pictures that look most alike.
-NEAREST = {1: "of the nearest picture", 5: "the consensus of the nearest 5"}
+PRESETS = ("caption-stamps", "caption-stamps-attention")
+SEVERAL = 5
 # Of the softmax over captions.
 DROPOUTS, EPOCHS = (0.3, 0.6, 0.8), (5, 10, 20, 40)
 COLUMNS = {
@@ -125,15 +121,15 @@ def main():
     from kerasrnn.zoo import Task, load_recipe
 
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("pictures", choices=PRESETS, help="which ones")
     options.add_argument("--write", metavar="README", help="put the table there too")
     arguments = options.parse_args()
-    presets = {name: Task.from_preset(name) for name in PRESETS[arguments.pictures]}
     # One that attends sees all places; the peers and the others take their mean.
-    task = Captioning(load_recipe([*presets][-1]).config)
+    task = Captioning(load_recipe(PRESETS[-1]).config)
     plain = np.flatnonzero(~np.array(task.splits["train"].variants))
     train = task.splits["train"].select(plain)
     validation, test = task.splits["validation"], task.splits["test"]
+    known = task.pooled_features("train")[plain]
+    asked = [task.pooled_features(part) for part in ("validation", "test")]
 
     def judge(captions):
         scores = scores_of_groups(
@@ -141,31 +137,26 @@ def main():
         )
         return np.mean([of_group["cider_d"] for of_group in scores.values()])
 
-    sides = {}
-    seen = {"": task.pooled_features}
-    blocks = [*presets.values()][-1].tuned_blocks
-    if blocks is not None:
-        seen["tuned, "] = functools.partial(task.pooled_features, blocks=blocks)
-    for which, pooled_features in seen.items():
-        known = pooled_features("train")[plain]
-        asked = [pooled_features(part) for part in ("validation", "test")]
-        for k, name in NEAREST.items():
-            sides[which + name] = nearest_neighbour_captions(
-                known, train.captions, asked[1], k
-            )
-        main_captions = [captions[0] for captions in train.captions]
-        softmax, (dropout, epochs) = softmax_captions(
-            known, main_captions, asked, judge
-        )
-        name = f"a softmax over captions (dropout {dropout}, {epochs} epochs)"
-        sides[which + name] = softmax
-    sides[f"{NEAREST[1]}, shuffled"] = shuffled(sides[NEAREST[1]])
-    for name, model in presets.items():
+    nearest, of_several = (
+        nearest_neighbour_captions(known, train.captions, asked[1], k)
+        for k in (1, SEVERAL)
+    )
+    softmax, (dropout, epochs) = softmax_captions(
+        known, [captions[0] for captions in train.captions], asked, judge
+    )
+    sides = {
+        "of the nearest picture": nearest,
+        f"the consensus of the nearest {SEVERAL}": of_several,
+        f"a softmax over captions (dropout {dropout}, {epochs} epochs)": softmax,
+        "of the nearest picture, shuffled": shuffled(nearest),
+    }
+    for name in PRESETS:
+        model = Task.from_preset(name)
         search = dict(load_recipe(name).config["evaluation"])
         del search["groups"]
         found = model.generate(task.features["test"], verbose=0, **search)
         sides |= {f"`{name}`": found, f"`{name}`, shuffled": shuffled(found)}
-    report = Report(f"captioning_peers_{arguments.pictures}", arguments.write)
+    report = Report("captioning_peers", arguments.write)
     report.machine()
     report.line(f"{len(train)} pictures to take captions from, {len(test)} to test.")
     report.line()

@@ -205,6 +205,12 @@ def test_what_a_recipe_says_of_it():
     assert task_with(training={})._encoder_tuning() is None
     with pytest.raises(ValueError, match=r"needs `fine_tune` .*; got fine_tune=False"):
         task_with(model={})._encoder_tuning()
+    for name, least in (("epochs", 0), ("batch_size", 1), ("shift", 0)):
+        with pytest.raises(ValueError, match=f"`{name}` must be .* least {least}; got"):
+            task_with(training={"encoder": {name: least - 1}})._encoder_tuning()
+    knowing = task_with(model={"known_captions": True}, training={})
+    with pytest.raises(ValueError, match="`known_captions` in `model` needs `encoder`"):
+        knowing._encoder_tuning()
     # Pictures of one's own are few, and what is trained already has learned it.
     for own in ({"path": "here"}, {"source": "a preset"}):
         task = task_with()

@@ -153,6 +153,11 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
         """How blocks learn before the captioner does; None: with it, or not at all."""
         training = self.config["training"]
         if "encoder" not in training:
+            if self.source is None and self.config["model"].get("known_captions"):
+                raise ValueError(
+                    "`known_captions` in `model` needs `encoder` in `training`, which "
+                    "tells captions apart; got none."
+                )
             return None
         if not self.config["model"].get("fine_tune"):
             raise ValueError(
@@ -203,16 +208,11 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
             return found
         return pooled(found)[:, None]
 
-    def pooled_features(self, split, blocks=None):
-        """The mean over all places of what an encoder makes of each picture.
-
-        Args:
-            split: Whose pictures.
-            blocks: The last `TunedBlocks`; None: those that ImageNet has taught.
-        """
+    def pooled_features(self, split):
+        """The mean over all places of what ImageNet's encoder makes of each picture."""
         features = self.features[split]
-        if tuned := self.config["model"].get("fine_tune"):
-            means = tuned_features(blocks or TunedBlocks(tuned), features)
+        if blocks := self.config["model"].get("fine_tune"):
+            means = tuned_features(TunedBlocks(blocks), features)
             return np.concatenate([pooled(part) for part in means])
         return pooled(features)
 
@@ -306,8 +306,8 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
             if self.tuned_source is not None:
                 options["tuned_weights"] = None
             if self.config["model"].get("known_captions"):
-                learned = self.tuning is not None and self.tuning.epochs
-                names = self._named_features("train").names if learned else ()
+                learned = self.tuning.epochs
+                names = self.named_features["train"].names if learned else ()
                 options |= {"known_captions": len(names)}
             model = self.model_class(self.config["task"])(
                 tokenizer.target_vocabulary_size,
@@ -339,11 +339,11 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
         # Those of another captioner are what is learned from.
         blocks.trainable = self.tuned_source is None
         if self.tuning.epochs:
-            train = self._named_features("train")
+            train = self.named_features["train"]
             softmax = self.tuning.run(
                 blocks,
                 train,
-                self._named_features("validation"),
+                self.named_features["validation"],
                 folder=folder / "encoder",
                 seed=seed,
                 log=self.log,
@@ -371,14 +371,21 @@ print(answer(image_bytes=[picture])["caption"].numpy()[0].decode())"""
             )
         return blocks
 
-    def _named_features(self, split):
-        """Features and captions of the pictures of a split that vary no other."""
-        tokenizer, part = self.tokenizer, self.splits[split]
-        rows = np.flatnonzero(~np.array(part.variants, bool))
+    @functools.cached_property
+    def named_features(self) -> dict[str, NamedFeatures]:
+        """Features and captions of the pictures of each split that vary no other."""
+        tokenizer = self.tokenizer
         no_words = (0, UNKNOWN_ID, tokenizer.start_id, tokenizer.end_id)
-        return NamedFeatures(
-            self.features[split], rows, part.captions, tokenizer.target_ids, no_words
-        )
+        return {
+            name: NamedFeatures(
+                self.features[name],
+                np.flatnonzero(~np.array(self.splits[name].variants, bool)),
+                self.splits[name].captions,
+                tokenizer.target_ids,
+                no_words,
+            )
+            for name in ("train", "validation")
+        }
 
     def fit_data(self, model):
         """What `resumable_fit` learns from."""

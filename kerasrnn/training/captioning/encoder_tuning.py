@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasrnn.text.tokenizer import check_integer
 from kerasrnn.training.captioning.caption_scores import scores_of_groups
 from kerasrnn.training.captioning.shifts import draw_shifts, moved
 from kerasrnn.training.checkpoints import Checkpoints
@@ -52,6 +53,10 @@ class EncoderTuning:
     label_smoothing: float = 0.1
     word_weight: float = 0.5
     shift: int = 2
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 0), ("batch_size", 1), ("shift", 0)):
+            check_integer(name, getattr(self, name), least)
 
     def run(self, blocks, train, validation, *, folder, seed, log):
         """Train `TunedBlocks`, and give the softmax over captions.

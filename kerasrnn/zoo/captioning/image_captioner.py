@@ -287,7 +287,7 @@ class ImageCaptioner(DecoderTask):
         self._check_preprocessor()
         layer, count = self.copy_mechanism, self.known_captions
         self._check_shapes(
-            captions=(len(captions), (count,)),
+            captions=((len(captions),), (count,)),
             kernel=(np.shape(kernel), (self.feature_dim, count)),
             bias=(np.shape(bias), (count,)),
         )
@@ -310,7 +310,6 @@ class ImageCaptioner(DecoderTask):
     def _check_shapes(**shapes):
         """Raise where an argument has another shape: name to it and the right one."""
         for name, (found, expected) in shapes.items():
-            found = (found,) if isinstance(found, int) else tuple(found)
             if found != expected:
                 raise ValueError(
                     f"`{name}` must have the shape {expected}; got {found}."
@@ -325,7 +324,7 @@ class ImageCaptioner(DecoderTask):
             )
         self._check_preprocessor()
         layer = self.copy_mechanism
-        self._check_shapes(names=(len(names), (layer.count,)))
+        self._check_shapes(names=((len(names),), (layer.count,)))
         if not layer.fetches:
             self._check_shapes(
                 kernel=(np.shape(kernel), (self.feature_dim, layer.count)),

@@ -112,7 +112,8 @@ class KnownCaptions(keras.layers.Layer):
     def after(self, evidence, token_ids):
         """The evidence after one more token (B,): what begins otherwise is gone."""
         (p, step), words = evidence
-        is_said = ops.equal(self._at(words, step - 1.0), _column(token_ids))
+        token_ids = ops.cast(token_ids, "int32")[:, None]
+        is_said = ops.equal(self._at(words, step - 1.0), token_ids)
         is_said = ops.logical_or(is_said, ops.equal(step, 0.0))  # the start of all
         return [_shared_out(p, ops.cast(is_said, p.dtype)), step + 1.0], words
 
@@ -169,7 +170,3 @@ def _shared_out(p, begins):
     left = p * begins
     whole, rest = (ops.sum(x, axis=-1, keepdims=True) for x in (p, left))
     return left * whole / ops.maximum(rest, 1e-9)
-
-
-def _column(token_ids):
-    return ops.cast(token_ids, "int32")[:, None]

@@ -258,14 +258,17 @@ class DecoderTask(Task):
         """What the encoders and the copy mechanism read of a source, made once."""
         return source
 
-    def evidence(self, source):
-        """What the copy mechanism knows of a source, or None."""
-        return self.copy_mechanism and self.copy_mechanism.evidence(source)
+    def evidence(self, source, training=False):
+        """What the copy mechanism knows of a source; None: it has no say."""
+        mechanism = self.copy_mechanism
+        if mechanism is None or (training and not mechanism.learns):
+            return None
+        return mechanism.evidence(source)
 
     def call(self, inputs, training=False):
         source, target_ids = self.check_call(inputs)
         source = self.prepare(source, training=training)
-        evidence = self.evidence(source)
+        evidence = self.evidence(source, training=training)
         logits = [
             self._logits_of(member, source, evidence, target_ids, training)
             for member in range(self.members)
@@ -284,9 +287,6 @@ class DecoderTask(Task):
             decoded = decoder(target_ids, **encoding._asdict(), training=training)
             if training:
                 self._penalize(decoded.alignments, target_ids)
-            mechanism = self.copy_mechanism
-            if training and mechanism is not None and not mechanism.learns:
-                return decoded.logits
             return self._mixed(decoded, target_ids, evidence, member)
 
         if training and self.scheduled_sampling is not None:
