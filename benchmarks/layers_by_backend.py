@@ -5,7 +5,8 @@
 
 All sides have the same weights and input and work in turns: a forward pass and a
 training step (up to the gradients of the weights; the loss is the mean square of the
-output at every step), compiled where the backend compiles, each call waiting for the
+output at every step, in float32, and for float16 scaled, since its gradients would
+vanish), compiled where the backend compiles, each call waiting for the
 device. On torch, torch.nn works beside them; on JAX, on a GPU, ours once more with
 `use_cudnn=True`. Of shape A there are rows with padding on
 the right and on the left, about a quarter of all steps, and rows in half precision, on
@@ -27,6 +28,7 @@ import numpy as np
 from timing import (
     SHAPES,
     Report,
+    command,
     judged,
     make_layer,
     medians,
@@ -39,6 +41,8 @@ BACKENDS = ("tensorflow", "jax", "torch")
 WHAT = ("forward", "train")
 PADDINGS = ("right", "left")
 HALVES = ("mixed_bfloat16", "mixed_float16")
+# What the loss is multiplied by, as a LossScaleOptimizer does.
+LOSS_SCALE = {"mixed_float16": 2.0**15}
 # What works beside ours and Keras's.
 PEERS = {
     "tensorflow": ["ours, float32"],
@@ -62,7 +66,7 @@ def least(backend, side, row, what):
     family, shape, padding, dtype = row
     if gpu_name() or family == "SimpleRNN" or padding is not None:
         return None
-    if dtype != "float32" and side != "ours, float32":
+    if dtype == "mixed_float16" or (dtype != "float32") != (side == "ours, float32"):
         return None
     targets = LEAST_ON_CPU.get((backend, side, what))
     return None if targets is None else targets[list(SHAPES).index(shape)]
@@ -91,7 +95,7 @@ def mask_of(padding, batch, steps):
     return mask if padding == "right" else mask[:, ::-1].copy()
 
 
-def tensorflow_call(layer, what, x, mask):
+def tensorflow_call(layer, what, x, mask, scale):
     """A call of a layer in a compiled function, and what makes its results arrays."""
     import tensorflow as tf
 
@@ -103,7 +107,8 @@ def tensorflow_call(layer, what, x, mask):
 
     def train():
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.square(layer(x, mask=mask, training=True)))
+            y = tf.cast(layer(x, mask=mask, training=True), "float32")
+            loss = scale * tf.reduce_mean(tf.square(y))
         weights = [w.value for w in layer.trainable_weights]
         return [loss, *tape.gradient(loss, weights)]
 
@@ -117,7 +122,7 @@ def tensorflow_call(layer, what, x, mask):
     return call, lambda results: [tf.cast(r, "float32").numpy() for r in results]
 
 
-def jax_call(layer, what, x, mask):
+def jax_call(layer, what, x, mask, scale):
     """A call of a layer in a compiled function, and what makes its results arrays."""
     import jax
     import jax.numpy as jnp
@@ -131,7 +136,7 @@ def jax_call(layer, what, x, mask):
 
     def loss(weights, x):
         y, _ = layer.stateless_call(weights, others, x, mask=mask, training=True)
-        return jnp.square(y).mean()
+        return scale * jnp.square(y.astype("float32")).mean()
 
     step = jax.jit(jax.value_and_grad(loss) if what == "train" else forward)
 
@@ -144,7 +149,7 @@ def jax_call(layer, what, x, mask):
     return call, as_arrays
 
 
-def torch_call(layer, what, x, mask):
+def torch_call(layer, what, x, mask, scale):
     """A call of a layer, and what makes its results arrays."""
     import torch
 
@@ -168,7 +173,7 @@ def torch_call(layer, what, x, mask):
 
     def train():
         layer.zero_grad()
-        loss = run().square().mean()
+        loss = scale * run().float().square().mean()
         loss.backward()
         return [loss, *(parameter.grad for parameter in layer.parameters())]
 
@@ -230,7 +235,8 @@ def prepare(backend, row, what):
         layers["torch.nn"] = torch_layer(family, units, features, dtype)
     for side, layer in layers.items():
         try:
-            call, as_arrays = CALLS[backend](layer, what, x, mask)
+            scale = LOSS_SCALE.get(dtype, 1.0)
+            call, as_arrays = CALLS[backend](layer, what, x, mask, scale)
             results[side] = as_arrays(call())
         except Exception as error:  # the other sides are measured all the same
             print(f"{row}, {what}, {side}: {error!r:.500}", file=sys.stderr, flush=True)
@@ -260,9 +266,12 @@ def gpu_name():
 
 def machine(backend):
     """One line: the machine and the versions."""
+    from kerasrnn.training.provenance import processor
+
     packages = {"keras", "numpy", backend}
     versions = [f"{name} {version(name)}" for name in sorted(packages)]
-    place = gpu_name() or f"no GPU, {len(os.sched_getaffinity(0))} cores"
+    cores = len(os.sched_getaffinity(0))
+    place = gpu_name() or f"{processor()}, no GPU, {cores} cores"
     commit = os.environ.get("KERASRNN_COMMIT", "")
     if not commit:
         folder = pathlib.Path(__file__).parent
@@ -291,7 +300,7 @@ def main():
     report = Report(f"layers_{backend}{place}", arguments.write)
     report.line(machine(backend))
     report.line()
-    report.line(f"    python {' '.join(sys.argv)}")
+    report.line(f"    {command()}")
     report.line()
     peer = [side for side in PEERS[backend] if side != "use_cudnn=True" or gpu_name()]
     ratios = [f"{side} / ours" for side in ("keras", *peer)]

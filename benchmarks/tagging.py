@@ -7,8 +7,9 @@
 Words: the most frequent tag of each word; a conditional random field over features of
 words (`sklearn-crfsuite`, the usual ones: the word, its ends, its case, its
 neighbours); a plain bidirectional LSTM over words, of Keras's own layers. Windows of a
-sensor: MiniRocket and ROCKET of `aeon`. Beside them the catalogue's preset. With
-`--share` the peers learn from a part of the training data.
+sensor: MiniRocket and ROCKET of `aeon`. Beside them the recipe, the mean of its seeds
+from its `results.json`, and "the preset", the seed that ships, run here. With `--share`
+the peers learn from a part of the training data.
 
 Needs, beside kerasrnn[train], `sklearn-crfsuite` and `aeon`, which are no part of any
 extra: install them into an environment of their own. What is not there is left out, and
@@ -26,8 +27,9 @@ import time
 import numpy as np
 from timing import Report
 
+from kerasrnn.catalogue import load_recipe
 from kerasrnn.data import TaggedSequences, load_tagging
-from kerasrnn.training.tagging.tagging import most_frequent, tagging_scores
+from kerasrnn.training.tagging.tagging import frequent_tags, tagging_scores
 from kerasrnn.zoo import SequenceTagger
 
 
@@ -39,6 +41,16 @@ def row(report, name, scores, seconds):
     ]
     shown = ["–" if cell is None else f"{cell:.2%}" for cell in cells]
     report.row([name, *shown, "–" if seconds is None else f"{seconds:,.0f}"])
+
+
+def row_of_recipe(report, name):
+    """The line of a recipe's published results: the mean of its seeds."""
+    results = load_recipe(name).results
+    scores = {
+        metric.removeprefix("test_"): value
+        for metric, value in results["metrics"].items()
+    }
+    row(report, f"{name}, mean of {len(results['runs'])} seeds", scores, None)
 
 
 def head(report, what):
@@ -157,7 +169,8 @@ def brown(options, report):
         )
         seen = {word for words in train.inputs for word in words}
     head(report, f"Brown, {len(train):,} sentences to learn from.")
-    row(report, "most frequent tag", {"accuracy": most_frequent(train, test)}, None)
+    frequent = tagging_scores(test, frequent_tags(train, test), seen)
+    row(report, "most frequent tag", frequent, None)
     peers = {"plain BiLSTM, 2 epochs": lambda: plain_lstm(train, test)}
     if importlib.util.find_spec("sklearn_crfsuite"):
         how = options.algorithm, options.iterations
@@ -171,6 +184,7 @@ def brown(options, report):
         row(
             report, name, tagging_scores(test, found, seen), time.perf_counter() - begin
         )
+    row_of_recipe(report, "tag-brown")
     model = SequenceTagger.from_preset("tag-brown")
     row(report, "the preset", tagging_scores(test, model.tag(test.inputs), seen), None)
 
@@ -202,6 +216,7 @@ def watch(options, report):
             row(report, kind.__name__, {"accuracy_windows": windows}, seconds)
     else:
         print("aeon is not installed")
+    row_of_recipe(report, "tag-smartwatch")
     model = SequenceTagger.from_preset("tag-smartwatch")
     row(report, "the preset", tagging_scores(test, model.tag(test.inputs)), None)
 

@@ -3,10 +3,12 @@
 import argparse
 import datetime
 import pathlib
+import shlex
 import statistics
 import sys
 import time
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 # (batch, steps, features, units)
 SHAPES = {
     "A": (32, 100, 128, 256),
@@ -110,6 +112,35 @@ def parser(description, runs):
     return result
 
 
+def command():
+    """The command that is running, as it runs from the root of the repository.
+
+    What it names relative to the folder in which it runs, such as `README.md` in
+    `benchmarks`, is named from the root.
+    """
+    here = pathlib.Path.cwd().resolve()
+    script, *arguments = sys.argv
+    if here != ROOT and here.is_relative_to(ROOT):
+        arguments = [from_root(argument, here) for argument in arguments]
+    path = pathlib.Path(script).resolve()
+    if path.is_relative_to(ROOT):
+        script = path.relative_to(ROOT).as_posix()
+    return shlex.join(["python", script, *arguments])
+
+
+def from_root(argument, here):
+    """An argument of a command, from the root if it is the path of what is there."""
+    option, equals, value = argument.rpartition("=")
+    path = here / value
+    relative = not pathlib.Path(value).is_absolute()
+    if not value or argument in ("-", "--") or not relative or not path.exists():
+        return argument
+    path = path.resolve()
+    if not path.is_relative_to(ROOT):
+        return argument
+    return f"{option}{equals}{path.relative_to(ROOT).as_posix()}"
+
+
 class Report:
     """Prints lines as they come, and in the end puts them into a README.
 
@@ -147,7 +178,7 @@ class Report:
             f"commit {(source['commit'] or 'unknown')[:10]}"
         )
         self.line()
-        self.line(f"    python {' '.join(sys.argv)}")
+        self.line(f"    {command()}")
         self.line()
 
     def close(self):

@@ -2,12 +2,12 @@
 
     python benchmarks/translation_peers.py [--models FOLDER ...]
 
-The test split of `bible_en_es`, from English to Spanish, at most 40 words a side. The
-peers: the source itself, untranslated; and for each verse the Spanish of the training
-verse whose English is nearest by TF-IDF of words and pairs of words, among those that
-the models learn from and among all, long ones too. BLEU is sacreBLEU's, of the whole
-test set and of its first 500 verses. A folder of `--models` is that of a run or of a
-recipe; its row is read from its `results.json`.
+The test split of `bible_en_es`, from English to Spanish, at most 40 words a side; what
+is learned from has at most 60. The peers: the source itself, untranslated; and for each
+verse the Spanish of the training verse whose English is nearest by TF-IDF of words and
+pairs of words, among those that the models learn from and among all. BLEU is
+sacreBLEU's, of the whole test set and of its first 500 verses. A folder of `--models`
+is that of a run or of a recipe; its row is read from its `results.json`.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from timing import Report, number
 from kerasrnn.data import load_translation
 from kerasrnn.metrics import translation_scores
 
-DATA, MAX_WORDS, FIRST = "bible_en_es", 40, 500
+DATA, MAX_WORDS, TRAIN_WORDS, FIRST = "bible_en_es", 40, 60, 500
 # What `results.json` calls the two columns.
 METRICS = ("test_bleu", f"test_bleu_{FIRST}")
 
@@ -57,7 +57,7 @@ def main():
         load_translation(DATA, split, languages=("en", "es"))
         for split in ("train", "test")
     )
-    train, test = all_train.at_most(MAX_WORDS), test.at_most(MAX_WORDS)
+    train, test = all_train.at_most(TRAIN_WORDS), test.at_most(MAX_WORDS)
     sources, references = list(test.sources), list(test.targets)
     peers = {
         "the source, untranslated": sources,
@@ -75,8 +75,8 @@ def main():
     report.machine()
     report.line(
         f"`{DATA}`, English to Spanish, at most {MAX_WORDS} words a side: "
-        f"{len(train)} verses to learn from, {len(test)} to test. BLEU: "
-        f"`{signature}`."
+        f"{len(test)} verses to test, and {len(train)} of at most {TRAIN_WORDS} to "
+        f"learn from. BLEU: `{signature}`."
     )
     report.line()
     report.head(["translation", "BLEU, whole test set", f"first {FIRST} verses"])

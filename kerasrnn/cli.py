@@ -35,8 +35,44 @@ Help on one command: kerasrnn train --help
 """
 
 
+# In the help on a command, where the kinds of task say what they are about.
+OF_EACH_KIND = "OF_EACH_KIND"
+
+
 class UsageError(Exception):
     """The command cannot mean anything: exit code 2."""
+
+
+class _Command(argparse.ArgumentParser):
+    """The parser of one command, whose help may have a part for each kind of task.
+
+    `of_kind` is the attribute of a `TaskKind` that such a part tells. The kinds are
+    looked at when the help is asked for, and not before: they load TensorFlow.
+    """
+
+    of_kind: str | None = None
+
+    def format_help(self) -> str:
+        if self.of_kind is not None:
+            with quiet_tensorflow():
+                from kerasrnn.training.kinds import KINDS
+            told = "\n".join(_told_of(kind, self.of_kind) for kind in KINDS)
+            self.description = (self.description or "").replace(OF_EACH_KIND, told)
+        return super().format_help()
+
+
+def _told_of(kind, attribute):
+    """What kind of model it is, its classes, and what the attribute says of it."""
+    classes = ", ".join(model.__name__ for model in kind.models)
+    text = textwrap.fill(
+        getattr(kind, attribute),
+        width=84,
+        initial_indent=" " * 6,
+        subsequent_indent=" " * 6,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    return f"  {kind.plural} ({classes})\n{text}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,9 +128,11 @@ def _parser():
         "--version", action="version", version=f"kerasrnn {__version__}"
     )
     parser.set_defaults(debug=False, when_stopped="")
-    commands = parser.add_subparsers(dest="command", metavar="command")
+    commands = parser.add_subparsers(
+        dest="command", metavar="command", parser_class=_Command
+    )
 
-    def command(name, run, summary, details, examples):
+    def command(name, run, summary, details, examples, of_kind=None):
         sub = commands.add_parser(
             name,
             help=summary,
@@ -109,6 +147,7 @@ def _parser():
             help="show tracebacks, warnings and TensorFlow's log",
         )
         sub.set_defaults(run=run)
+        sub.of_kind = of_kind
         return sub
 
     about = "What recipes there are, and how good their models."
@@ -128,15 +167,9 @@ def _parser():
         examples of what the model does. The output folder then holds the preset (the
         trained model), results.json and the figures.
 
-        Data of your own, in UTF-8, for a recipe that
-          classifies  a file with label<tab>text on each line
-          translates  a file with source<tab>target on each line
-          captions    a folder of pictures, with a file captions.tsv in it that has
-                      file<tab>caption on each line
-          tags        a file with word<tab>tag on each line, a blank line after each
-                      sentence; or for frames of numbers a .csv file with the columns
-                      sequence and label, the others being numbers
-          writes      any text file of 200 characters or more, however large
+        Data of your own, its texts in UTF-8, for a recipe of
+        OF_EACH_KIND
+
         A part of it is kept back to validate and to test. Of few data the batches and
         the network are made smaller, and the epochs more; every setting that follows
         from your data is told, and stands in results.json.
@@ -154,23 +187,19 @@ def _parser():
         """
         kerasrnn train sentiment-movies
         kerasrnn train sentiment-movies --seed 1 2 3       mean of three runs
-        kerasrnn train sentiment-movies --data my.tsv      label<tab>text on each line
-        kerasrnn train translate-en-es --data pairs.tsv    source<tab>target
-        kerasrnn train translate-en-es --data pairs.tsv --from translate-en-es
+        kerasrnn train sentiment-movies --data my.tsv
         kerasrnn train sentiment-movies --data my.tsv --from runs/sentiment-movies
-        kerasrnn train caption-stamps --data pictures      with captions.tsv
-        kerasrnn train char-lm --data book.txt             any text in UTF-8
-        kerasrnn train forecast-m3-monthly --data my.csv   series,time,value
-        kerasrnn train tag-brown --data names.conll        word<tab>tag
+        kerasrnn train translate-en-es --data pairs.tsv --from translate-en-es
+        kerasrnn train char-lm --data book.txt
         """,
+        of_kind="data_format",
     )
     train.set_defaults(when_stopped=" The same command goes on from where it was.")
     train.add_argument("recipe", help="a recipe's name, or a folder with a config.yaml")
     train.add_argument(
         "--data",
         metavar="FILE",
-        help="learn from this file, or folder of pictures, instead of the recipe's "
-        "data",
+        help="learn from this file or folder instead of the recipe's data",
     )
     train.add_argument(
         "--output", metavar="FOLDER", help="where to put it all (runs/RECIPE)"
@@ -221,8 +250,10 @@ def _parser():
         "Judge a trained model on test data.",
         """
         The data is the test part of what the model was trained on; or all of a file or
-        folder of your own, which looks as for `kerasrnn train`, and of the very file
-        that it was trained on its test part.
+        folder of your own, and of the very one that it was trained on its test part.
+
+        Data of your own, its texts in UTF-8, for
+        OF_EACH_KIND
         """,
         """
         kerasrnn evaluate sentiment-movies
@@ -230,6 +261,7 @@ def _parser():
         kerasrnn evaluate chars-shakespeare --data book.txt
         kerasrnn evaluate chars-shakespeare --adapt
         """,
+        of_kind="data_format",
     )
     _add_model(evaluate)
     evaluate.add_argument(
@@ -241,10 +273,7 @@ def _parser():
     evaluate.add_argument(
         "--data",
         metavar="FILE",
-        help="a file with label<tab>text on each line, or source<tab>target for a "
-        "translator, or word<tab>tag for a tagger, or series,time,value for a "
-        "forecaster, or any text for a language model; or a folder of pictures with a "
-        "captions.tsv of file<tab>caption",
+        help="judge it on this file or folder",
     )
 
     predict = command(
@@ -253,18 +282,8 @@ def _parser():
         "Say what a trained model makes of texts or pictures, or let it write.",
         """
         What it prints for each text depends on the model:
-          classifier      a line of label, probability and text, with tabs between
-          translator      the translation; with --n-best N as many lines, the best first
-          captioner       the texts are names of picture files: the caption; of several
-                          pictures, or of standard input, the file's name and a tab
-                          before each
-          tagger          the words, each with a slash and its tag; of frames the texts
-                          are names of .csv files: first and last frame, label and
-                          probability of each stretch, with tabs between
-          language model  the text, and what the model writes after it, character by
-                          character, line feeds too; "" lets it begin by itself
-          forecaster      the texts are names of files of series,time,value, or series
-                          as numbers: a line for each step ahead, with its quantiles
+        OF_EACH_KIND
+
         Without a text, reads one a line from standard input. A picture that cannot be
         read is told on standard error, and the exit code is 1 after all others are
         done.
@@ -279,12 +298,13 @@ def _parser():
         kerasrnn predict forecast-m3-monthly series.csv
         kerasrnn predict tag-brown "The old man the boats ."
         """,
+        of_kind="printed",
     )
     _add_model(predict)
     predict.add_argument(
         "text",
         nargs="*",
-        help="texts, or picture files; none: lines of standard input",
+        help="texts, numbers, or names of files; none: lines of standard input",
     )
     search = predict.add_argument_group("search")
     search.add_argument(
@@ -337,23 +357,22 @@ def _parser():
         _export,
         "Write a trained model for production.",
         """
-        Writes a TensorFlow SavedModel that takes raw strings, or the bytes of pictures,
-        and returns label and probabilities, translations or captions; of a language
-        model what comes after a text, and, under other signatures, the probability of
-        every character (score), and of the next one, state in and out (step); of a
-        forecaster the past goes in, forecasts and quantiles come out. It needs
-        TensorFlow and neither Keras nor kerasrnn, and lies as TensorFlow Serving
-        expects it: OUTPUT/VERSION.
+        Writes a TensorFlow SavedModel that takes what users have, of
+        OF_EACH_KIND
+
+        It needs TensorFlow and neither Keras nor kerasrnn, and lies as TensorFlow
+        Serving expects it: OUTPUT/VERSION.
 
         With --format onnx or litert, files for ONNX Runtime, on servers and in
-        browsers, or for LiteRT, on phones: from token ids on, with the tokenizer for
-        Python and JavaScript beside them.
+        browsers, or for LiteRT, on phones: of texts from token ids on, with the
+        tokenizer for Python and JavaScript beside them.
         """,
         """
         kerasrnn export sentiment-movies
         kerasrnn export runs/sentiment-movies --output /models/sentiment --version 2
         kerasrnn export translate-en-es --format onnx --quantize dynamic
         """,
+        of_kind="exported",
     )
     _add_model(export)
     export.add_argument(
@@ -399,7 +418,8 @@ def _parser():
         Any web server can serve it; browsers load no models from a file's address.
         """,
         """
-        kerasrnn demo --output page && python -m http.server --directory page
+        kerasrnn demo --output page
+        python -m http.server --bind 127.0.0.1 --directory page
         kerasrnn demo --output page --models sentiment-movies runs/translate-en-es
         """,
     )
@@ -676,7 +696,8 @@ def _demo(options):
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(
         f"{folder}: {size / 1e6:,.0f} MB. To see it:\n\n"
-        f"    python -m http.server --directory {shlex.quote(str(folder))}\n\n"
+        "    python -m http.server --bind 127.0.0.1 "
+        f"--directory {shlex.quote(str(folder))}\n\n"
         "and open http://localhost:8000 in a browser."
     )
 

@@ -331,7 +331,8 @@ def test_a_captioner_is_evaluated_on_a_folder(captioning, tmp_path, capsys):
     assert "exact 50.0%" in printed
     assert main(["evaluate", folder]) == 1
     assert (
-        "file<tab>caption, in a folder of pictures (--data)" in capsys.readouterr().err
+        "(--data), a folder of pictures, with a file captions.tsv"
+        in capsys.readouterr().err
     )
 
 

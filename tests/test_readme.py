@@ -1,11 +1,14 @@
 """What the README says is so: its examples run, its table and its links are right."""
 
+import configparser
 import re
 from pathlib import Path
 
 import keras
 import pytest
 
+import kerasrnn.demo
+from kerasrnn.cli import main
 from kerasrnn.training.report import BEGIN, END, results_table
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +34,31 @@ def test_the_first_code_block_is_the_two_commands():
     assert "'.[test]'" in test
     # On two cores at once, of which Keras's tracing would use but one.
     assert test.endswith("&& .venv/bin/pytest -n 2")
+
+
+def test_two_lines_lead_to_the_demo_in_the_browser(monkeypatch, tmp_path, capsys):
+    build, serve = blocks("sh")[1].splitlines()
+    install, command = re.fullmatch(
+        r"python3 -m venv \.venv && \.venv/bin/pip install -q -e '\.\[(\w+)\]' "
+        r"&& \.venv/bin/kerasrnn (.+)",
+        build,
+    ).groups()
+    options = configparser.ConfigParser()
+    options.read(ROOT / "setup.cfg")
+    assert "onnx" in options["options.extras_require"][install].split()
+
+    def write_demo(output, log):
+        """Write the folder alone; what is in it is tested in tests/demo."""
+        (tmp_path / output).mkdir()
+        return Path(output)
+
+    monkeypatch.setattr(kerasrnn.demo, "write_demo", write_demo)
+    monkeypatch.chdir(tmp_path)
+    assert main(command.split()) == 0
+    # The second line is what the command itself says comes next.
+    serve, address = serve.removeprefix(".venv/bin/").split("  # then open ")
+    printed = capsys.readouterr().out
+    assert f"    {serve}\n" in printed and f"open {address} in a" in printed
 
 
 NAMES = ("layer", "model", "translator", "learner", "exports")

@@ -137,6 +137,17 @@ def test_notebooks_show_their_figures_and_formulas(site, pages):
         assert tags.count("math") >= written.count("$$") / 2
 
 
+def test_pages_end_with_when_they_ran(site):
+    for source in sorted(ROOT.glob("tutorials/*.ipynb")):
+        notebook = json.loads(source.read_text(encoding="utf-8"))
+        said = notebook["metadata"]["kerasrnn"]
+        page = (site / "tutorials" / f"{source.stem}.html").read_text(encoding="utf-8")
+        *_, last = re.findall(r"<p><em>(.*?)</em></p>", page)
+        written = "".join(notebook["cells"][-1]["source"])
+        assert f"*{html.unescape(last)}*" == written
+        assert said["date"] in last and f"{said['seconds']:,}" in last
+
+
 def test_pages_lead_to_the_other_language(site, pages):
     def language(name):
         tags = pages[site / name].tags

@@ -9,10 +9,12 @@ import importlib.util
 import inspect
 import os
 import pathlib
+import platform
 import re
 import subprocess
 import sys
 
+import keras
 import pytest
 
 jupytext = pytest.importorskip("jupytext")
@@ -20,6 +22,7 @@ import nbformat  # noqa: E402  It comes with jupytext.
 
 import kerasrnn  # noqa: E402
 from kerasrnn.catalogue import load_recipe  # noqa: E402
+from kerasrnn.training.provenance import provenance  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).parents[1] / "tutorials"
 KOREAN = sorted(FOLDER.glob("[0-9][0-9]_*.ko.py"))  # see test_korean_tutorials.py
@@ -161,10 +164,46 @@ def test_exercises_run_without_the_rest(make_notebooks):
 
 
 @EACH
-def test_the_notebook_has_the_cells_of_the_source(source):
+def test_the_notebook_has_the_cells_of_the_source_and_says_when_it_ran(
+    source, make_notebooks
+):
     notebook = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
-    assert cells_of(notebook) == cells_of(jupytext.read(source)), (
+    *cells, last = cells_of(notebook)
+    assert cells == cells_of(jupytext.read(source)), (
         f"run: python tutorials/make_notebooks.py {source.stem}"
+    )
+    said = notebook.metadata["kerasrnn"]
+    assert last == ("markdown", make_notebooks.last_line(said, "en"))
+    assert f"ran on {said['date']}, for {said['seconds']:,} seconds." in last[1]
+
+
+def test_a_run_says_when_how_long_and_on_what(make_notebooks, monkeypatch, tmp_path):
+    monkeypatch.setattr(make_notebooks, "execute", lambda notebook: None)
+    notebook = notebook_that_prints("here")
+    make_notebooks.run(notebook)
+    said = notebook.metadata["kerasrnn"]
+    assert said["date"] == datetime.date.today().isoformat()
+    hardware = provenance()["hardware"]
+    assert said["machine"]["processor"] == hardware["processor"] != ""
+    assert said["machine"]["cores"] == hardware["cores"] >= 1
+    assert said["versions"]["keras"] == keras.__version__
+    assert said["versions"]["python"] == platform.python_version()
+
+    said |= {"date": "2026-11-29", "seconds": 1506}
+    said["machine"] = {"processor": "A Processor", "cores": 2}
+    said["versions"] |= {"python": "3.11.7", "keras": "3.15.1"}
+    make_notebooks.write(notebook, tmp_path / "page.ipynb")
+    written = nbformat.read(tmp_path / "page.ipynb", as_version=4)
+    nbformat.validate(written)
+    assert written.cells[-1].source.startswith(
+        "*The cells of this page ran on 2026-11-29, for 1,506 seconds. "
+        "Processor: A Processor, 2 of its cores. python 3.11.7, keras 3.15.1, tensor"
+    )
+    assert "1,506초" in make_notebooks.last_line(written.metadata["kerasrnn"], "ko")
+    # Of a notebook that ran before the machine was noted, what is known.
+    old = {"size": "full", "date": "2026-11-27", "seconds": 39}
+    assert make_notebooks.last_line(old, "en") == (
+        "*The cells of this page ran on 2026-11-27, for 39 seconds.*"
     )
 
 
@@ -236,10 +275,26 @@ def test_only_the_stated_names_are_imported(source):
             assert node.module.split(".")[0] in known
 
 
-def headings_of(page):
-    """The headings of the second and third level."""
-    text = page.read_text(encoding="utf-8")
-    return re.findall(r"^# ###? (.+)$", text, re.MULTILINE)
+@functools.cache
+def code_under(page):
+    """How many code cells each heading of a page has before the next one as high."""
+    counts, within = {}, []
+    for kind, source in cells_of(jupytext.read(page)):
+        if kind == "code":
+            for _, heading in within:
+                counts[heading] += 1
+            continue
+        for marks, heading in re.findall(r"^(#+) (.+)$", source, re.MULTILINE):
+            within = [above for above in within if len(above[0]) < len(marks)]
+            within.append((marks, heading))
+            assert heading not in counts, "no two headings may have one anchor"
+            counts[heading] = 0
+    return counts
+
+
+def anchor_of(heading):
+    """How code hosts and the site call the place of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower().replace(" ", "-"))
 
 
 @pytest.mark.parametrize("language", ["", ".ko"])
@@ -247,16 +302,31 @@ def test_what_page_0_points_at_is_there(language):
     page = FOLDER / f"00_from_the_slides_to_the_code{language}.py"
     text = page.read_text(encoding="utf-8")
     rows = re.findall(
-        r"^# \|.*\| \[(\d+), (.+?)\]\(([\w.]+)\.ipynb\) \|$", text, re.MULTILINE
+        r"^# \|.*\| \[(\d+), (.+?)\]\(([\w.]+)\.ipynb#(.+)\) \|$", text, re.MULTILINE
     )
-    assert len(rows) == text.count(".ipynb) |") > 30
-    for number, heading, stem in rows:
+    assert len(rows) == len(re.findall(r"\.ipynb[^ ]*\) \|", text)) > 30
+    for number, heading, stem, anchor in rows:
         source = FOLDER / f"{stem}.py"
         assert source in {*SOURCES, *KOREAN} and int(stem[:2]) == int(number)
-        assert heading in headings_of(source), (number, heading)
+        assert code_under(source).get(heading, 0) > 0, (number, heading)
+        assert anchor == anchor_of(heading)
     # No page is left out.
     pages = {int(source.stem[:2]) for source in SOURCES}
-    assert {int(number) for number, _, _ in rows} == pages - {7}
+    assert {int(number) for number, *_ in rows} == pages - {7}
+
+
+def test_code_is_counted_under_the_headings_that_it_belongs_to(tmp_path):
+    page = tmp_path / "page.py"
+    page.write_text(
+        "# %% [markdown]\n# # Page\n#\n# ## 1. Empty, *so*\n#\n# ## 2. Two\n\n"
+        "# %%\na = 1\n\n# %% [markdown]\n# ### Inner\n\n# %%\na = 2\n\n"
+        "# %% [markdown]\n# ## References\n"
+    )
+    assert code_under(page) == {
+        **{"Page": 2, "1. Empty, *so*": 0, "2. Two": 2, "Inner": 1, "References": 0}
+    }
+    assert anchor_of("1. Empty, *so*") == "1-empty-so"
+    assert anchor_of("4. 망각과 게이트") == "4-망각과-게이트"
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ class Counting(TaskKind):
 
     models = (WordCounter,)
     plural = "counters"
-    data_format = "number<tab>text"
+    data_format = "a file with number<tab>text on each line"
     unit = "texts"
     served_example = 'print(answer(text=tf.constant(["one two"]))["words"].numpy())'
 

@@ -270,52 +270,56 @@ assert "Natasha" not in everything and "Princess Mary" not in everything
 #
 # | 슬라이드의 내용 | 쪽과 절 |
 # |---|---|
-# | 하나에서 하나로, 시퀀스가 없는 신경망 | [10, 2. 하나에서 하나로](10_glimpses.ko.ipynb) |
-# | 하나에서 여럿으로, 여럿에서 하나로, 여럿에서 여럿으로 | [1, 2. 다섯 가지 모양](01_recurrent_layers.ko.ipynb) |
-# | 순환식, 펼친 그래프, 공유되는 가중치 | [1, 1. 순환식](01_recurrent_layers.ko.ipynb) |
-# | 시퀀스가 아닌 것에서 시퀀스로, 글림프스 | [10, 5. 순환 셀을 한 스텝씩](10_glimpses.ko.ipynb) |
-# | 여럿에서 하나로: 영화평과 감성 | [1, 7. 여럿에서 하나로: 이 영화평은 긍정적인가?](01_recurrent_layers.ko.ipynb) |
-# | 여럿에서 여럿으로, 스텝마다: 낱말이나 프레임마다 레이블 | [8, 2. 한 스텝은 무엇을 알아도 되는가](08_labels_for_every_step.ko.ipynb) |
-# | 여럿에서 여럿으로: 인코더와 디코더 | [2, 3. 병목](02_translation_with_attention.ko.ipynb) |
-# | 수를 읽고 수를 낸다: 시계열 | [9, 5. 여럿에서 하나로, 여럿에서 여럿으로](09_forecasting.ko.ipynb) |
-# | "hello"의 글자 언어 모델 | [4, 1. hello라는 낱말](04_character_language_model.ko.ipynb) |
-# | 처음의 표본, 더 학습한 뒤의 표본 | [4, 5. 학습](04_character_language_model.ko.ipynb) |
-# | 표본 추출, 온도 | [4, 7. 온도와 top-k](04_character_language_model.ko.ipynb) |
-# | 퍼플렉시티, 글자당 비트 | [4, 6. 글자당 비트](04_character_language_model.ko.ipynb) |
-# | 생성된 C 코드 | [5, 6. C 코드](05_inside_the_cells.ko.ipynb) |
-# | 해석할 수 있는 셀: 줄, 따옴표, 주석 | [5, 5. 셰익스피어](05_inside_the_cells.ko.ipynb) |
-# | 이미지 캡셔닝 | [3, 4. 한 번 보기](03_image_captioning.ko.ipynb) |
-# | 좋은 캡션과 나쁜 캡션 | [3, 10. 전시, 실패한 것까지](03_image_captioning.ko.ipynb) |
-# | 어텐션을 쓰는 캡셔닝 | [3, 7. 낱말마다 보기](03_image_captioning.ko.ipynb) |
-# | 어텐션을 쓰는 캡셔닝을 한 스텝씩: $a_1$, $z_1$, $y_1$, $a_2$ | [3, 한 스텝씩](03_image_captioning.ko.ipynb) |
-# | 캡션 모델이 바라본 곳 | [3, 8. 어디를 보았나](03_image_captioning.ko.ipynb) |
-# | 어텐션: 점수, 가중치, 문맥 | [2, 4. 어텐션](02_translation_with_attention.ko.ipynb) |
-# | 어텐션을 한 스텝씩: $d_1$, 점수, 가중치, 문맥, $y_1$, $d_2$ | [2, 한 스텝씩](02_translation_with_attention.ko.ipynb) |
-# | 어텐션 지도 | [2, 7. 어텐션 지도](02_translation_with_attention.ko.ipynb) |
-# | 빔 탐색 | [2, 6. 번역문 쓰기](02_translation_with_attention.ko.ipynb) |
-# | 시간 역전파 | [6, 1. 시간 역전파](06_gradient_flow.ko.ipynb) |
-# | 시간 절단 역전파 | [4, 4. 시간 절단 역전파](04_character_language_model.ko.ipynb) |
-# | 절단으로 잃는 것 | [6, 8. 시간 절단 역전파](06_gradient_flow.ko.ipynb) |
-# | 야코비 행렬의 곱, 특이값 | [6, 2. 야코비 행렬의 곱](06_gradient_flow.ko.ipynb) |
-# | 기울기 소실 | [6, 5. 기울기 소실](06_gradient_flow.ko.ipynb) |
-# | 기울기 폭발, 클리핑 | [6, 4. 기울기 폭발, 절벽, 클리핑](06_gradient_flow.ko.ipynb) |
-# | LSTM과 GRU의 수식 | [1, 4. 망각과 게이트](01_recurrent_layers.ko.ipynb) |
-# | LSTM, 게이트 하나씩 | [0, 7. LSTM의 네 단계](00_from_the_slides_to_the_code.ko.ipynb) |
-# | GRU, 게이트 하나씩 | [0, 8. GRU의 네 단계](00_from_the_slides_to_the_code.ko.ipynb) |
-# | 셀 상태가 왜 도움이 되는가, 망각 게이트의 편향 | [6, 6. 셀 상태가 왜 도움이 되는가](06_gradient_flow.ko.ipynb) |
-# | SimpleRNN, LSTM, GRU를 나란히 | [6, 7. 한 그림에 담은 이야기](06_gradient_flow.ko.ipynb) |
-# | 어텐션에서 트랜스포머로: 질의, 키, 값 | [11, 1. Queries, keys, values](11_from_attention_to_transformers.ipynb) |
-# | 자기 어텐션, 모든 스텝을 한꺼번에 | [11, 2. Self-attention](11_from_attention_to_transformers.ipynb) |
-# | 마스크: 패딩과 미래 | [11, 3. Masks](11_from_attention_to_transformers.ipynb) |
-# | 여러 개의 헤드 | [11, 4. Several heads](11_from_attention_to_transformers.ipynb) |
-# | 위치 | [11, 5. Positions](11_from_attention_to_transformers.ipynb) |
-# | 잔차 연결, 성능 저하, 항등 사상 | [11, 6. Residual connections](11_from_attention_to_transformers.ipynb) |
-# | 트랜스포머의 블록 | [11, 7. A Transformer](11_from_attention_to_transformers.ipynb) |
-# | 트랜스포머와 순환 신경망을 나란히 | [11, 8. Beside the recurrent translator](11_from_attention_to_transformers.ipynb) |
-# | 매개변수와 시간이 같은 SimpleRNN, GRU, LSTM | [12, 1. Three cells](12_depth_and_distance.ipynb) |
-# | 다층 순환 신경망 | [12, 2. How deep](12_depth_and_distance.ipynb) |
-# | "print her tickets": 장기 의존성 | [12, 3. How far back: a grammar](12_depth_and_distance.ipynb) |
-# | 실제 글의 장기 의존성 | [12, 4. How far back: real text](12_depth_and_distance.ipynb) |
+# | 하나에서 하나로, 시퀀스가 없는 신경망 | [10, 2. 하나에서 하나로](10_glimpses.ko.ipynb#2-하나에서-하나로) |
+# | 하나에서 여럿으로, 여럿에서 하나로, 여럿에서 여럿으로 | [1, 2. 다섯 가지 모양](01_recurrent_layers.ko.ipynb#2-다섯-가지-모양) |
+# | 순환식, 펼친 그래프, 공유되는 가중치 | [1, 1. 순환식](01_recurrent_layers.ko.ipynb#1-순환식) |
+# | 시퀀스가 아닌 것에서 시퀀스로, 글림프스 | [10, 5. 순환 셀을 한 스텝씩](10_glimpses.ko.ipynb#5-순환-셀을-한-스텝씩) |
+# | 여럿에서 하나로: 영화평과 감성 | [1, 7. 여럿에서 하나로: 이 영화평은 긍정적인가?](01_recurrent_layers.ko.ipynb#7-여럿에서-하나로-이-영화평은-긍정적인가) |
+# | 여럿에서 여럿으로, 스텝마다: 낱말이나 프레임마다 레이블 | [8, 2. 한 스텝은 무엇을 알아도 되는가](08_labels_for_every_step.ko.ipynb#2-한-스텝은-무엇을-알아도-되는가) |
+# | 여럿에서 여럿으로: 인코더와 디코더 | [2, 3. 병목](02_translation_with_attention.ko.ipynb#3-병목) |
+# | 수를 읽고 수를 낸다: 시계열 | [9, 5. 여럿에서 하나로, 여럿에서 여럿으로](09_forecasting.ko.ipynb#5-여럿에서-하나로-여럿에서-여럿으로) |
+# | "hello"의 글자 언어 모델 | [4, 1. hello라는 낱말](04_character_language_model.ko.ipynb#1-hello라는-낱말) |
+# | 처음의 표본, 더 학습한 뒤의 표본 | [4, 5. 학습](04_character_language_model.ko.ipynb#5-학습) |
+# | 표본 추출, 온도 | [4, 7. 온도와 top-k](04_character_language_model.ko.ipynb#7-온도와-top-k) |
+# | 퍼플렉시티, 글자당 비트 | [4, 6. 글자당 비트](04_character_language_model.ko.ipynb#6-글자당-비트) |
+# | 해석할 수 있는 셀: 줄, 따옴표 | [5, 5. 셰익스피어](05_inside_the_cells.ko.ipynb#5-셰익스피어) |
+# | 해석할 수 있는 셀: 주석, 그리고 유닛마다 그것을 얼마나 잘 말해 주는가 | [5, 4. 점수](05_inside_the_cells.ko.ipynb#4-점수) |
+# | 셀로 칠한 C 코드: 문자열, 주석, 조건 | [5, 6. C 코드](05_inside_the_cells.ko.ipynb#6-c-코드) |
+# | 이미지 캡셔닝 | [3, 4. 한 번 보기](03_image_captioning.ko.ipynb#4-한-번-보기) |
+# | 좋은 캡션과 나쁜 캡션 | [3, 10. 전시, 실패한 것까지](03_image_captioning.ko.ipynb#10-전시-실패한-것까지) |
+# | 어텐션을 쓰는 캡셔닝 | [3, 7. 낱말마다 보기](03_image_captioning.ko.ipynb#7-낱말마다-보기) |
+# | 어텐션을 쓰는 캡셔닝을 한 스텝씩: $a_1$, $z_1$, $y_1$, $a_2$ | [3, 한 스텝씩](03_image_captioning.ko.ipynb#한-스텝씩) |
+# | 캡션 모델이 바라본 곳 | [3, 8. 어디를 보았나](03_image_captioning.ko.ipynb#8-어디를-보았나) |
+# | 어텐션: 점수, 가중치, 문맥 | [2, 4. 어텐션](02_translation_with_attention.ko.ipynb#4-어텐션) |
+# | 어텐션을 한 스텝씩: $d_1$, 점수, 가중치, 문맥, $y_1$, $d_2$ | [2, 한 스텝씩](02_translation_with_attention.ko.ipynb#한-스텝씩) |
+# | 어텐션 지도 | [2, 7. 어텐션 지도](02_translation_with_attention.ko.ipynb#7-어텐션-지도) |
+# | 빔 탐색 | [2, 6. 번역문 쓰기](02_translation_with_attention.ko.ipynb#6-번역문-쓰기) |
+# | 시간 역전파 | [6, 1. 시간 역전파](06_gradient_flow.ko.ipynb#1-시간-역전파) |
+# | 시간 절단 역전파 | [4, 4. 시간 절단 역전파](04_character_language_model.ko.ipynb#4-시간-절단-역전파) |
+# | 절단으로 잃는 것 | [6, 8. 시간 절단 역전파](06_gradient_flow.ko.ipynb#8-시간-절단-역전파) |
+# | 야코비 행렬의 곱, 특이값 | [6, 2. 야코비 행렬의 곱](06_gradient_flow.ko.ipynb#2-야코비-행렬의-곱) |
+# | 기울기 소실 | [6, 5. 기울기 소실](06_gradient_flow.ko.ipynb#5-기울기-소실) |
+# | 기울기 폭발, 클리핑 | [6, 4. 기울기 폭발, 절벽, 클리핑](06_gradient_flow.ko.ipynb#4-기울기-폭발-절벽-클리핑) |
+# | LSTM과 GRU의 수식 | [1, 4. 망각과 게이트](01_recurrent_layers.ko.ipynb#4-망각과-게이트) |
+# | LSTM, 게이트 하나씩 | [0, 7. LSTM의 네 단계](00_from_the_slides_to_the_code.ko.ipynb#7-lstm의-네-단계) |
+# | GRU, 게이트 하나씩 | [0, 8. GRU의 네 단계](00_from_the_slides_to_the_code.ko.ipynb#8-gru의-네-단계) |
+# | 셀 상태가 왜 도움이 되는가, 망각 게이트의 편향 | [6, 6. 셀 상태가 왜 도움이 되는가](06_gradient_flow.ko.ipynb#6-셀-상태가-왜-도움이-되는가) |
+# | SimpleRNN, LSTM, GRU를 나란히 | [6, 7. 한 그림에 담은 이야기](06_gradient_flow.ko.ipynb#7-한-그림에-담은-이야기) |
+# | 어텐션에서 트랜스포머로: 질의, 키, 값 | [11, 1. Queries, keys, values](11_from_attention_to_transformers.ipynb#1-queries-keys-values) |
+# | 자기 어텐션, 모든 스텝을 한꺼번에 | [11, 2. Self-attention](11_from_attention_to_transformers.ipynb#2-self-attention) |
+# | 마스크: 패딩과 미래 | [11, 3. Masks](11_from_attention_to_transformers.ipynb#3-masks) |
+# | 여러 개의 헤드 | [11, 4. Several heads](11_from_attention_to_transformers.ipynb#4-several-heads) |
+# | 위치 | [11, 5. Positions](11_from_attention_to_transformers.ipynb#5-positions) |
+# | 잔차 연결, 성능 저하, 항등 사상 | [11, 6. Residual connections](11_from_attention_to_transformers.ipynb#6-residual-connections) |
+# | 트랜스포머의 블록 | [11, 7. A Transformer](11_from_attention_to_transformers.ipynb#7-a-transformer) |
+# | 트랜스포머와 순환 신경망을 나란히 | [11, 8. Beside the recurrent translator](11_from_attention_to_transformers.ipynb#8-beside-the-recurrent-translator) |
+# | 매개변수와 시간이 같은 SimpleRNN, GRU, LSTM | [12, 1. Three cells](12_depth_and_distance.ipynb#1-three-cells) |
+# | 다층 순환 신경망 | [12, 2. How deep](12_depth_and_distance.ipynb#2-how-deep) |
+# | "print her tickets": 장기 의존성 | [12, 3. How far back: a grammar](12_depth_and_distance.ipynb#3-how-far-back-a-grammar) |
+# | 실제 글의 장기 의존성 | [12, 4. How far back: real text](12_depth_and_distance.ipynb#4-how-far-back-real-text) |
+#
+# 슬라이드에는 있고 어느 코드 셀에도 없는 것은 모델이 쓴 C 코드다.
+# [레시피의 표본](../zoo/chars-kernel-c/samples.md)에 있다.
 #
 # ## 4. 순서에는 뜻이 있다
 #
@@ -713,12 +717,18 @@ if not SMALL:
     assert says[before + 2] > 0.5 > says[new_subject + 2]
 
 # %% [markdown]
-# 벨트를 왼쪽에서 오른쪽으로 읽어 보자. 새 주어가 오는 곳에서 망각 게이트가 닫힌다. 벨트에
-# 있던 것이 지워진다. 같은 스텝에서 새 주어의 수가 쓰인다. 여럿이면 위로, 하나면 아래로
-# 간다. 사이의 낱말들은 조금씩 더하고 뺀다. 동사가 올 때 벨트에는 주어가 준 부호가 아직
-# 남아 있고, 출력 게이트는 열려 있다. 동사가 지나가면 수는 더 필요하지 않고, 벨트는 다른
-# 것을 나를 수 있다. 학습된 신경망에서 깔끔한 스위치 하나를 기대하지는 말자. 신경망은
-# 무엇이든 통한 것을 가지고 있을 뿐이고, 다른 유닛들도 일을 나누어 맡는다.
+# 벨트를 왼쪽에서 오른쪽으로 읽어 보자. 옛것은 주어보다 한 낱말 *먼저* 지워진다. 둘째
+# *the*에서 망각 게이트가 0.00으로 닫히고, 첫 절의 −1.51이 사라진다. *the*가 쓰는 것은 두
+# 절에서 거의 같다. 0.96과 0.98이다. 주어에서 게이트가 다시 닫히고 수가 쓰인다. 여럿이면 위로
+# 0.36, 하나면 아래로 −0.92다.
+#
+# 그 사이에서 벨트는 부호만으로 수를 보여 주지는 않는다. *from*은 더하고 도시 이름은 뺀다.
+# 그래서 *from* 다음에는 두 절에서 모두 0보다 위인 1.11과 0.15다. 남는 것은 둘 사이의
+# 거리다. 그 거리는 *Seoul*과 *Busan* 다음에도 *singers*와 *singer* 다음만큼 크다. 거기서는
+# 0.51과 −0.80이고, 동사를 묻는 때에 부호는 다시 주어의 것이다. 출력 게이트는 내내 열려
+# 있다. 동사가 지나가면 수는 더 필요하지 않고, 벨트는 두 절에서 모두 0 아래로 가라앉는다.
+# 학습된 신경망에서 깔끔한 스위치 하나를 기대하지는 말자. 신경망은 무엇이든 통한 것을
+# 가지고 있을 뿐이고, 다른 유닛들도 일을 나누어 맡는다.
 #
 # ## 8. GRU의 네 단계
 #
@@ -770,10 +780,12 @@ drawing_gates.over_words(SENTENCE, rows, marked)
 
 # %% [markdown]
 # 주어와 동사 사이에서 $z$가 1에 가까우리라고, 곧 남기리라고 기대할 만하다. 이 신경망은
-# 다른 길을 찾았다. $z$가 거의 어디서나 0에 가까워서, 그것으로는 아무것도 남기지 않는다.
-# 그 대신 사이의 낱말들에서 $r$이 1에 가까워 후보가 지난 상태를 보게 하고, 낱말마다 수를
-# 새로 쓴다. 낱말 몇 개를 건너는 데는 두 길이 다 통한다. 낱말이 많으면, 스텝마다 새로 쓰는
-# 것은 SimpleRNN이 하는 일이고 그 어려움도 함께 따라온다.
+# 다른 길을 찾았다. 이 유닛의 $z$는 커야 0.12여서, 그것으로는 거의 아무것도 남기지 않는다.
+# 그 대신 사이의 낱말들에서 $r$이 1에 가까워 후보가 지난 상태를 보게 하고, 낱말마다 상태를
+# 새로 쓴다. 수가 낱말마다 거기 있는 것은 아니다. *from* 다음에 상태는 두 절에서 모두
+# 1.00이고, 도시 이름 다음에는 0.49와 −0.69로 다시 나타난다. 그 사이에는 다른 유닛들이 수를
+# 가지고 있고, 후보가 그것을 도로 가져온다. 낱말 몇 개를 건너는 데는 두 길이 다 통한다. 낱말이
+# 많으면, 스텝마다 새로 쓰는 것은 SimpleRNN이 하는 일이고 그 어려움도 함께 따라온다.
 #
 # ## 연습 문제
 #
@@ -850,10 +862,10 @@ check("00_from_the_slides_to_the_code", other_z=other_z)
 #
 # ## 용어
 #
-# 출력과 자료를 그린 그림에 나오는 말은 영어다. 이 표는 그 말들이 이 쪽들에서 어떻게
-# 불리는지 보여 준다. 자료 없이 그린 그림의 말은 한국어다. 직접 돌릴 때는 환경 변수
-# `KERASRNN_LANGUAGE`를 `ko`로 두면 그렇게 되고, 한글 글꼴이 있어야 한다. 데비안과
-# 우분투에서는 패키지 `fonts-nanum`에 있다.
+# 출력에 나오는 말은 영어다. 이 표는 그 말들이 이 쪽들에서 어떻게 불리는지 보여 준다.
+# 0, 1, 6, 7쪽의 그림은 한국어다. 직접 돌릴 때는 환경 변수 `KERASRNN_LANGUAGE`를 `ko`로
+# 두면 7쪽까지 그림과 연습 문제의 힌트가 모두 한국어가 되고, 그림에는 한글 글꼴이 있어야
+# 한다. 데비안과 우분투에서는 패키지 `fonts-nanum`에 있다.
 #
 # | 영어 | 한국어 |
 # |---|---|

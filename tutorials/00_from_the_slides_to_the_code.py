@@ -268,52 +268,56 @@ assert "Natasha" not in everything and "Princess Mary" not in everything
 #
 # | on the slides | page and section |
 # |---|---|
-# | one to one, a network without a sequence | [10, 2. One to one](10_glimpses.ipynb) |
-# | one to many, many to one, many to many | [1, 2. Five shapes](01_recurrent_layers.ipynb) |
-# | the recurrence, the unrolled graph, shared weights | [1, 1. The recurrence](01_recurrent_layers.ipynb) |
-# | a sequence out of what is none, glimpses | [10, 5. The recurrent cell, step by step](10_glimpses.ipynb) |
-# | many to one: a review and its sentiment | [1, 7. Many to one: is this review positive?](01_recurrent_layers.ipynb) |
-# | many to many, in step: a label for every word or frame | [8, 2. What a step may know](08_labels_for_every_step.ipynb) |
-# | many to many: encoder and decoder | [2, 3. The bottleneck](02_translation_with_attention.ipynb) |
-# | numbers in, numbers out: time series | [9, 5. Many to one, many to many](09_forecasting.ipynb) |
-# | the character model of "hello" | [4, 1. hello](04_character_language_model.ipynb) |
-# | samples at first, and after more training | [4, 5. Training](04_character_language_model.ipynb) |
-# | sampling, temperature | [4, 7. Temperature and top-k](04_character_language_model.ipynb) |
-# | perplexity, bits per character | [4, 6. Bits per character](04_character_language_model.ipynb) |
-# | generated C | [5, 6. C](05_inside_the_cells.ipynb) |
-# | cells that can be read: lines, quotes, comments | [5, 5. Shakespeare](05_inside_the_cells.ipynb) |
-# | image captioning | [3, 4. One look](03_image_captioning.ipynb) |
-# | captions, good and bad | [3, 10. A gallery, with the failures](03_image_captioning.ipynb) |
-# | captioning with attention | [3, 7. A look for every word](03_image_captioning.ipynb) |
-# | captioning with attention, step by step: $a_1$, $z_1$, $y_1$, $a_2$ | [3, Step by step](03_image_captioning.ipynb) |
-# | where a captioner looked | [3, 8. Where it looked](03_image_captioning.ipynb) |
-# | attention: scores, weights, context | [2, 4. Attention](02_translation_with_attention.ipynb) |
-# | attention, step by step: $d_1$, scores, weights, context, $y_1$, $d_2$ | [2, Step by step](02_translation_with_attention.ipynb) |
-# | attention maps | [2, 7. Attention maps](02_translation_with_attention.ipynb) |
-# | beam search | [2, 6. Writing](02_translation_with_attention.ipynb) |
-# | back-propagation through time | [6, 1. Back-propagation through time](06_gradient_flow.ipynb) |
-# | truncated back-propagation | [4, 4. Truncated back-propagation](04_character_language_model.ipynb) |
-# | what truncation loses | [6, 8. Truncated back-propagation](06_gradient_flow.ipynb) |
-# | the product of Jacobians, singular values | [6, 2. A product of Jacobians](06_gradient_flow.ipynb) |
-# | vanishing gradients | [6, 5. Vanishing](06_gradient_flow.ipynb) |
-# | exploding gradients, clipping | [6, 4. Exploding, the cliff, and clipping](06_gradient_flow.ipynb) |
-# | LSTM and GRU, the equations | [1, 4. Forgetting, and gates](01_recurrent_layers.ipynb) |
-# | LSTM, gate by gate | [0, 7. An LSTM in four steps](00_from_the_slides_to_the_code.ipynb) |
-# | GRU, gate by gate | [0, 8. A GRU in four steps](00_from_the_slides_to_the_code.ipynb) |
-# | why the cell state helps, forget bias | [6, 6. Why the cell state helps](06_gradient_flow.ipynb) |
-# | SimpleRNN, LSTM and GRU side by side | [6, 7. The story in one figure](06_gradient_flow.ipynb) |
-# | from attention to Transformers: queries, keys, values | [11, 1. Queries, keys, values](11_from_attention_to_transformers.ipynb) |
-# | self-attention, all steps at once | [11, 2. Self-attention](11_from_attention_to_transformers.ipynb) |
-# | masks: padding, and the future | [11, 3. Masks](11_from_attention_to_transformers.ipynb) |
-# | several heads | [11, 4. Several heads](11_from_attention_to_transformers.ipynb) |
-# | positions | [11, 5. Positions](11_from_attention_to_transformers.ipynb) |
-# | residual connections, degradation, identity | [11, 6. Residual connections](11_from_attention_to_transformers.ipynb) |
-# | the Transformer's blocks | [11, 7. A Transformer](11_from_attention_to_transformers.ipynb) |
-# | Transformer and recurrent network side by side | [11, 8. Beside the recurrent translator](11_from_attention_to_transformers.ipynb) |
-# | SimpleRNN, GRU and LSTM at equal parameters and time | [12, 1. Three cells](12_depth_and_distance.ipynb) |
-# | multi-layer networks | [12, 2. How deep](12_depth_and_distance.ipynb) |
-# | "print her tickets": long-term dependence | [12, 3. How far back: a grammar](12_depth_and_distance.ipynb) |
-# | long-term dependence in real text | [12, 4. How far back: real text](12_depth_and_distance.ipynb) |
+# | one to one, a network without a sequence | [10, 2. One to one](10_glimpses.ipynb#2-one-to-one) |
+# | one to many, many to one, many to many | [1, 2. Five shapes](01_recurrent_layers.ipynb#2-five-shapes) |
+# | the recurrence, the unrolled graph, shared weights | [1, 1. The recurrence](01_recurrent_layers.ipynb#1-the-recurrence) |
+# | a sequence out of what is none, glimpses | [10, 5. The recurrent cell, step by step](10_glimpses.ipynb#5-the-recurrent-cell-step-by-step) |
+# | many to one: a review and its sentiment | [1, 7. Many to one: is this review positive?](01_recurrent_layers.ipynb#7-many-to-one-is-this-review-positive) |
+# | many to many, in step: a label for every word or frame | [8, 2. What a step may know](08_labels_for_every_step.ipynb#2-what-a-step-may-know) |
+# | many to many: encoder and decoder | [2, 3. The bottleneck](02_translation_with_attention.ipynb#3-the-bottleneck) |
+# | numbers in, numbers out: time series | [9, 5. Many to one, many to many](09_forecasting.ipynb#5-many-to-one-many-to-many) |
+# | the character model of "hello" | [4, 1. hello](04_character_language_model.ipynb#1-hello) |
+# | samples at first, and after more training | [4, 5. Training](04_character_language_model.ipynb#5-training) |
+# | sampling, temperature | [4, 7. Temperature and top-k](04_character_language_model.ipynb#7-temperature-and-top-k) |
+# | perplexity, bits per character | [4, 6. Bits per character](04_character_language_model.ipynb#6-bits-per-character) |
+# | cells that can be read: lines, quotes | [5, 5. Shakespeare](05_inside_the_cells.ipynb#5-shakespeare) |
+# | cells that can be read: comments, and how well each unit tells them | [5, 4. A score](05_inside_the_cells.ipynb#4-a-score) |
+# | C, coloured by its cells: strings, comments, conditions | [5, 6. C](05_inside_the_cells.ipynb#6-c) |
+# | image captioning | [3, 4. One look](03_image_captioning.ipynb#4-one-look) |
+# | captions, good and bad | [3, 10. A gallery, with the failures](03_image_captioning.ipynb#10-a-gallery-with-the-failures) |
+# | captioning with attention | [3, 7. A look for every word](03_image_captioning.ipynb#7-a-look-for-every-word) |
+# | captioning with attention, step by step: $a_1$, $z_1$, $y_1$, $a_2$ | [3, Step by step](03_image_captioning.ipynb#step-by-step) |
+# | where a captioner looked | [3, 8. Where it looked](03_image_captioning.ipynb#8-where-it-looked) |
+# | attention: scores, weights, context | [2, 4. Attention](02_translation_with_attention.ipynb#4-attention) |
+# | attention, step by step: $d_1$, scores, weights, context, $y_1$, $d_2$ | [2, Step by step](02_translation_with_attention.ipynb#step-by-step) |
+# | attention maps | [2, 7. Attention maps](02_translation_with_attention.ipynb#7-attention-maps) |
+# | beam search | [2, 6. Writing](02_translation_with_attention.ipynb#6-writing) |
+# | back-propagation through time | [6, 1. Back-propagation through time](06_gradient_flow.ipynb#1-back-propagation-through-time) |
+# | truncated back-propagation | [4, 4. Truncated back-propagation](04_character_language_model.ipynb#4-truncated-back-propagation) |
+# | what truncation loses | [6, 8. Truncated back-propagation](06_gradient_flow.ipynb#8-truncated-back-propagation) |
+# | the product of Jacobians, singular values | [6, 2. A product of Jacobians](06_gradient_flow.ipynb#2-a-product-of-jacobians) |
+# | vanishing gradients | [6, 5. Vanishing](06_gradient_flow.ipynb#5-vanishing) |
+# | exploding gradients, clipping | [6, 4. Exploding, the cliff, and clipping](06_gradient_flow.ipynb#4-exploding-the-cliff-and-clipping) |
+# | LSTM and GRU, the equations | [1, 4. Forgetting, and gates](01_recurrent_layers.ipynb#4-forgetting-and-gates) |
+# | LSTM, gate by gate | [0, 7. An LSTM in four steps](00_from_the_slides_to_the_code.ipynb#7-an-lstm-in-four-steps) |
+# | GRU, gate by gate | [0, 8. A GRU in four steps](00_from_the_slides_to_the_code.ipynb#8-a-gru-in-four-steps) |
+# | why the cell state helps, forget bias | [6, 6. Why the cell state helps](06_gradient_flow.ipynb#6-why-the-cell-state-helps) |
+# | SimpleRNN, LSTM and GRU side by side | [6, 7. The story in one figure](06_gradient_flow.ipynb#7-the-story-in-one-figure) |
+# | from attention to Transformers: queries, keys, values | [11, 1. Queries, keys, values](11_from_attention_to_transformers.ipynb#1-queries-keys-values) |
+# | self-attention, all steps at once | [11, 2. Self-attention](11_from_attention_to_transformers.ipynb#2-self-attention) |
+# | masks: padding, and the future | [11, 3. Masks](11_from_attention_to_transformers.ipynb#3-masks) |
+# | several heads | [11, 4. Several heads](11_from_attention_to_transformers.ipynb#4-several-heads) |
+# | positions | [11, 5. Positions](11_from_attention_to_transformers.ipynb#5-positions) |
+# | residual connections, degradation, identity | [11, 6. Residual connections](11_from_attention_to_transformers.ipynb#6-residual-connections) |
+# | the Transformer's blocks | [11, 7. A Transformer](11_from_attention_to_transformers.ipynb#7-a-transformer) |
+# | Transformer and recurrent network side by side | [11, 8. Beside the recurrent translator](11_from_attention_to_transformers.ipynb#8-beside-the-recurrent-translator) |
+# | SimpleRNN, GRU and LSTM at equal parameters and time | [12, 1. Three cells](12_depth_and_distance.ipynb#1-three-cells) |
+# | multi-layer networks | [12, 2. How deep](12_depth_and_distance.ipynb#2-how-deep) |
+# | "print her tickets": long-term dependence | [12, 3. How far back: a grammar](12_depth_and_distance.ipynb#3-how-far-back-a-grammar) |
+# | long-term dependence in real text | [12, 4. How far back: real text](12_depth_and_distance.ipynb#4-how-far-back-real-text) |
+#
+# What is on the slides and in no cell: C that a model wrote. It is among the
+# [samples of the recipe](../zoo/chars-kernel-c/samples.md).
 #
 # ## 4. Order carries meaning
 #
@@ -711,12 +715,18 @@ if not SMALL:
     assert says[before + 2] > 0.5 > says[new_subject + 2]
 
 # %% [markdown]
-# Read the belt from left to right. Where a new subject comes, the forget gate is shut: what was
-# on the belt is erased. In the same step the number of the new subject is written, up for
-# many and down for one. Words between add and take away; when the verb comes, the belt still
-# has the sign that the subject gave it, and the output gate is open. After the verb the number
-# is not needed any more, and the belt is free for other things. Do not expect one clean
-# switch in a trained network: it has whatever worked, and other units share the work.
+# Read the belt from left to right. The old is erased one word *before* the subject: at the second
+# *the* the forget gate is shut, 0.00, and what the first clause left, −1.51, is gone. What *the*
+# writes is nearly the same in both clauses, 0.96 and 0.98. At the subject the gate is shut again,
+# and the number is written: up for many, 0.36, and down for one, −0.92.
+#
+# In between the belt does not show the number by its sign alone. *from* adds and the town takes
+# away, so that after *from* it is above 0 in both clauses: 1.11 and 0.15. What stays is the
+# distance, which is about as large after *singers* and *singer* as after *Seoul* and *Busan*:
+# there it is 0.51 and −0.80, and the sign is the subject's again when the verb is asked for. The
+# output gate is open all the time. After the verb the number is not needed any more, and the
+# belt sinks below 0 in both clauses. Do not expect one clean switch in a trained network: it has
+# whatever worked, and other units share the work.
 #
 # ## 8. A GRU in four steps
 #
@@ -768,10 +778,12 @@ drawing_gates.over_words(SENTENCE, rows, marked)
 
 # %% [markdown]
 # One would expect a $z$ near 1 between subject and verb: keep. This network found another way.
-# Its $z$ is near 0 nearly everywhere, so that it keeps nothing by it; it lets the candidate
-# look back, $r$ near 1 at the words between, and writes the number anew at each of them.
-# Both ways work over a few words. Over many, what is written anew at each step is what a
-# SimpleRNN does, with its troubles.
+# The $z$ of this unit is at most 0.12, so that it keeps hardly anything by it; it lets the
+# candidate look back, $r$ near 1 at the words between, and writes its state anew at each of
+# them. The number is not in it at each of them: after *from* the state is 1.00 in both clauses,
+# and after the towns it is there again, 0.49 and −0.69. In between other units have it, from
+# which the candidate takes it back. Both ways work over a few words. Over many, what is written
+# anew at each step is what a SimpleRNN does, with its troubles.
 #
 # ## Exercises
 #

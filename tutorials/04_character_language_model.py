@@ -614,6 +614,11 @@ found = own.evaluate(parts["validation"], verbose=0)
 print(f"{found['bits_per_character']:.2f} bits per character")
 
 # %% [markdown]
+# That is a bad model, worse than the 4.69 bits of the frequencies alone in section 2, which are of
+# another part of the plays: one reading of so short a text is 53 steps, 8 times 100 letters each,
+# and the network has hardly begun. The command reads such a text again until it has learned for
+# 600 steps at least.
+#
 # A letter that it does not know, or a file that is no text, gets a warning or an error that
 # says what is wrong:
 

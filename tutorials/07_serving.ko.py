@@ -91,10 +91,11 @@ print({name: value.numpy().tolist() for name, value in answer.items()})
 
 # %% [markdown]
 # 다듬지 않은 문자열이 들어가고 레이블과 확률이 나오며, TensorFlow 말고는 아무것도 필요
-# 없다. TensorFlow의 연산으로 된 토크나이저가 그 안에 들어 있다. 두고 가는 것은 속도다.
-# 여기서 계층을 돌리는 컴파일된 커널은 TensorFlow의 것이 아니므로, SavedModel에는 그
-# 자리에 시간을 따라 도는 반복이 있다. 그리고 디스크를 1~2기가바이트 차지하는 TensorFlow가
-# 있어야 한다.
+# 없다. TensorFlow의 연산으로 된 토크나이저가 그 안에 들어 있다. 두고 가는 것은 컴파일된
+# 커널이다. 커널은 TensorFlow의 것이 아니므로, SavedModel에는 그 자리에 시간을 따라 도는
+# 반복이 있다. 시퀀스가 길고 배치가 큰 곳에서는 이것이 속도를 떨어뜨릴 수 있다. 영화평을
+# 하나씩 읽을 때는 그렇지 않다. 모델과 그 SavedModel 가운데 뒤의 것이 더 빠르다(11절).
+# 그리고 디스크를 1~2기가바이트 차지하는 TensorFlow가 있어야 한다.
 #
 # ## 2. ONNX의 LSTM
 #

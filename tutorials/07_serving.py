@@ -92,10 +92,11 @@ print({name: value.numpy().tolist() for name, value in answer.items()})
 
 # %% [markdown]
 # Raw strings in, labels and probabilities out, and nothing but TensorFlow needed: the
-# tokenizer travels inside, made of TensorFlow's operations. What stays behind is speed.
-# The compiled kernel that runs the layers here is no part of TensorFlow, so a SavedModel
-# has a loop over time in its place, and it needs TensorFlow, which takes one to two
-# gigabytes of disk.
+# tokenizer travels inside, made of TensorFlow's operations. What stays behind is the compiled
+# kernel, which is no part of TensorFlow: a SavedModel has a loop over time in its place. This
+# may cost speed where sequences are long and batches large. With one review at a time it does
+# not: of the model and its SavedModel the latter is the quicker (section 11). And it needs
+# TensorFlow, which takes one to two gigabytes of disk.
 #
 # ## 2. The LSTM of ONNX
 #

@@ -190,10 +190,10 @@ for name, score in scores.items():
     print(f"{name:10} validation sMAPE {score:.2f}")
 
 # %% [markdown]
-# The three are near one another, and one seed and these few windows do not say which is
-# best. With all windows and the settings of the catalogue's recipe the mixture was, on the
-# validation part, and it is the quickest by far: freedom to learn more is also freedom to
-# learn what the years of the windows have in common, and later years have not.
+# The three are near one another: the decoder that is fed its own forecasts has 13.89, the
+# mixture 13.98 and the direct one 14.13. One seed and these few windows do not say which is
+# best. The catalogue's recipe takes the mixture: freedom to learn more is also freedom to learn
+# what the years of the windows have in common, and later years have not.
 #
 # ## 6. Intervals
 #

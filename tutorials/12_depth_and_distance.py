@@ -12,8 +12,8 @@
 # and bits, and what [tutorial 6](06_gradient_flow.ipynb) says of gradients that vanish.
 #
 # To run it: in a clone of the repository `pip install '.[plot,train]'`, then this notebook,
-# or the `.py` file beside it. It fetches the C files of Linux and trains small networks for
-# some minutes. The drawings come from `drawing_distance.py`; you need not read them.
+# or the `.py` file beside it. It fetches the C files of Linux and trains many small networks,
+# for about 25 minutes. The drawings come from `drawing_distance.py`; you need not read them.
 
 # %%
 import os
@@ -163,10 +163,11 @@ drawing_distance.races(of_cells, PART)
 
 # %% [markdown]
 # The column "after … s" is the race at equal time: what each had reached when the first of them
-# was at its best. It is the GRU, which is ahead nearly all the time. The LSTM comes as
-# far in the end, with twice the time and reading. The SimpleRNN reads a little faster than both, and
-# stays behind. So "the GRU is faster and as good" holds here, on a little C with few parameters; on
-# other tasks it need not, and the zoo has presets of both.
+# was at its best. It is the GRU, which is ahead nearly all the time. The LSTM comes as far in
+# the end, with more than twice the time and reading. The SimpleRNN reads a little faster than
+# both, is ahead of the LSTM for about the first 55 seconds, and behind it in the end. So "the
+# GRU is faster and as good" holds here, on a little C with few parameters; on other tasks it
+# need not, and the zoo has presets of both.
 #
 # The lines have teeth, since the parts are of different files: after some of them the
 # held-back text is easier to read than after others.
@@ -276,7 +277,7 @@ drawing_distance.known(DISTANCES, known, 1 / NOUNS)
 #
 # So a gate *can* be open for as long as it takes, and has to learn it first, from distances over
 # which it still hears something. Real text has them: every long distance comes with many short
-# ones. With sentences of mixed lengths all of them learn the long ones, too (exercise 6).
+# ones. Whether short sentences help with long ones is not shown here; exercise 6 tries it.
 
 # %% [markdown]
 # ## 4. How far back: real text

@@ -3,9 +3,9 @@
 import os
 import textwrap
 
+import drawing_korean  # noqa: F401  It draws in Korean where it is asked to.
 import matplotlib.pyplot as plt
 import numpy as np
-from drawing_korean import show
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
@@ -36,7 +36,7 @@ STYLE = {
 plt.rcParams.update(STYLE)
 
 
-def box(axes, x, y, colour, text="", width=0.6, height=0.6):
+def box(axes, x, y, colour, text="", width=0.6, height=0.6, gid=None):
     """Draw a rounded box around (x, y)."""
     axes.add_patch(
         FancyBboxPatch(
@@ -49,7 +49,7 @@ def box(axes, x, y, colour, text="", width=0.6, height=0.6):
             linewidth=1,
         )
     )
-    axes.text(x, y, text, ha="center", va="center", fontsize=10)
+    axes.text(x, y, text, ha="center", va="center", fontsize=10, gid=gid)
 
 
 def arrow(axes, start, end, colour=INK):
@@ -113,7 +113,7 @@ def unrolled(steps=4):
     axes.text(
         middle, 0.95, "the same W, U and b at every step", ha="center", color=QUIET
     )
-    show()
+    plt.show()
 
 
 # Name, example, steps, steps with an input, steps with an output.
@@ -160,7 +160,7 @@ def five_shapes(marked=None):
     for y, label in ((1.2, "output"), (0, "state"), (-1.2, "input")):
         panels[0].text(-0.5, y, label, ha="right", va="center", color=QUIET)
     figure.subplots_adjust(left=0.05, right=0.99, top=0.98, bottom=0.02, wspace=0.08)
-    show()
+    plt.show()
 
 
 def tensor(axes, values, title, returned=None, ylabel=""):
@@ -377,7 +377,7 @@ def translators(source=("the", "light", "shines"), target=("la", "luz", "brilla"
             axes.text(middle, -0.3, "is known", ha="center", va="top", color=BLUE)
             axes.set_title("without: one state for the whole sentence")
     figure.tight_layout()
-    show()
+    plt.show()
 
 
 def captioners(words=("a", "red", "apple")):
@@ -426,7 +426,7 @@ def captioners(words=("a", "red", "apple")):
         else:
             axes.set_title("without: one look, before the first word")
     figure.tight_layout()
-    show()
+    plt.show()
 
 
 def truncated(chunks=3, steps=4):
@@ -456,7 +456,7 @@ def truncated(chunks=3, steps=4):
         axes.text(middle, -1.1, "one step of\nthe optimizer", **style)
     axes.text(-0.5, 0.8, "states", color=BLUE)
     axes.text(0.75, 0.8, "gradients", color=ORANGE)
-    show()
+    plt.show()
 
 
 def pictures(images, texts, columns=6):
@@ -510,6 +510,7 @@ def page(path, photographs=True):
     image = plt.imread(path)
     height, width = image.shape[:2]
     figure = plt.figure(figsize=(width / 150, height / 150), dpi=150)
+    figure.set_label(str(path))  # by which its Korean twin is found
     axes = figure.add_axes((0, 0, 1, 1))
     axes.imshow(image, interpolation="none", aspect="auto")
     axes.axis("off")

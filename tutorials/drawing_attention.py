@@ -13,6 +13,7 @@ from drawing import (
     blank,
     box,
 )
+from drawing_korean import READ
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
@@ -63,7 +64,7 @@ def likeliest(axes, x, y, words, chosen, t):
         style = {"va": "center", "weight": "bold" if green else "normal"}
         colour = GREEN if green else "#aab4be"
         axes.add_patch(Rectangle((x, height - 0.2), 2.0 * p, 0.4, facecolor=colour))
-        axes.text(x - 0.15, height, word, ha="right", fontsize=10, **style)
+        axes.text(x - 0.15, height, word, ha="right", fontsize=10, gid=READ, **style)
         text = f"{p:.2f}" if p >= 0.005 else "< 0.01"
         axes.text(x + 2.0 * p + 0.12, height, text, va="center", fontsize=9)
 
@@ -103,7 +104,7 @@ def translation_steps(source, memory, steps):
         box(axes, 1.8, 5.4, STATE, "cell", 0.9, 0.7)
         arrow(axes, (0.78, 5.4), (1.35, 5.4))
         arrow(axes, (2.25, 5.4), (2.82, 5.4))
-        box(axes, 1.8, 3.4, INPUT, step["read"], 1.7, 0.7)
+        box(axes, 1.8, 3.4, INPUT, step["read"], 1.7, 0.7, gid=READ)
         arrow(axes, (1.8, 3.75), (1.8, 5.05))
         axes.text(1.8, 2.8, f"$y_{t - 1}$", **CENTRE, color=QUIET)
         # A column for each piece of the source.
@@ -124,7 +125,7 @@ def translation_steps(source, memory, steps):
         for x, word, weight, vector in zip(
             places, source, step["weights"], memory[:, of_memory], strict=True
         ):
-            axes.text(x, 8.2, word, **CENTRE, weight="bold")
+            axes.text(x, 8.2, word, **CENTRE, weight="bold", gid=READ)
             axes.plot([x, x], [4.15, 2.7], color=ORANGE, linewidth=0.5 + 6 * weight)
             strip(axes, x, 1.6, vector, width=wide, height=2.0)
         # The context vector, and the words.
@@ -196,7 +197,7 @@ def caption_steps(picture, steps):
         axes.text(14.9, 1.05, text, **CENTRE, color=ORANGE, fontsize=9)
         arrow(axes, (15.2, 2.8), (15.9, 2.8), ORANGE)
         box(axes, 16.4, 2.8, STATE, "cell", 0.95, 0.7)
-        box(axes, 16.4, 0.9, INPUT, step["read"], 1.7, 0.7)
+        box(axes, 16.4, 0.9, INPUT, step["read"], 1.7, 0.7, gid=READ)
         arrow(axes, (16.4, 1.25), (16.4, 2.45))
         axes.text(16.4, 0.3, f"$y_{t - 1}$", **CENTRE, color=QUIET)
         arrow(axes, (16.9, 2.8), (17.3, 2.8))
@@ -204,4 +205,29 @@ def caption_steps(picture, steps):
         arrow(axes, (18.0, 2.8), (18.5, 2.8))
         likeliest(axes, 20.4, 4.0, step["words"], step["chosen"], t)
         axes.text(20.4, 0.9, f"of $c_{t}$ and $d_{t}$", **CENTRE, color=QUIET)
+    plt.show()
+
+
+def shares(places, lines, xlabel, ylabel):
+    """Line chart of three, {label: values}, which are labelled on the line."""
+    figure, axes = plt.subplots(figsize=(6.4, 3.2))
+    for colour, (label, values) in zip(
+        (BLUE, QUIET, ORANGE), lines.items(), strict=True
+    ):
+        axes.plot(places, values, color=colour, marker="o", markersize=3.5, lw=2)
+        # Where it is about half way down, or at its end.
+        at = next((k for k, value in enumerate(values) if value < 60), len(values) - 1)
+        axes.annotate(
+            label,
+            (places[at], values[at]),
+            xytext=(8, 4) if at < len(values) - 1 else (-4, -8),
+            textcoords="offset points",
+            ha="left" if at < len(values) - 1 else "right",
+            va="bottom" if at < len(values) - 1 else "top",
+            color=colour,
+        )
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.set_ylim(-4, 108)
+    figure.tight_layout()
     plt.show()

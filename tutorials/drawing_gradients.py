@@ -16,7 +16,6 @@ from drawing import (
     blank,
     box,
 )
-from drawing_korean import show
 from matplotlib.colors import LinearSegmentedColormap
 
 COLOURS = (BLUE, QUIET, ORANGE, GREEN)
@@ -47,7 +46,7 @@ def back_through_time(steps=4):
     axes.text(
         2.7, 1.5, "backward: the error, times a matrix at every step", color=ORANGE
     )
-    show()
+    plt.show()
 
 
 def stretched(matrices, steps=(0, 1, 2, 4, 8)):

@@ -7,9 +7,11 @@ answer, and in `MISTAKES` some that are wrong.
 
 import functools
 import importlib.util
+import os
 import pathlib
 
 import numpy as np
+from exercises_korean import in_korean
 
 SOLUTIONS = pathlib.Path(__file__).with_name("solutions")
 
@@ -21,7 +23,12 @@ class HintError(AssertionError):
 def expect(condition, hint):
     """Stop with a hint unless a condition holds."""
     if not condition:
-        raise HintError(f"Not yet. {hint}")
+        raise HintError(f"{said('Not yet.')} {said(hint)}")
+
+
+def said(text):
+    """What a check says, in the reader's language."""
+    return in_korean(text) if os.environ.get("KERASRNN_LANGUAGE") == "ko" else text
 
 
 def close(found, expected, tolerance=1e-4):
@@ -58,7 +65,7 @@ def check(page, **answers):
     """Say "right" of each answer, or stop with a hint; pass over what is left open."""
     for name, answer in answers.items():
         if is_open(answer):
-            print(f"{name}: write your answer in the place of the dots")
+            print(f"{name}: {said('write your answer in the place of the dots')}")
             continue
         getattr(solutions_of(page), f"check_{name}")(answer)
         print(f"{name}: right")

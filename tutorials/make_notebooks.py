@@ -3,33 +3,48 @@
     python tutorials/make_notebooks.py [--text | --exercises] [NAME ...]
 
 Needs the extra `dev`. Each notebook says in its metadata, under "kerasrnn", at which
-size it was run, when, and how many seconds it took. `--text` runs no page: it puts
-changed text into notebooks whose code is as it was when they ran. `--exercises` runs the
-exercises alone, which need nothing but NumPy until they are answered. What a cell prints
-to stderr is left out: it is TensorFlow's talk about this machine.
+size it was run, when, for how many seconds and on what, and tells readers in a last cell
+that no source has. `--text` runs no page: it puts changed text into notebooks whose code
+is as it was when they ran. `--exercises` runs the exercises alone, which need nothing but
+NumPy until they are answered. What a cell prints to stderr is left out: it is
+TensorFlow's talk about this machine.
 
 A page in Korean, `NN_name.ko.py`, has the code of `NN_name.py` and is not run: its
-notebook gets what the English one printed and drew, each time that one is made. Only
-what shows no data is drawn again, with Korean labels.
+notebook gets what the English one printed, and its figures, which are drawn twice while
+that one runs, with the labels that `drawing_korean.py` has. Exercises, which take no
+time, are run in Korean.
 """
 
 import argparse
 import base64
 import contextlib
+import copy
 import datetime
 import io
 import os
 import pathlib
 import re
 import time
+import unittest.mock
 
 import jupytext
 import nbformat
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
-# A cell that draws and takes no data.
-DRAWING = re.compile(r"drawing\w*\.\w+\((marked=\"[^\"]+\")?\)")
+DRAW_TWICE = "import drawing_korean; drawing_korean.draw_twice()"
+# What the last cell says, of every run and of those that say on what they ran.
+LAST_LINE = {
+    "en": (
+        "The cells of this page ran on {date}, for {seconds:,} seconds.",
+        "Processor: {processor}, {cores} of its cores. {versions}.",
+    ),
+    "ko": (
+        "이 쪽의 셀은 {date}에 {seconds:,}초 동안 돌았다.",
+        "프로세서: {processor}, 그 가운데 코어 {cores}개. {versions}.",
+    ),
+}
+VERSIONS = ("python", "keras", "tensorflow", "kerasrnn")
 
 
 def sources() -> list[pathlib.Path]:
@@ -56,7 +71,7 @@ def notebook_of(source: pathlib.Path):
 
 
 def run(notebook):
-    """Run all cells, and say when, at which size and for how long."""
+    """Run all cells, and say when, at which size, for how long and on what."""
     start = time.perf_counter()
     execute(notebook)
     small = os.environ.get("KERASRNN_TUTORIAL_SIZE") == "small"
@@ -64,7 +79,32 @@ def run(notebook):
         "size": "small" if small else "full",
         "date": datetime.date.today().isoformat(),
         "seconds": round(time.perf_counter() - start),
+        **machine_and_versions(),
     }
+
+
+def machine_and_versions() -> dict:
+    """What the cells ran on, which is what this process runs on."""
+    from kerasrnn.training.provenance import provenance
+
+    found = provenance()
+    return {
+        "machine": {name: found["hardware"][name] for name in ("processor", "cores")},
+        "versions": {name: found["versions"][name] for name in VERSIONS},
+    }
+
+
+def last_line(said: dict, language: str) -> str:
+    """When a notebook ran, for how long and on what, out of its metadata.
+
+    Older notebooks do not say on what.
+    """
+    of_every_run, machine = LAST_LINE[language]
+    line = of_every_run.format(**said)
+    if "machine" in said:
+        versions = ", ".join(f"{name} {said['versions'][name]}" for name in VERSIONS)
+        line += " " + machine.format(**said["machine"], versions=versions)
+    return f"*{line}*"
 
 
 def execute(notebook):
@@ -72,15 +112,20 @@ def execute(notebook):
     from nbclient import NotebookClient
 
     NotebookClient(
-        notebook, timeout=3600, resources={"metadata": {"path": str(HERE)}}
+        notebook,
+        timeout=3600,
+        coalesce_streams=True,  # However busy the machine is, one text is one output.
+        resources={"metadata": {"path": str(HERE)}},
+        extra_arguments=[f"--IPKernelApp.exec_lines={DRAW_TWICE}"],
     ).execute()
     for cell in notebook.cells:
         cell.metadata = {}
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
             for output in cell.outputs:
-                if "image/png" in output.get("data", {}):
-                    output.data["image/png"] = smaller(output.data["image/png"])
+                for kind in output.get("data", {}):
+                    if kind.endswith("image/png"):
+                        output.data[kind] = smaller(output.data[kind])
 
 
 def take_outputs(notebook, ran, change="run the notebook, without --text"):
@@ -97,28 +142,33 @@ def take_outputs(notebook, ran, change="run the notebook, without --text"):
     notebook.metadata = ran.metadata
 
 
-def draw_in_korean(notebook):
-    """Draw again what shows no data, with Korean labels."""
-    drawn = [cell for cell in notebook.cells if DRAWING.fullmatch(cell.source)]
-    if not drawn:
-        return
-    start = nbformat.v4.new_code_cell(
-        "import os\n\n"
-        "os.environ['KERASRNN_LANGUAGE'] = 'ko'\n"
-        "import drawing, drawing_gradients, drawing_korean\n\n"
-        "assert drawing_korean.korean_fonts(), drawing_korean.NOTE"
-    )
-    cells = [nbformat.v4.new_code_cell(cell.source) for cell in drawn]
-    alone = nbformat.v4.new_notebook(cells=[start, *cells])
-    execute(alone)
-    for cell, in_korean in zip(drawn, alone.cells[1:], strict=True):
-        cell.outputs = in_korean.outputs
+def take_figures(notebook, korean):
+    """Of the two figures that each output has, keep the one of the notebook's language.
+
+    A Korean output says in its metadata, under "english", which texts have no label.
+    """
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            twins = [kind for kind in data if kind.startswith("korean/image/")]
+            if korean and not twins and any(kind.startswith("image/") for kind in data):
+                raise SystemExit(
+                    "A figure has no Korean twin: the package fonts-nanum may be "
+                    "missing, or drawing_korean.py failed to draw it."
+                )
+            for kind in twins:
+                twin = data.pop(kind)
+                if korean:
+                    data[kind.removeprefix("korean/")] = twin
+            left = data.pop("korean/left", None)
+            if korean and left:
+                output.metadata["english"] = left
 
 
 def exercises_at(notebook):
     """The number of the cell that has the heading of the exercises."""
     for number, cell in enumerate(notebook.cells):
-        if re.search(r"^## (\d+\. )?Exercises$", cell.source, re.MULTILINE):
+        if re.search(r"^## (\d+\. )?(Exercises|연습 문제)$", cell.source, re.MULTILINE):
             return number
     raise SystemExit("The page has no section of exercises.")
 
@@ -132,9 +182,13 @@ def run_exercises(notebook, ran):
     take_outputs(body, body_that_ran)
     count = sum(cell.cell_type == "code" for cell in body.cells)
     names = {"np": np}
+    language = "ko" if "연습" in notebook.cells[at].source else ""
     for cell in notebook.cells[at:]:
         if cell.cell_type == "code":
-            with contextlib.redirect_stdout(io.StringIO()) as printed:
+            with (
+                contextlib.redirect_stdout(io.StringIO()) as printed,
+                unittest.mock.patch.dict(os.environ, KERASRNN_LANGUAGE=language),
+            ):
                 exec(cell.source, names)
             text = printed.getvalue()
             cell.outputs = [nbformat.v4.new_output("stream", text=text)] if text else []
@@ -154,8 +208,10 @@ def smaller(png: str) -> str:
     return min(png, shrunk, key=len)
 
 
-def write(notebook, target):
-    """Write a notebook, and say how large it is."""
+def write(notebook, target, language="en"):
+    """Write a notebook with its last line, and say how large it is."""
+    line = last_line(notebook.metadata["kerasrnn"], language)
+    notebook.cells.append(nbformat.v4.new_markdown_cell(line, id="when-it-ran"))
     nbformat.write(notebook, target)
     print(f"{target}  {target.stat().st_size / 1024:.0f} KiB")
 
@@ -176,20 +232,24 @@ def main():
     for source in sources():
         if arguments.names and not source.name.startswith(tuple(arguments.names)):
             continue
-        notebook, target = notebook_of(source), source.with_suffix(".ipynb")
-        if arguments.text:
-            take_outputs(notebook, nbformat.read(target, as_version=4))
-        elif arguments.exercises:
-            run_exercises(notebook, nbformat.read(target, as_version=4))
-        else:
-            run(notebook)
-        write(notebook, target)
         korean = source.with_suffix(".ko.py")
+        if arguments.text or arguments.exercises:
+            make = take_outputs if arguments.text else run_exercises
+            for page in (source, *([korean] if korean.exists() else [])):
+                notebook, target = notebook_of(page), page.with_suffix(".ipynb")
+                make(notebook, nbformat.read(target, as_version=4))
+                write(notebook, target, "en" if page is source else "ko")
+            continue
+        notebook = notebook_of(source)
+        run(notebook)
         if korean.exists():
-            translated = notebook_of(korean)
-            take_outputs(translated, notebook, f"bring it into {korean.name}")
-            draw_in_korean(translated)
-            write(translated, korean.with_suffix(".ipynb"))
+            translated, ran = notebook_of(korean), copy.deepcopy(notebook)
+            take_outputs(translated, ran, f"bring it into {korean.name}")
+            take_figures(translated, korean=True)
+            run_exercises(translated, copy.deepcopy(translated))
+            write(translated, korean.with_suffix(".ipynb"), "ko")
+        take_figures(notebook, korean=False)
+        write(notebook, source.with_suffix(".ipynb"))
 
 
 if __name__ == "__main__":

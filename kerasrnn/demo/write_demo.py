@@ -62,7 +62,7 @@ def write_demo(
 
     >>> from kerasrnn.demo import write_demo
     >>> # write_demo("page")
-    >>> # python -m http.server --directory page
+    >>> # python -m http.server --bind 127.0.0.1 --directory page
     """
     folder = check_page(folder)
     names = named(models)

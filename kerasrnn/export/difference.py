@@ -9,8 +9,12 @@ from keras import ops
 def difference(found: Any, expected: Any) -> float:
     """The largest absolute difference of two tensors.
 
-    NaN equals NaN; where one of the two is no number, they are infinitely far apart.
+    Of integers, which are names of something, it is the share that differ. NaN equals
+    NaN; where one of the two is no number, they are infinitely far apart.
     """
+    if "int" in str(getattr(found, "dtype", "")):
+        a, b = (np.asarray(ops.convert_to_numpy(x)) for x in (found, expected))
+        return float(np.mean(a != b)) if a.size else 0.0
     a, b = (
         np.asarray(ops.convert_to_numpy(tensor)).astype("float64")
         for tensor in (found, expected)

@@ -163,9 +163,17 @@ def check_full(concrete, made):
     """
     from kerasrnn.kernels.litert import FINAL_C
 
-    operations = concrete.graph.get_operations()
-    for operation in operations:
-        if operation.type in ("While", "StatelessWhile"):
+    functions = {
+        f.signature.name: f for f in concrete.graph.as_graph_def().library.function
+    }
+    loops, choices = {"While", "StatelessWhile"}, {"If", "StatelessIf"}
+    for operation in concrete.graph.get_operations():
+        kinds = {operation.type}
+        if operation.type in choices:  # One branch of it is all that will be left.
+            for branch in ("then_branch", "else_branch"):
+                body = functions[operation.get_attr(branch).name]
+                kinds |= {node.op for node in body.node_def}
+        if kinds & loops:
             raise ValueError(
                 '`quantize` must not be "full" where a layer becomes a WHILE; got it '
                 f"for {operation.name!r}. Fix few `steps`, or unroll the layer."

@@ -19,7 +19,8 @@ class ExportReport:
         operators: How often each kind of operator occurs, by name.
         layers: What each recurrent layer became, by the layer's name.
         largest_difference: Largest absolute difference of any output from the model's
-            own, on the sample inputs; None: not computed.
+            own, on the sample inputs; of integers, such as tags, the share that differ.
+            None: not computed.
         notes: What else to know, a sentence each.
         parts: The reports of several files, where `path` is their folder.
 

@@ -1,5 +1,6 @@
 """A trained model, as a model of one step with its states in the caller's hands."""
 
+import inspect
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,9 +15,11 @@ from kerasrnn.export.layer_graph import (
     calls_between,
     is_symbolic,
     symbolic_leaves,
+    traced,
 )
 from kerasrnn.export.model_inputs import output_names
 from kerasrnn.export.own_layers import is_graph
+from kerasrnn.layers.time_distributed import TimeDistributed
 
 RECURRENT = (
     layers.RNN,
@@ -50,7 +53,9 @@ def streaming(model: keras.Model) -> keras.Model:
 
     Args:
         model: A built functional or `Sequential` model of recurrent layers that go
-            forwards, of kerasrnn's or Keras's, and of layers that look at one step.
+            forwards, of kerasrnn's or Keras's, and of layers that look at one step. One
+            that the library does not know does so if all that its `call` consists of
+            does.
 
     Returns:
         A functional model from a dictionary to a dictionary. Of each sequence (B, T, …)
@@ -265,31 +270,44 @@ def refusal(operation, reason) -> ValueError:
     )
 
 
-def always(layer, rank) -> bool:
+def always(layer, rank, *arguments) -> bool:
     """Whatever the layer's arguments are, it computes each step of itself."""
     return True
 
 
-def has_features(layer, rank) -> bool:
+def has_features(layer, rank, *arguments) -> bool:
     """A step of (B, T, …) has an axis of its own, which the layer goes along."""
     return rank > 2
 
 
-def on_features(layer, rank) -> bool:
+def on_features(layer, rank, *arguments) -> bool:
     """The layer goes along the last axis, which is not that of the steps."""
     axes = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
     last = all(axis is None or axis % rank == rank - 1 for axis in axes)
     return rank > 2 and last
 
 
-def adds_features(layer, rank) -> bool:
+def reduces_features(operation, rank, *arguments) -> bool:
+    """The operation goes along the last axis and no other."""
+    return operation.axis is not None and on_features(operation, rank)
+
+
+def adds_features(layer, rank, *arguments) -> bool:
     """The operation adds an axis after all others."""
     return layer.axis in (-1, rank)
 
 
-def shares_over_steps(layer, rank) -> bool:
+def shares_over_steps(layer, rank, *arguments) -> bool:
     """All steps have the same slopes."""
     return 1 in (layer.shared_axes or ())
+
+
+def takes_features(operation, rank, x, key) -> bool:
+    """`x[key]` leaves rows and steps as they are."""
+    key = key if isinstance(key, tuple) else (key,)
+    return len(key) > 1 and all(
+        isinstance(part, slice) and part == slice(None) for part in key[:2]
+    )
 
 
 # Layers that compute each step of itself, and where their arguments say so only.
@@ -321,6 +339,7 @@ OF_ONE_STEP: dict[type, Callable] = {
     ),
     keras.layers.Dense: has_features,
     keras.layers.TimeDistributed: has_features,
+    TimeDistributed: has_features,
     **dict.fromkeys(
         (
             keras.layers.BatchNormalization,
@@ -347,8 +366,12 @@ OPERATIONS: dict[str, Callable] = {
         ),
         always,
     ),
-    **dict.fromkeys(("All", "Any", "Concatenate", "Softmax"), on_features),
+    **dict.fromkeys(
+        ("All", "Amax", "Any", "Argmax", "Concatenate", "Max", "Softmax"),
+        reduces_features,
+    ),
     "ExpandDims": adds_features,
+    "GetItem": takes_features,
 }
 
 
@@ -357,11 +380,60 @@ def check_looks_at_one_step(call: Call, given: list[Value]) -> None:
     operation = call.operation
     if isinstance(operation, BIDIRECTIONAL):
         raise refusal(operation, "one of its directions begins at the last step")
+    if isinstance(operation, layers.CRF):
+        raise refusal(operation, "the tag of a step depends on the steps to come")
     if not all(value.timed for value in given):
         raise refusal(operation, "it joins a sequence with what is none")
-    rank = len(given[0].tensor.shape)
-    known = OF_ONE_STEP.get(type(operation))
-    if not isinstance(operation, keras.layers.Layer):
+    rank = max(len(value.tensor.shape) for value in given)
+    if type(operation) in OF_ONE_STEP:
+        fits = OF_ONE_STEP[type(operation)](operation, rank)
+    elif isinstance(operation, keras.layers.Layer):
+        fits = inside_looks_at_one_step(call, given)
+    else:
         known = OPERATIONS.get(type(operation).__name__)
-    if known is None or not known(operation, rank):
+        fits = known is not None and known(operation, rank, *call.args)
+    if not fits or any(spans_steps(leaf, rank) for leaf in constants_of(call)):
         raise refusal(operation, "it may look at more than one step of a sequence")
+
+
+def inside_looks_at_one_step(call: Call, given: list[Value]) -> bool:
+    """Whether all that a layer's `call` consists of computes each step of itself."""
+    layer = call.operation
+    if isinstance(layer, RECURRENT):  # Its states would be lost.
+        return False
+    leaves = tree.flatten((call.args, call.kwargs))
+
+    def run(symbols):
+        rest = iter(symbols)
+        filled = [next(rest) if is_symbolic(leaf) else leaf for leaf in leaves]
+        args, kwargs = tree.pack_sequence_as((call.args, call.kwargs), filled)
+        if "training" in inspect.signature(layer.call).parameters:
+            kwargs = {**kwargs, "training": False}
+        return layer.call(*args, **kwargs)
+
+    # Of any number of steps: of one alone all would be alike.
+    shapes = [(None, None, *value.tensor.shape[2:]) for value in given]
+    free = [
+        keras.KerasTensor(shape, value.tensor.dtype)
+        for shape, value in zip(shapes, given, strict=True)
+    ]
+    try:
+        symbols, outputs = traced(run, free)
+        for inner in calls_between(symbols, symbolic_leaves(outputs)).calls:
+            tensors = symbolic_leaves((inner.args, inner.kwargs))
+            check_looks_at_one_step(inner, [Value(x, True) for x in tensors])
+    except Exception:  # Of whatever kind: its author thought of numbers alone.
+        return False
+    return True
+
+
+def constants_of(call: Call) -> list:
+    """The arrays that an operation is given beside what is computed."""
+    leaves = tree.flatten((call.args, call.kwargs))
+    return [x for x in leaves if hasattr(x, "shape") and not is_symbolic(x)]
+
+
+def spans_steps(array, rank) -> bool:
+    """Whether an array that is joined with (B, T, …) has numbers for each step."""
+    shape = tuple(array.shape)
+    return len(shape) >= rank - 1 and shape[1 - rank] != 1

@@ -116,7 +116,8 @@ def run(recurrence: Recurrence, sequences, initial_state, mask):
     else:
         became = f"WHILE, since {reason}"
         results = tensorflow.run(recurrence, sequences, initial_state, mask)
-    _conversion.get().layers[recurrence.layer] = became
+    if recurrence.layer:  # A chain of tags is no recurrent layer.
+        _conversion.get().layers[recurrence.layer] = became
     return results
 
 

@@ -148,6 +148,17 @@ def as_tensor(x, dtype=None):
     return ops.convert_to_tensor(x, dtype=dtype)
 
 
+def tensor_of_ours(x, dtype: str):
+    """`x`, a result or the value of a weight, which no device need be looked at for.
+
+    On PyTorch, where it has the dtype, that takes a tenth of the time of `as_tensor`,
+    which counts where a whole call takes less than a millisecond.
+    """
+    if str(getattr(x, "dtype", None)) == f"torch.{dtype}":
+        return x
+    return as_tensor(x, dtype)
+
+
 def attached_mask(sequences):
     """The mask that the layer before attached to `sequences`, or None.
 

@@ -25,6 +25,7 @@ from kerasrnn.layers.call_checks import (
 from kerasrnn.layers.linear_chain import (
     LinearChain,
     best_path,
+    is_symbolic,
     log_marginals,
     log_partition,
     path_score,
@@ -217,7 +218,10 @@ class CRF(keras.layers.Layer):
             The tags y (B, T) in int32, 0 where a step is masked, and their scores
             s(x, y), (B,), 0 where all steps are.
         """
-        chain = self.chain(emissions, mask)
+        return self.decode_in(self.chain(emissions, mask))
+
+    def decode_in(self, chain: LinearChain) -> tuple[Tensor, Tensor]:
+        """The most likely tags of the chains, (B, T), and their scores, (B,)."""
         tags, scores = best_path(chain)
         tags = ops.cast(tags, "int32")
         if chain.mask is None:
@@ -227,7 +231,7 @@ class CRF(keras.layers.Layer):
 
     def chain(self, emissions: Tensor, mask: Tensor | None) -> LinearChain:
         """The scores that sequences of tags are made of."""
-        if isinstance(emissions, keras.KerasTensor):
+        if is_symbolic(emissions):
             raise ValueError(
                 f"`emissions` must be numbers for a method of layer {self.name!r}; got "
                 "a symbolic tensor. In a functional model call the layer: "
@@ -236,8 +240,11 @@ class CRF(keras.layers.Layer):
         check_emissions(self, emissions)
         if not hasattr(emissions, "shape"):
             emissions = as_tensor(emissions)
-        mask = standardize_mask(mask, emissions)
-        emissions = ops.cast(as_tensor(emissions), self.score_dtype)
+        return self.chain_of(as_tensor(emissions), standardize_mask(mask, emissions))
+
+    def chain_of(self, emissions: Tensor, mask: Tensor | None) -> LinearChain:
+        """As `chain`, of tensors that are as they should be, or symbolic."""
+        emissions = ops.cast(emissions, self.score_dtype)
         if mask is not None:
             emissions = ops.where(mask[:, :, None], emissions, 0.0)
         transitions = ops.cast(self.transitions, self.score_dtype)

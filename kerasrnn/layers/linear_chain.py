@@ -15,14 +15,18 @@ A step is a small product of matrices, exp(α - max α) exp(A - max A), of which
 logarithm is kept. Where A spans more than `WIDEST`, it is the sum as it is written.
 What is carried on is α - max α, so that numbers stay small in long sequences; the
 maxima are added up in log Z alone.
+
+Of symbolic tensors the loop is a `ChainLoop`, which exporters write as their own.
 """
 
 import dataclasses
 from typing import Any
 
+import keras
 from keras import ops
 
 from kerasrnn.kernels import Recurrence, choose_kernel
+from kerasrnn.layers.chain_loop import ChainLoop
 
 # The largest term of each sum is then at least exp(-60), and terms that float32 flushes
 # to zero are below exp(-87), whatever the emissions are.
@@ -52,13 +56,13 @@ class LinearChain:
     @property
     def first(self):
         """Where a chain begins, (B, T) booleans."""
-        return ops.logical_and(self.mask, count(self.mask) == 1)
+        return ops.logical_and(self.mask, ops.equal(count(self.mask), 1))
 
     @property
     def last(self):
         """Where a chain ends, (B, T) booleans."""
         left = ops.flip(count(ops.flip(self.mask, axis=1)), axis=1)
-        return ops.logical_and(self.mask, left == 1)
+        return ops.logical_and(self.mask, ops.equal(left, 1))
 
     @property
     def follows(self):
@@ -110,6 +114,15 @@ def maximum(scores, axis, keepdims=False):
     return of(scores, axis=axis, keepdims=keepdims)
 
 
+def argmax(scores):
+    """Where the first of the largest of `scores` is, along the last axis, in int32.
+
+    Keras's own, of floats, looks at the bits of zeros, which LiteRT cannot.
+    """
+    best = maximum(scores, axis=-1, keepdims=True)
+    return ops.argmax(ops.cast(ops.equal(scores, best), "int32"), axis=-1)
+
+
 def lowered(state):
     """A state less its largest score."""
     return state - largest(state)
@@ -135,10 +148,33 @@ def run(step, first, x, follows):
     if follows is None:
         if x.shape[1] == 1:
             return first[:, None]
-        x = x[:, 1:]
+        if is_symbolic(x):  # It may turn out to have one step only.
+            follows = count(ops.ones_like(x[:, :, 0])) > 1
+        else:
+            x = x[:, 1:]
+
+    def next_state(x, state):
+        return step(x, lowered(state))
+
+    if is_symbolic(x):
+        states = ChainLoop(next_state)(x, first, follows)
+    else:
+        states = run_on_kernel(next_state, first, x, follows)
+    if follows is None:
+        return ops.concatenate([first[:, None], states], axis=1)
+    return ops.where(count(follows)[:, :, None] > 0, states, first[:, None])
+
+
+def is_symbolic(tensor) -> bool:
+    """Whether a model is being made rather than numbers."""
+    return isinstance(tensor, keras.KerasTensor)
+
+
+def run_on_kernel(step, first, x, follows):
+    """The states of all steps that are applied, (B, T, C)."""
 
     def output_and_state(x, states):
-        state = step(x, lowered(states[0]))
+        state = step(x, states[0])
         return state, (state,)
 
     recurrence = Recurrence(
@@ -146,16 +182,14 @@ def run(step, first, x, follows):
     )
     kernel, _ = choose_kernel(recurrence, x, follows)
     _, states, _ = kernel.run(recurrence, x, (first,), follows)
-    if follows is None:
-        return ops.concatenate([first[:, None], states], axis=1)
-    return ops.where(count(follows)[:, :, None] > 0, states, first[:, None])
+    return states
 
 
 def forward_and_backward(chain: LinearChain):
-    """α and ω as `run` gives them, (B, T, C) each, and log Z, (B,)."""
+    """α and ω as `run` gives them, (B, T, C) each."""
     both = ops.stack([chain.transitions, ops.transpose(chain.transitions)])  # (2, C, C)
     size = both.shape[-1]
-    highest = ops.stop_gradient(ops.max(both))
+    highest = highest_transition(chain)
     log_kernel = ops.expand_dims(both - highest, 1)
     kernel = ops.exp(both - highest)
 
@@ -170,29 +204,43 @@ def forward_and_backward(chain: LinearChain):
 
     e, follows = chain.emissions, chain.follows
     first = ops.concatenate(
-        [chain.start + chain.at_first(e), chain.end + chain.at_last(e)]
+        [chain.at_first(e) + chain.start, chain.at_last(e) + chain.end]
     )
     x = ops.concatenate([e, ops.flip(e, axis=1)])  # (2 B, T, C)
     if follows is not None:
         follows = ops.concatenate([follows, ops.flip(chain.precedes, axis=1)])
-    states = ops.cond(
-        spread(chain.transitions) <= WIDEST,
-        lambda: run(product, first, x, follows),
-        lambda: run(as_written, first, x, follows),
-    )
+    fits = spread(chain.transitions) <= WIDEST
+    if is_symbolic(e):  # What is exported has the weights as they are.
+        states = run(product if fits else as_written, first, x, follows)
+    else:
+        states = ops.cond(
+            fits,
+            lambda: run(product, first, x, follows),
+            lambda: run(as_written, first, x, follows),
+        )
     alpha, omega = ops.split(states, 2, axis=0)
-    omega = ops.flip(omega, axis=1)
+    return alpha, ops.flip(omega, axis=1)
+
+
+def highest_transition(chain):
+    """The largest score of A, which is no part of any gradient."""
+    return ops.stop_gradient(ops.max(chain.transitions))
+
+
+def log_z_of(chain: LinearChain, alpha):
+    """log Z, (B,), of α as `run` gives it."""
     log_z = ops.logsumexp(alpha[:, -1] + chain.end, axis=-1)
-    steps = ops.shape(e)[1] - 1
-    if follows is not None:
+    if chain.mask is None:
+        steps = ops.shape(chain.emissions)[1] - 1
+    else:
         steps = ops.sum(ops.cast(chain.follows, "int32"), axis=1)
-    log_z += ops.cast(steps, log_z.dtype) * highest
-    return alpha, omega, log_z + taken_off(chain, alpha)
+    log_z += ops.cast(steps, log_z.dtype) * highest_transition(chain)
+    return log_z + taken_off(chain, alpha)
 
 
 def log_marginals(chain: LinearChain):
     """log P(y_t = j) of every step, (B, T, C); zeros at masked steps."""
-    alpha, omega, _ = forward_and_backward(chain)
+    alpha, omega = forward_and_backward(chain)
     logs = at_every_step(chain, alpha, omega)
     if chain.mask is None:
         return logs
@@ -215,7 +263,8 @@ def log_partition(chain: LinearChain):
     @ops.custom_gradient
     def with_gradients(emissions, transitions, start, end):
         inner = LinearChain(emissions, transitions, start, end, chain.mask)
-        alpha, omega, log_z = forward_and_backward(inner)
+        alpha, omega = forward_and_backward(inner)
+        log_z = log_z_of(inner, alpha)
 
         def gradients(*arguments, upstream=None):
             if upstream is None:
@@ -302,9 +351,9 @@ def best_path(chain: LinearChain):
 
     def onto_chosen(x, state):
         """A(·, y_t), which the step before meets."""
-        return ops.take(to_tag, ops.argmax(x + state, axis=-1), axis=0)
+        return ops.take(to_tag, argmax(x + state), axis=0)
 
-    first = chain.start + chain.at_first(chain.emissions)
+    first = chain.at_first(chain.emissions) + chain.start
     delta = run(best_before, first, chain.emissions, chain.follows)
     end = onto_chosen(delta[:, -1], chain.end)
     precedes = None if chain.mask is None else ops.flip(chain.precedes, axis=1)
@@ -313,6 +362,6 @@ def best_path(chain: LinearChain):
     after = ops.concatenate([ops.flip(onto, axis=1)[:, 1:], after], axis=1)
     if chain.mask is not None:
         after = ops.where(chain.last[:, :, None], chain.end, after)
-    tags = ops.argmax(delta + after, axis=-1)
+    tags = argmax(delta + after)
     scores = maximum(delta[:, -1] + chain.end, axis=-1)
     return tags, scores + taken_off(chain, delta)

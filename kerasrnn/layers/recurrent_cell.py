@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasrnn.kernels import KERNELS
 from kerasrnn.layers.any_cell import KerasDropoutProtocol
 from kerasrnn.layers.arguments import (
     Activation,
@@ -159,6 +160,30 @@ class RecurrentCell(keras.layers.Layer, KerasDropoutProtocol):
             "recurrent_kernel": self.recurrent_kernel,
             "bias": self.bias,
         }
+
+    def explain(self, training: bool = True) -> str:
+        """How a call of the cell by itself runs, and why no kernel does it.
+
+        Of a cell inside a layer, the layer's `explain` says which kernel runs both.
+
+        Args:
+            training: Whether to ask about training or inference, which are the same.
+
+        Example:
+
+        >>> from kerasrnn.layers import GRUCell
+        >>> print(GRUCell(4).explain().splitlines()[0])
+        kernel: none
+        """
+        why = "it runs the loop over a sequence; a call of a cell is one step of it"
+        return "\n".join(
+            [
+                "kernel: none",
+                f"how: the cell's equations in operations of {keras.config.backend()}, "
+                "one step a call",
+                *(f"not {name}: {why}" for name in KERNELS),
+            ]
+        )
 
     def project(self, inputs: Tensor, training: bool) -> Tensor:
         """x W: (B, gates · U)."""

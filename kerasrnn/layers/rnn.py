@@ -33,6 +33,7 @@ from kerasrnn.layers.call_checks import (
     check_real,
     check_sequences,
     standardize_mask,
+    tensor_of_ours,
     with_features,
 )
 from kerasrnn.layers.gru_cell import GRUCell
@@ -538,7 +539,7 @@ class RNN(keras.layers.Layer):
             known |= {"gate_dropout": True, **cell.drawn_masks()}
         if cell.built:
             known |= {
-                name: None if w is None else as_tensor(w, self.compute_dtype)
+                name: None if w is None else tensor_of_ours(w.value, self.compute_dtype)
                 for name, w in cell.named_weights().items()
             }
         return known
@@ -613,7 +614,7 @@ def cast_all(tensors, dtype):
     """Lists of tensors in `dtype`; None stays None."""
     if isinstance(tensors, (list, tuple)):
         return type(tensors)([cast_all(tensor, dtype) for tensor in tensors])
-    return None if tensors is None else as_tensor(tensors, dtype)
+    return None if tensors is None else tensor_of_ours(tensors, dtype)
 
 
 def side_by_side(output_and_alignments):

@@ -12,6 +12,7 @@ def bleu_interval(
     level: float = 0.95,
     resamples: int = 1000,
     seed: int = 1,
+    tokenize: str = "13a",
 ) -> tuple[float, float]:
     """The confidence interval of a BLEU, by bootstrap resampling of the sentences.
 
@@ -25,13 +26,14 @@ def bleu_interval(
         level: The part of the draws inside the interval.
         resamples: How many draws.
         seed: The seed of the draws.
+        tokenize: How words are told apart, as `translation_scores` takes it.
 
     Returns:
         The lower and the upper end, from 0 to 100.
 
     Raises:
-        ImportError: sacreBLEU is not installed.
-        ValueError: There are none, or one list is longer.
+        ImportError: sacreBLEU is not installed, or what `tokenize` needs.
+        ValueError: There are none, or one list is longer; or an unknown `tokenize`.
 
     Example:
 
@@ -42,7 +44,7 @@ def bleu_interval(
     Reference: Koehn 2004, "Statistical Significance Tests for Machine Translation
     Evaluation".
     """
-    require_sacrebleu()
+    require_sacrebleu(tokenize)
     from sacrebleu.metrics import BLEU
 
     if not len(hypotheses) or len(hypotheses) != len(references):
@@ -52,7 +54,7 @@ def bleu_interval(
             "references."
         )
     # The effective order leaves the counts as they are, and is not used for the score.
-    metric = BLEU(effective_order=True)
+    metric = BLEU(effective_order=True, tokenize=tokenize)
     of_sentences = [
         metric.sentence_score(hypothesis, [reference])
         for hypothesis, reference in zip(hypotheses, references, strict=True)

@@ -108,6 +108,35 @@ class PairTokenizer(StringLayer):
         source = self.source.grown(sources, **options)
         return type(self)(source, self.target.grown(targets, **options))
 
+    def with_dropout(self, rate: float, *, seed: int) -> "PairTokenizer":
+        """Tokenizers of the same pieces that make them with gaps: BPE-dropout.
+
+        Args:
+            rate: From 0 to 1, how often two pieces are not joined.
+            seed: Of the random numbers. Calls in the same order give the same pieces.
+
+        Raises:
+            TypeError: They make no pieces, as `SubwordTokenizer` does.
+
+        Example:
+
+        >>> from kerasrnn.text import PairTokenizer, SubwordTokenizer
+        >>> pair = PairTokenizer(SubwordTokenizer(max_tokens=300))
+        >>> pair.adapt(["low lower lowest"], ["slow"])
+        >>> pair.with_dropout(1.0, seed=1)(["low"]).shape  # bytes, and the end
+        TensorShape([1, 5])
+        """
+        for tokenizer in (self.source, self.target):
+            if not hasattr(tokenizer, "with_dropout"):
+                raise TypeError(
+                    "Pieces can be dropped of a SubwordTokenizer; got a "
+                    f"{type(tokenizer).__name__}."
+                )
+        return type(self)(
+            self.source.with_dropout(rate, seed=2 * seed),
+            self.target.with_dropout(rate, seed=2 * seed + 1),
+        )
+
     @property
     def trace_key(self) -> Hashable:
         """Something that differs once the tokenizer gives other numbers or texts.

@@ -37,6 +37,12 @@ _WORD = rf"( ?(?:[{_LETTER}]+(?:['’][{_LETTER}]+)*|\p{{N}}|[^{_LETTER}\p{{N}} 
 # No word is longer, so that scripts without spaces cost no long loops.
 _LONGEST = 32
 
+# Of quotation marks and apostrophes those that keyboards have.
+_QUOTES = (
+    (r"[\x{2018}\x{2019}\x{201B}\x{02BC}]", "'"),
+    (r"[\x{201C}\x{201D}\x{201E}\x{201F}]", '"'),
+)
+
 # Applied in this order; then words are what stands between line feeds, of which no text
 # has one left.
 _SPLIT = (
@@ -71,6 +77,8 @@ class SubwordTokenizer(Tokenizer):
         max_length: numbers kept of each text, start and end included; None keeps all
             of them. `count_cut` tells what is lost.
         lowercase: whether to lower-case the text (Unicode).
+        straight_quotes: whether to make curly quotation marks and apostrophes
+            straight, so that books and keyboards write the same.
         add_start: whether every text begins with the start token.
         add_end: whether every text, cut or not, finishes with the end token.
 
@@ -103,7 +111,7 @@ class SubwordTokenizer(Tokenizer):
 
     start_id, end_id = SPECIAL.index(START), SPECIAL.index(END)
 
-    OPTIONS = ("max_length", "lowercase", "add_start", "add_end")
+    OPTIONS = ("max_length", "lowercase", "straight_quotes", "add_start", "add_end")
 
     def __init__(
         self,
@@ -112,6 +120,7 @@ class SubwordTokenizer(Tokenizer):
         max_tokens: int = 8000,
         max_length: int | None = 256,
         lowercase: bool = False,
+        straight_quotes: bool = False,
         add_start: bool = False,
         add_end: bool = False,
         **kwargs,
@@ -121,8 +130,10 @@ class SubwordTokenizer(Tokenizer):
         self.max_tokens: Any = check_integer("max_tokens", max_tokens, FIRST_PIECE)
         self.max_length = check_integer("max_length", max_length, 1 + marks, none=True)
         self.lowercase = lowercase
+        self.straight_quotes = straight_quotes
         self.add_start = add_start
         self.add_end = add_end
+        self._dropout, self._random = 0.0, None
         if vocabulary is not None:
             self.set_vocabulary(vocabulary)
 
@@ -195,6 +206,36 @@ class SubwordTokenizer(Tokenizer):
         tokens = [*self._tokens, *map(as_text, pieces)]
         return self._with_vocabulary(tokens, special=0)
 
+    def with_dropout(self, rate: float, *, seed: int) -> "SubwordTokenizer":
+        """A tokenizer of the same pieces that makes them with gaps: BPE-dropout.
+
+        Each time that two pieces might be joined they are not, with the probability
+        `rate`, so that a word that occurs again is cut otherwise. A network that
+        learns from such texts knows how words are spelled, and reads rare ones better.
+
+        Args:
+            rate: From 0 to 1; 1 leaves bytes.
+            seed: Of the random numbers. Calls in the same order give the same pieces.
+
+        Example:
+
+        >>> tokenizer = SubwordTokenizer(max_tokens=264)
+        >>> tokenizer.adapt(["low lower lowest", "slow"])
+        >>> often = tokenizer.with_dropout(0.5, seed=1)(["low"] * 100)
+        >>> len(set(map(tuple, often.numpy().tolist()))) > 1
+        True
+
+        Reference: Provilkov et al. 2020, "BPE-Dropout: Simple and Effective Subword
+        Regularization".
+        """
+        if not 0 <= rate <= 1:
+            raise ValueError(f"`rate` must be from 0 to 1; got {rate!r}.")
+        self._check_vocabulary()
+        tokenizer = self._with_vocabulary(self._tokens, special=0)
+        tokenizer._dropout = rate
+        tokenizer._random = tf.random.Generator.from_seed(seed)
+        return tokenizer
+
     def _counted(self, data):
         """How often each word of texts occurs."""
         counts: collections.Counter[bytes] = collections.Counter()
@@ -220,14 +261,12 @@ class SubwordTokenizer(Tokenizer):
         """The text that `detokenize` gives back: NFC, and one space for several."""
         text = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8")
         text = tf.strings.strip(tf.strings.regex_replace(text, _SPACE, " "))
-        text = normalize_nfc(text)
+        text = replaced(normalize_nfc(text), _QUOTES if self.straight_quotes else ())
         return tf.strings.lower(text, encoding="utf-8") if self.lowercase else text
 
     def split(self, strings: Any) -> tf.RaggedTensor:
         """The words of each text, spaces before them, as a ragged tensor (B, words)."""
-        text = self.normalize(strings)
-        for pattern, replacement in _SPLIT:
-            text = tf.strings.regex_replace(text, pattern, replacement)
+        text = replaced(self.normalize(strings), _SPLIT)
         return tf.strings.split(text, "\n")[:, :-1]
 
     def count_cut(self, strings: Any) -> tf.Tensor:
@@ -271,7 +310,7 @@ class SubwordTokenizer(Tokenizer):
             "vocabulary": self.get_vocabulary(),
             "space": _SPACE,
             "lowercase": self.lowercase,
-            "split": _SPLIT,
+            "split": (*(_QUOTES if self.straight_quotes else ()), *_SPLIT),
             "room": None if self.max_length is None else self._room,
             "before": [self.start_id] if self.add_start else [],
             "after": [self.end_id] if self.add_end else [],
@@ -286,6 +325,7 @@ class SubwordTokenizer(Tokenizer):
             "max_tokens": self.max_tokens,
             "max_length": self.max_length,
             "lowercase": self.lowercase,
+            "straight_quotes": self.straight_quotes,
             "add_start": self.add_start,
             "add_end": self.add_end,
         }
@@ -300,8 +340,11 @@ class SubwordTokenizer(Tokenizer):
     def _tokenize(self, strings):
         """Numbers of the pieces of strings (B,), ragged (B, pieces)."""
         words = self.split(strings)
-        unique, index = tf.unique(words.values)
-        ids = tf.gather(self._join_bytes(unique), index)  # (all words, pieces)
+        if self._dropout:
+            ids = self._join_bytes(words.values)  # (all words, pieces)
+        else:
+            unique, index = tf.unique(words.values)
+            ids = tf.gather(self._join_bytes(unique), index)
         splits = tf.gather(ids.row_splits, words.row_splits)  # (B + 1,)
         return tf.RaggedTensor.from_row_splits(ids.values, splits, validate=False)
 
@@ -314,25 +357,41 @@ class SubwordTokenizer(Tokenizer):
         rows = tf.raw_ops.UpperBound(sorted_inputs=ends, values=positions)
         rows = tf.squeeze(rows, 0)
 
-        def join_once(ids, rows, _):
+        def join_once(ids, rows, joined):
             found = self._look_up(ids[:-1], ids[1:], rows[:-1] == rows[1:])
+            if self._dropout:
+                dropped = self._random.uniform(tf.shape(found)) < self._dropout
+                # A word of which nothing was joined is done.
+                dropped |= ~tf.gather(joined, rows[:-1])
+                found = tf.where(dropped, _NONE, found)
             # In every word the earliest piece of the vocabulary is made first, ...
             first = tf.math.unsorted_segment_min(found, rows[:-1], tf.size(words))
             joins = (found == tf.gather(first, rows[:-1])) & (found != _NONE)
             # ... where two places overlap, at the left one.
             joins &= ~tf.concat([[False], joins[:-1]], 0)[: tf.size(joins)]
+            if self._dropout:
+                joined = tf.math.unsorted_segment_max(
+                    tf.cast(joins, tf.int32), rows[:-1], tf.size(words)
+                )
+                joined = joined > 0
+            else:
+                joined = tf.reduce_any(joins)
             left = tf.concat([joins, [False]], 0)[: tf.size(ids)]
             found = tf.concat([found, [_NONE]], 0)[: tf.size(ids)]
             ids = tf.where(left, found, ids)
             kept = tf.where(~tf.concat([[False], joins], 0)[: tf.size(ids)])
             ids, rows = tf.gather_nd(ids, kept), tf.gather_nd(rows, kept)
-            return ids, rows, tf.reduce_any(joins)
+            return ids, rows, joined
 
+        if self._dropout:
+            joined = tf.ones_like(words, tf.bool)
+        else:
+            joined = tf.constant(True)
         ids, rows, _ = tf.while_loop(
-            lambda ids, rows, joined: joined,
+            lambda ids, rows, joined: tf.reduce_any(joined),
             join_once,
-            (ids, rows, tf.constant(True)),
-            shape_invariants=(*[tf.TensorShape([None])] * 2, tf.TensorShape([])),
+            (ids, rows, joined),
+            shape_invariants=(*[tf.TensorShape([None])] * 2, joined.shape),
         )
         lengths = tf.math.unsorted_segment_sum(
             tf.ones_like(rows, tf.int64), rows, tf.size(words)
@@ -348,6 +407,13 @@ class SubwordTokenizer(Tokenizer):
         index = tf.minimum(tf.squeeze(index, 0), len(self._pairs) - 1)
         found = neighbours & (tf.gather(self._pairs, index) == key)
         return tf.where(found, tf.gather(self._joined, index), _NONE)
+
+
+def replaced(text, rules):
+    """A text in which each rule's pattern is replaced, one rule after the other."""
+    for pattern, replacement in rules:
+        text = tf.strings.regex_replace(text, pattern, replacement)
+    return text
 
 
 def pair_key(left, right):

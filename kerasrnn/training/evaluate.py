@@ -83,7 +83,7 @@ def _what_to_judge(model_name, data, data_format, log):
         if data is None and not run:
             raise ValueError(
                 f"What {model_name} was trained on is not known: say what to judge it "
-                f"on, with a file of {data_format} (--data)."
+                f"on (--data), {data_format}."
             )
         return (run["data"], None, None) if data is None else (None, data, None)
     path = data
@@ -92,13 +92,13 @@ def _what_to_judge(model_name, data, data_format, log):
         if path is None or not os.path.exists(path):
             raise ValueError(
                 f"The data that {model_name} was trained on, {path}, is not there any "
-                f"more: say what to judge it on, with a file of {data_format} (--data)."
+                f"more: say what to judge it on (--data), {data_format}."
             )
     is_the_same = fingerprint(path) == run["file"]
     if data is None and not is_the_same:
         raise ValueError(
             f"The data that {model_name} was trained on, {path}, has changed since: "
-            f"say what to judge it on, with a file of {data_format} (--data)."
+            f"say what to judge it on (--data), {data_format}."
         )
     if is_the_same:
         log(f"The test part of {path}, of which the rest was learned from")

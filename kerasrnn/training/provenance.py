@@ -21,7 +21,7 @@ def provenance() -> dict:
         except importlib.metadata.PackageNotFoundError:
             continue
     hardware = {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
@@ -36,7 +36,8 @@ def provenance() -> dict:
     }
 
 
-def _processor():
+def processor() -> str:
+    """The processor's name."""
     try:
         for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

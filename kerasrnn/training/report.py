@@ -17,6 +17,7 @@ writes their scores into them.
 import argparse
 import json
 import pathlib
+import re
 import shutil
 import sys
 import tempfile
@@ -293,7 +294,8 @@ def main(arguments=None) -> int:
 def _training_time(results):
     seconds = training_seconds(results)
     gpus = results["hardware"]["gpus"]
-    where = f"{len(gpus)} GPU" if gpus else f"{results['hardware']['cores']} CPU cores"
+    cores = results["hardware"]["cores"]
+    where = f"{len(gpus)} GPU" if gpus else f"{cores} CPU core{'s' * (cores != 1)}"
     return f"{seconds:.0f} s, {where}"
 
 
@@ -340,8 +342,10 @@ def _results(recipe):
             f"SHA-256 is `{source['sha256']}`."
         )
     versions = results["versions"]
+    # Where it was written says nothing to those who read it.
+    command = re.sub(r" --output \S+", "", results["command"])
     parts.append(
-        f"Measured on {results['date']} by `{results['command']}` at commit "
+        f"Measured on {results['date']} by `{command}` at commit "
         f"`{results['commit']}`, with TensorFlow {versions['tensorflow']} and Keras "
         f"{versions['keras']} on {results['hardware']['processor']}; "
         f"{_training_time(results)} for one seed."

@@ -46,7 +46,12 @@ class TaskKind:
     # The metric of the results that models are compared by.
     headline = "test_loss"
     unit = "examples"  # what `len` counts of a split
-    data_format = "input<tab>target"  # what data of the user's own looks like
+    # What `kerasrnn train --help` and `evaluate --help` say of data of the user's own,
+    # `predict --help` of what is printed for each input, and `export --help` of what
+    # goes into a SavedModel and what comes out.
+    data_format = "a file with input<tab>target on each line"
+    printed = "a line with what the model makes of it"
+    exported = "texts in, what the model makes of them out"
     # Files that are made beside the preset of a seed, and kept of the best; and those
     # that `draw` makes beside the folder of figures.
     files: Sequence[str] = ()

@@ -98,7 +98,6 @@ def export_parts(
             files["greedy"] = {"file": "greedy.onnx", **limits}
         if task.class_names() is not None:
             described["labels"] = list(task.class_names())
-        described |= task.notes_for_export()
         if hasattr(task.preprocessor, "portable"):  # A tokenizer of kerasrnn.text.
             write_portable(task.preprocessor, partial)
         if "greedy" in files:

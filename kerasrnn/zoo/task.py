@@ -480,10 +480,6 @@ class Task(keras.Model):
         """
         raise NotImplementedError(f"{type(self).__name__} has no parts.")
 
-    def notes_for_export(self) -> dict[str, Any]:
-        """What `model.json` beside the exported parts says of them, by name."""
-        return {}
-
     def random_source(self, steps: int) -> np.ndarray:
         """What the model may read, drawn at random: token ids (4, steps).
 

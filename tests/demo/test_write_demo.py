@@ -146,7 +146,7 @@ def test_the_command_writes_the_page_and_says_how_to_see_it(
     assert main(["demo", "--output", str(page), "--models", *models]) == 0
     out, err = capsys.readouterr()
     assert err == "" and "reviews ...\nletters ...\n" in out
-    assert f"python -m http.server --directory '{page}'" in out
+    assert f"python -m http.server --bind 127.0.0.1 --directory '{page}'" in out
     assert (page / "index.html").is_file()
     assert main(["demo", "--output", str(page), "--models", "sentiment-movie"]) == 1
     assert "Did you mean 'sentiment-movies'?" in capsys.readouterr().err

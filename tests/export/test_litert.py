@@ -98,6 +98,27 @@ def test_any_mask_and_any_number_of_steps(tmp_path):
         np.testing.assert_allclose(run(x=ids)["last"], model(ids), atol=1e-6)
 
 
+@pytest.mark.long
+# Sums as products, and as they are written.
+@pytest.mark.parametrize(("scale", "steps"), [(1, 7), (50, None)])
+def test_a_crf_with_any_mask(tmp_path, scale, steps):
+    crf = layers.CRF(4, name="crf")
+    for seed, w in enumerate(crf.weights):
+        w.assign(scale * normal(*w.shape, seed=seed))
+    x = keras.Input((None, 4), name="x")
+    mask = keras.Input((None,), dtype="bool", name="mask")
+    outputs = {"p": crf(x, mask=mask), "tags": crf(x, mask=mask, decode=True)}
+    model = keras.Model([x, mask], outputs)
+    shown = np.random.default_rng(0).random((5, 7)) > 0.4
+    shown[1] = False
+    sample = [normal(5, 7, 4, seed=3) * 3, shown]
+    report = to_litert(model, tmp_path / "crf.tflite", steps=steps, sample=sample)
+    assert report.largest_difference < 1e-5
+    assert report.notes == () and report.layers == {}
+    assert "IF" not in report.operators
+    assert ("WHILE" in report.operators) == (steps is None)
+
+
 def test_states_go_in_and_out(tmp_path):
     x, ids = keras.Input((7, 3), name="x"), keras.Input((6,), name="ids")
     h, c = keras.Input((4,), name="h"), keras.Input((4,), name="c")
@@ -346,6 +367,7 @@ def test_a_model_that_cannot_go_is_named(make, message, tmp_path):
     "make, message",
     [
         (lambda: sequential(layers.GRU(2, name="loop"), shape=(40, 3)), "WHILE.*loop"),
+        (lambda: sequential(layers.CRF(3), shape=(40, 3)), "WHILE.*crf.*cond"),
         (returning_c, "returns its state c; got it for '.*teller"),
         (given_states, r"begins with given states; got it for \['given'\]"),
     ],

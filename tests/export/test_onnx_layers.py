@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from kerasrnn.export import to_onnx
-from kerasrnn.layers import BahdanauAttention, LuongAttention
+from kerasrnn.layers import CRF, BahdanauAttention, LuongAttention
 
 onnxruntime = pytest.importorskip("onnxruntime")
 RNG = np.random.default_rng(0)
@@ -243,6 +243,28 @@ OPERATIONS = {
     "not a number": lambda x: ops.where(ops.isnan(x / (x * 0)), 1.0, 0.0),
     "broadcast": lambda x: ops.broadcast_to(x[:, :1, :1], (3, 6, 4)),
 }
+
+
+# Sums as products, and as they are written.
+@pytest.mark.parametrize(("scale", "masked"), [(1, True), (1, False), (50, True)])
+def test_a_crf_with_any_mask(tmp_path, scale, masked):
+    crf = CRF(4, name="crf")
+    for w in crf.weights:
+        w.assign(scale * RNG.standard_normal(w.shape))
+    x, mask = keras.Input((None, 4)), keras.Input((None,), dtype="bool")
+    options = {"mask": mask} if masked else {}
+    outputs = [crf(x, **options), crf(x, decode=True, **options)]
+    model = keras.Model([x, mask] if masked else [x], outputs)
+    shown = RNG.random((3, 6)) > 0.4
+    shown[1] = False
+    given = [X, shown] if masked else [X]
+    report = check(model, tmp_path / "crf.onnx", *given, tolerance=1e-5)
+    assert report.layers == {"crf": "Scan"}
+    for steps in (1, 4):  # It has no size of its own.
+        part = [array[:2, :steps] for array in given]
+        found, expected = run(report.path, *part), model(part)
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, ops.convert_to_numpy(b), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

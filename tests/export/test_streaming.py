@@ -164,6 +164,36 @@ def test_a_step_model_can_be_saved(tmp_path):
         np.testing.assert_array_equal(loaded(values)[name], expected)
 
 
+class OfEachStep(keras_layers.Layer):
+    """A layer that the library does not know, of operations that it does."""
+
+    def __init__(self, operation, **kwargs):
+        super().__init__(**kwargs)
+        self.operation = operation
+
+    def call(self, x, training=False):
+        return self.operation(x)
+
+    def compute_output_spec(self, x, training=False):
+        return self.operation(x)
+
+
+def test_a_layer_of_ones_own_is_opened():
+    scale = np.arange(1, 4, dtype="float32")
+    dense = keras_layers.Dense(3)
+
+    def known(x):
+        return dense(ops.where(ops.equal(x, x), x[:, :, ::-1] / scale, 0.0))
+
+    x = keras.Input((None, 3), name="x")
+    y = layers.LSTM(4, return_sequences=True)(OfEachStep(known)(x))
+    assert_streams(with_random_weights(keras.Model(x, y)), normal(2, 5, 3))
+
+
+def of_all_steps(operation):
+    return lambda x: layers.LSTM(3)(OfEachStep(operation, name="it")(x))
+
+
 def sequence_of(layer):
     return layer(3, return_sequences=True)
 
@@ -187,6 +217,13 @@ REFUSED = {
     ),
     "LSTM.*`initial_state`": lambda x: layers.LSTM(3, name="it")(
         x, initial_state=layers.LSTM(3, return_state=True)(x)[1:]
+    ),
+    "OfEachStep.*more than one step": of_all_steps(lambda x: ops.cumsum(x, axis=1)),
+    "OfEachStep.*more than": of_all_steps(lambda x: x[:, ::-1]),
+    "OfEachStep.*more": of_all_steps(lambda x: x + np.ones((8, 3), "float32")),
+    "OfEachStep": of_all_steps(layers.GRU(3, return_sequences=True)),
+    "CRF.*the steps to come": lambda x: layers.CRF(3, name="it")(
+        sequence_of(layers.LSTM)(x)
     ),
     "Concatenate": lambda x: keras_layers.Concatenate(axis=1, name="it")(
         [sequence_of(layers.LSTM)(x)] * 2

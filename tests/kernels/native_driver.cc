@@ -118,8 +118,8 @@ struct Case {
   }
 
   // Everything that forward and backward give, one after the other.
-  Numbers run(const kerasrnn::Kernels<T>& kernels, int threads,
-              int tasks) const {
+  Numbers run(const kerasrnn::Kernels<T>& kernels, int threads, int tasks,
+              int pieces = 1) const {
     std::vector<int64_t> rows(batch), begin;
     for (int64_t b = 0; b < batch; ++b) rows[b] = (b * 7 + 3) % batch;
     if (batch % 7 == 0)
@@ -138,6 +138,7 @@ struct Case {
     p.zero_output_for_mask = zero_output_for_mask;
     p.threads = threads;
     p.rows = rows.data(), p.begin = begin.data(), p.tasks = tasks;
+    p.pieces = pieces;
 
     const bool lstm = family == Family::kLstm;
     Numbers last = unwritten(batch * units), inference = last, h = last;
@@ -254,6 +255,8 @@ void check_alone(unsigned seed) {
     const auto values = one.run(*kernels, 1, 1);
     expect(values == one.run(*kernels, 3, 3), seed, "three threads");
     expect(values == one.run(*kernels, 2, 7), seed, "two threads, seven tasks");
+    expect(values == one.run(*kernels, 3, 1, 2), seed, "a team of two");
+    expect(values == one.run(*kernels, 5, 1, 5), seed, "a team of five");
     if (first.empty()) first = values;
     T largest = 0, difference = 0;
     for (size_t i = 0; i < values.size(); ++i) {
@@ -275,6 +278,8 @@ void check_beside_others(unsigned seed) {
   const kerasrnn::Kernels<T>& kernels = *all[seed % all.size()];
   expect(one.run(kernels, 1, 1) == one.run(kernels, 3, 4), seed,
          "a call beside others");
+  expect(one.run(kernels, 1, 1) == one.run(kernels, 4, 1, 4), seed,
+         "a team beside others");
 }
 
 }  // namespace

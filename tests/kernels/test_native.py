@@ -182,15 +182,17 @@ def test_equals_keras_on_many_more(seed):
     assert_close(got, results_of(theirs, *arguments), TOLERANCE[dtype])
 
 
+# One row alone, with whole vectors and without, shares its steps among the threads.
+@pytest.mark.parametrize(("batch", "units"), [(31, 65), (1, 256), (1, 261)])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_results_do_not_depend_on_threads(family, monkeypatch):
+def test_results_do_not_depend_on_threads(family, batch, units, monkeypatch):
     name, options = FAMILIES[family]
     options = options | {"return_sequences": True, "return_state": True}
-    layer = getattr(layers, name)(65, **options)
+    layer = getattr(layers, name)(units, **options)
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(31, 50, 33)).astype("float32")
-    states = [np.zeros((31, 65), "float32")] * (1 + (name == "LSTM"))
-    mask = random_mask(rng, "holes", 31, 50)
+    x = rng.normal(size=(batch, 50, 33)).astype("float32")
+    states = [np.zeros((batch, units), "float32")] * (1 + (name == "LSTM"))
+    mask = random_mask(rng, "holes", batch, 50)
     results = []
     for threads in (1, 2, 5):
         monkeypatch.setattr(native, "_threads", lambda threads=threads: threads)
@@ -199,6 +201,23 @@ def test_results_do_not_depend_on_threads(family, monkeypatch):
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_rows_whose_residuals_come_from_the_system():
+    # More than 32 MB, for which large pages are asked.
+    layer = layers.LSTM(128, return_sequences=True)
+    x = np.random.default_rng(0).normal(size=(1, 900, 3)).astype("float32")
+
+    def outputs_and_gradient(x):
+        x = tf.constant(x)
+        with use_kernel("native"), tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = layer(x)
+            loss = tf.reduce_sum(tf.square(outputs))
+        return outputs, tape.gradient(loss, x)
+
+    one, many = outputs_and_gradient(x), outputs_and_gradient(np.repeat(x, 16, axis=0))
+    assert_close(many, [np.repeat(a, 16, axis=0) for a in one])
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -14,6 +14,7 @@ from kerasrnn.layers import (
     GRUCell,
     LSTMCell,
     SimpleRNN,
+    SimpleRNNCell,
     StackedRNNCells,
 )
 
@@ -370,6 +371,14 @@ def test_nan_passes_through():
     found = array(LSTM(3, return_sequences=True)(x))
     assert np.isnan(found[1, 2:]).all()
     assert np.isfinite(found[[0, 2]]).all() and np.isfinite(found[1, :2]).all()
+
+
+@pytest.mark.parametrize("kind", [SimpleRNNCell, LSTMCell, GRUCell])
+def test_a_cell_by_itself_says_that_no_kernel_runs_it(kind):
+    first, how, *declined = kind(4).explain().splitlines()
+    assert first == "kernel: none"
+    assert f"operations of {keras.config.backend()}" in how
+    assert [line.split(":")[0] for line in declined] == [f"not {n}" for n in KERNELS]
 
 
 @pytest.mark.parametrize("zero_output_for_mask", [False, True])

@@ -62,6 +62,7 @@ TOKENIZERS = {
     "cased words": lambda: words(max_length=None, lowercase=False),
     "pieces": lambda: subwords(add_start=True, add_end=True, max_length=24),
     "lower pieces": lambda: subwords(lowercase=True, max_length=None),
+    "straight quotes": lambda: subwords(straight_quotes=True),
     "characters": characters,
     "pair": lambda: PairTokenizer(subwords(), words()),
     "one for both": lambda: PairTokenizer(subwords(max_length=9)),

@@ -167,6 +167,56 @@ def test_case(tokenizer):
     assert text_of(lower, lower(["ÉL Dijo"])) == ["él dijo"]
 
 
+def test_books_and_keyboards_write_the_same():
+    tokenizer = SubwordTokenizer(max_tokens=280, straight_quotes=True)
+    tokenizer.adapt(["“Don’t,” he said, „don’t“: ‘No’."])
+    typed = "\"Don't,\" he said, \"don't\": 'No'."
+    ids = tokenizer(["“Don’t,” he said, „don’t“: ‘No’.", typed]).numpy()
+    np.testing.assert_array_equal(*ids)
+    assert text_of(tokenizer, ids) == [typed] * 2
+    again = SubwordTokenizer.from_config(tokenizer.get_config())
+    np.testing.assert_array_equal(again([typed]), ids[1:])
+    curly = SubwordTokenizer(max_tokens=280)
+    curly.adapt(["“"])
+    assert text_of(curly, curly(["“’"])) == ["“’"]
+
+
+def test_pieces_with_gaps(tokenizer):
+    plain, texts = tokenizer(TEXTS).numpy(), TEXTS * 20
+    gaps = tokenizer.with_dropout(0.3, seed=1)
+    found = gaps(texts).numpy()
+    assert text_of(gaps, found) == [
+        t.decode() for t in tokenizer.normalize(texts).numpy()
+    ]
+    # A text that occurs again is cut otherwise, into more pieces.
+    assert len(set(map(tuple, found[::4].tolist()))) > 15
+    assert np.count_nonzero(found) > 1.2 * 20 * np.count_nonzero(plain)
+    assert {*found.ravel()} <= set(range(tokenizer.vocabulary_size))
+    np.testing.assert_array_equal(tokenizer.with_dropout(0.3, seed=1)(texts), found)
+    assert not np.array_equal(gaps(texts), found)
+    np.testing.assert_array_equal(tokenizer.with_dropout(0, seed=1)(TEXTS), plain)
+    in_bytes = tokenizer.with_dropout(1, seed=1)(["é a"]).numpy()
+    assert [tokenizer.get_vocabulary()[i] for i in in_bytes[0]] == [
+        *("▁", "<0xC3>", "<0xA9>", "▁", "a")
+    ]
+    np.testing.assert_array_equal(tokenizer(TEXTS), plain)
+
+
+def test_a_word_of_which_nothing_was_joined_is_done():
+    tokenizer = SubwordTokenizer(max_tokens=261)
+    tokenizer.adapt(["ab ab"])
+    # Others of the batch are joined later, or the loop would go on for all.
+    pieces = tokenizer.with_dropout(0.5, seed=3)(["ab"] * 4000).numpy()
+    joined = (pieces != 0).sum(1).mean()
+    assert 2.45 < joined < 2.55
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.5])
+def test_rates_are_checked(tokenizer, rate):
+    with pytest.raises(ValueError, match=f"`rate` must be from 0 to 1; got {rate}"):
+        tokenizer.with_dropout(rate, seed=1)
+
+
 def test_the_same_again_after_saving(tokenizer, tmp_path):
     again = SubwordTokenizer.from_config(tokenizer.get_config())
     np.testing.assert_array_equal(again(TEXTS), tokenizer(TEXTS))

@@ -223,7 +223,7 @@ def test_what_draws_is_looked_for_first(monkeypatch):
 
 
 def test_what_scores_is_looked_for_before_anything_is_written(monkeypatch):
-    def missing():
+    def missing(*_):
         raise ImportError("sacrebleu")
 
     for kind in ("translation.translation", "captioning.captioning"):

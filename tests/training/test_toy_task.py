@@ -17,6 +17,7 @@ from kerasrnn import catalogue
 from kerasrnn.cli import main
 from kerasrnn.training import report, train
 from kerasrnn.training.kinds import KINDS, kind_of
+from kerasrnn.training.task_kind import TaskKind
 from kerasrnn.zoo import Task
 
 pytestmark = pytest.mark.long
@@ -115,6 +116,28 @@ def test_it_gets_its_card_and_its_row(trained, tmp_path, monkeypatch):
         "`WordCounter`, with",
     ):
         assert expected in card
+
+
+@pytest.mark.parametrize("kind", [*KINDS, Counting])
+@pytest.mark.parametrize(
+    ("command", "attribute"),
+    [
+        ("train", "data_format"),
+        ("evaluate", "data_format"),
+        ("predict", "printed"),
+        ("export", "exported"),
+    ],
+)
+def test_the_help_on_a_command_tells_of_each_kind(command, attribute, kind, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    told = " ".join(capsys.readouterr().out.split())
+    classes = ", ".join(model.__name__ for model in kind.models)
+    # Where it says what others say, too, its own name stands before it.
+    assert f"{kind.plural} ({classes}) {getattr(kind, attribute)}" in told
+    if kind is not Counting:
+        assert getattr(kind, attribute) != getattr(TaskKind, attribute)
 
 
 def test_an_unknown_task_is_told_with_those_that_are_known():

@@ -235,7 +235,22 @@ def test_what_is_no_series_is_told(run, tmp_path, capsys):
     assert "must hold finite numbers" in capsys.readouterr().err
     below = write_series(tmp_path / "below.csv", shift=0.0)
     assert main(["evaluate", str(output), "--data", below]) == 1
-    assert "must have values above zero for this model" in capsys.readouterr().err
+    assert "must have values above zero, 1e-30 at least" in capsys.readouterr().err
+    assert main(["predict", str(output), "1e30 2e30 1e30"]) == 1
+    assert "less than 1e+30 in size, or NaN" in capsys.readouterr().err
+    large = tmp_path / "large.csv"
+    large.write_text("".join(f"a,{t},{t + 1}e30\n" for t in range(40)))
+    recipe = run[2]
+    for command in (
+        ["predict", str(output), str(large)],
+        ["evaluate", str(output), "--data", str(large)],
+        ["train", recipe, "--data", str(large), "--output", str(tmp_path / "none")],
+    ):
+        assert main(command) == 1
+        told = capsys.readouterr().err
+        assert "must hold finite numbers of less than 1e+30 in size" in told
+        assert "got 1e+30" in told
+        assert command[0] == "predict" or f"`series a of {large}` must" in told
     short = write_series(tmp_path / "short.csv", steps=3)
     assert main(["evaluate", str(output), "--data", short]) == 1
     assert (

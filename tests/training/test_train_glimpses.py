@@ -1,6 +1,8 @@
 """Classifiers of images, from a folder of pictures to their use by commands."""
 
 import json
+import shutil
+import textwrap
 
 import numpy as np
 import pytest
@@ -92,7 +94,7 @@ def test_a_folder_of_ones_own(trained):
 
 
 @pytest.mark.long
-def test_the_commands(trained, folder, capsys, tmp_path):
+def test_the_commands(trained, folder, capsys, tmp_path, monkeypatch):
     output, _, _ = trained
     known = str(folder / "dark" / "1.png")
     (tmp_path / "broken.png").write_bytes(b"no picture")
@@ -103,6 +105,12 @@ def test_the_commands(trained, folder, capsys, tmp_path):
     assert label == ("bright", "dark")[row.argmax()] and name == known
     assert float(probability) == pytest.approx(row.max(), abs=1e-3)
     assert "broken.png" in told.err and "must be a picture" in told.err
+    assert main(["export", str(output), "--output", str(tmp_path / "served")]) == 0
+    example = textwrap.dedent(capsys.readouterr().out.split("\n\n", 1)[1])
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(known, "photo.png")
+    exec(example, {})
+    assert capsys.readouterr().out.strip() == label
     assert main(["evaluate", str(output), "--data", str(folder)]) == 0
     told = capsys.readouterr().out
     assert "The test part of" in told and "4 images" in told

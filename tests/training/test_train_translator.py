@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 from killed_run import assert_same_run, finish, kill_after, start
-from tiny_translation import pairs, write_pairs, write_translation_recipe
+from tiny_translation import CONFIG, pairs, write_pairs, write_translation_recipe
 
 from kerasrnn.data import TextPairs
+from kerasrnn.text import PairTokenizer, SubwordTokenizer
 from kerasrnn.training import evaluate
-from kerasrnn.training.translation.translation import bleu_by_length
+from kerasrnn.training.translation.translation import Translation, bleu_by_length
 from kerasrnn.training.translation.translation_data import TranslationData, pair_ids
 
 
@@ -126,6 +127,71 @@ def test_every_pair_comes_once_an_epoch_in_batches_that_fit():
             seen.append("".join(map(chr, row[row != 0])))
     assert sorted(seen) == sorted(sources)
     assert data.dataset(order).element_spec[0].shape.as_list() == [None, None]
+
+
+def test_words_are_cut_otherwise_in_every_epoch():
+    sources, targets = map(np.array, zip(*pairs(60), strict=True))
+    texts = TextPairs(sources.astype(object), targets.astype(object), ("en", "es"))
+    pair = PairTokenizer(SubwordTokenizer(max_tokens=300))
+    pair.adapt(list(texts.sources), list(texts.targets))
+
+    def cut(seed, epoch):
+        return pair_ids(pair.with_dropout(0.3, seed=100 * seed + epoch), texts)
+
+    def rows(data, epoch):
+        order = data.order(1, epoch)
+        batches = list(data.dataset(order).as_numpy_iterator())
+        assert all(source_ids.size <= 300 for source_ids, _ in batches)
+        return [row[row != 0].tolist() for ids, _ in batches for row in ids]
+
+    ids = pair_ids(pair, texts)
+    data = TranslationData(ids, ids, max_tokens=300, scores=None, cut=cut)
+    first, second = rows(data, 0), rows(data, 1)
+    plain = rows(TranslationData(ids, ids, max_tokens=300, scores=None), 0)
+    assert sum(map(len, first)) > 1.1 * sum(map(len, plain))
+    assert sorted(first) != sorted(second)
+    read = [
+        sorted(
+            text.decode()
+            for row in some
+            for text in pair.source.detokenize([row]).numpy()
+        )
+        for some in (first, second)
+    ]
+    assert read == [sorted(sources)] * 2
+    # A run that goes on from the second epoch has the same.
+    again = TranslationData(ids, ids, max_tokens=300, scores=None, cut=cut)
+    assert rows(again, 1) == second
+
+
+@pytest.mark.slow
+def test_a_kill_changes_no_bit_where_words_are_cut_otherwise(tmp_path):
+    training = CONFIG["training"] | {"piece_dropout": 0.2, "epochs": 3}
+    pieces = CONFIG["preprocessor"] | {"tokenizer": "SubwordTokenizer"}
+    recipe = write_translation_recipe(
+        tmp_path / "pieces",
+        training=training | {"max_tokens": 1500},
+        preprocessor=pieces | {"max_tokens": 300, "max_length": 60},
+    )
+    data = write_pairs(tmp_path / "pairs.tsv")
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    uninterrupted = start(recipe, data, whole)
+    kill_after(start(recipe, data, broken), broken, step=40)
+    assert "Going on from epoch" in finish(start(recipe, data, broken))
+    finish(uninterrupted)
+    assert_same_run(whole, broken)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"training": {"piece_dropout": 2}}, "`piece_dropout` .* from 0 to 1; got 2"),
+        ({"evaluation": {"tokenize": "words"}}, "`tokenize` must be one of 13a"),
+    ],
+)
+def test_settings_are_checked_before_anything_is_read(change, message):
+    with pytest.raises(ValueError, match=message):
+        Translation(CONFIG | change, path="nothing.tsv")
 
 
 def test_bleu_by_length_counts_every_sentence_once():

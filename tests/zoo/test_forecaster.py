@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from other_backend import other_backends, run_on
 
+from kerasrnn.kernels import KERNELS
 from kerasrnn.zoo import Forecaster, ForecastLoss, Task
 
 MONTHS = np.arange(72.0)
@@ -221,8 +222,11 @@ def test_negative_values_and_zeros_are_read_without_logarithms():
         ([[]], r"`x\[0\]` must be a series \(steps,\) of one value or more"),
         ([[1.0], [np.nan]], r"`x\[1\]` must have a value among its last 48 steps"),
         ([[1.0, np.inf]], r"`x\[0\]` must hold finite numbers.*; got inf"),
-        ([[1.0, 1e39]], r"`x\[0\]` must hold finite numbers of float32.*; got 1e\+39"),
-        ([[1.0, 0.0]], r"`x\[0\]` must be above zero for a model with `log=True`; got"),
+        ([[1.0, 1e39]], r"`x\[0\]` must hold .* less than 1e\+30 in .*; got 1e\+39"),
+        ([[1e30, 2e30] * 20], r"`x\[0\]` must hold .* less than 1e\+30.*; got 1e\+30"),
+        ([[1.0], [-9.9999999e29]], r"`x\[1\]` must hold .*; got -9.9999999e\+29"),
+        ([[1.0, 0.0]], r"`x\[0\]` must be above zero, 1e-30 at .* `log=True`; got 0.0"),
+        ([[1e-40] * 20], r"`x\[0\]` must be above zero, 1e-30 at least.*; got 1e-40"),
         ([[2.0, -3.0]], r"got -3.0. Make it with log=False"),
         ([["a", "b"]], r"`x\[0\]` must hold numbers"),
         ([[[1.0], [2.0]]], r"`x\[0\]` must be a series \(steps,\).*got the shape"),
@@ -241,6 +245,7 @@ def test_what_is_no_series_is_told(model, x, message):
         (np.ones(5), r"`y` must hold the next 6 values"),
         (np.ones((4, 6)), "`y` must hold one value for each of the 5 examples"),
         (np.full((5, 6), np.inf), "`y` must hold finite numbers"),
+        (np.full((5, 6), 1e30), r"`y` must hold .* of less than 1e\+30 in .*; got 1"),
         (np.zeros((5, 6)), "`y` must be above zero"),
         (None, "`y` must hold the labels to learn; got None"),
     ],
@@ -248,6 +253,30 @@ def test_what_is_no_series_is_told(model, x, message):
 def test_what_are_no_futures_is_told(model, y, message):
     with pytest.raises(ValueError, match=message):
         model.fit(list(WALKS), y, verbose=0)
+    if y is not None:
+        with pytest.raises(ValueError, match=message):
+            model.evaluate(list(WALKS), y, verbose=0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("log", [True, False])
+def test_whatever_is_accepted_is_read(log):
+    """A series in another unit: the same forecast in that unit."""
+    model = build(log=log)
+    units = np.array([[1.0], [1e-28], [1e27]])
+    expected, *found = model.forecast(units * WALKS[0]) / units
+    np.testing.assert_allclose(found, [expected] * 2, rtol=1e-3)
+    # Near and far at once: on logarithms the small ones are there, too.
+    wide = [2e-30, 9e29] * 24
+    assert np.isfinite(model.predict([wide], verbose=0)).all()
+    assert np.isfinite(model.evaluate([wide], np.full((1, 6), 2e-30), verbose=0))
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_values_that_would_count_as_missing_are_refused(model, method):
+    arguments = [] if method == "predict" else [np.full((1, 6), 1e29)]
+    with pytest.raises(ValueError, match=r"`x\[0\]` must hold .* 1e\+30 in .*1e\+30"):
+        getattr(model, method)([[1e30, 2e30] * 20], *arguments, verbose=0)
 
 
 def test_datasets_of_windows(model):
@@ -335,7 +364,11 @@ def test_a_phone_tells_the_same(tmp_path, decoder):
 
 def test_explain_says_which_kernel_reads(model):
     (layer,) = model.readers[0].recurrent_layers
-    assert "native" in layer.explain() or "tensorflow" in layer.explain()
+    for training in (True, False):
+        kernel, how, *declined = layer.explain(training).splitlines()
+        assert kernel.removeprefix("kernel: ") in KERNELS
+        assert how.startswith("how: ")
+        assert declined[0].startswith("not keras: ")
 
 
 OTHER = """

@@ -1,5 +1,7 @@
 """A classifier that looks at an image through a few windows."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -346,6 +348,13 @@ def test_saved_and_read_again(tmp_path, kwargs):
     np.testing.assert_allclose(preset.predict(images, verbose=0), expected, atol=0.01)
 
 
+def test_explain_says_that_its_cells_step_by_themselves(model):
+    (cell,) = model.cells
+    lines = cell.explain().splitlines()
+    assert lines[0] == "kernel: none" and "one step a call" in lines[1]
+    assert any(line.startswith("not tensorflow: it runs the loop") for line in lines)
+
+
 @pytest.mark.long
 def test_the_saved_model_takes_files_and_pixels(model, tmp_path):
     model.export(tmp_path / "served")
@@ -364,17 +373,47 @@ def test_the_saved_model_takes_files_and_pixels(model, tmp_path):
         assert [label.decode() for label in answer["label"].numpy()] == best
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(
-    ("format", "runtime"), [("onnx", "onnxruntime"), ("litert", "ai_edge_litert")]
-)
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_onnx_and_litert_say_the_same(tmp_path, format, runtime, cell):
-    pytest.importorskip(runtime)
-    import json
+def run_onnx():
+    """What runs an exported file by ONNX Runtime, and the file's format."""
+    onnxruntime = pytest.importorskip("onnxruntime")
 
+    def run(folder, images):
+        session = onnxruntime.InferenceSession(folder / "model.onnx")
+        names = [output.name for output in session.get_outputs()]
+        return dict(zip(names, session.run(names, {"images": images}), strict=True))
+
+    return run, "onnx"
+
+
+def run_litert():
+    """What runs an exported file by LiteRT, and the file's format."""
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+
+    def run(folder, images):
+        loaded = interpreter.Interpreter(str(folder / "model.tflite"))
+        ask = loaded.get_signature_runner()
+        # The file has room for one image.
+        each = [ask(images=images[row : row + 1]) for row in range(len(images))]
+        return {name: np.concatenate([one[name] for one in each]) for name in each[0]}
+
+    return run, "litert"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("runtime", [run_onnx, run_litert])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_onnx_and_litert_say_the_same(tmp_path, runtime, cell):
+    run, format = runtime()
     model = classifier(cell=cell, shape=(15, 20, 3))
     model.export(tmp_path / "files", format=format)
+    images = rng.integers(0, 256, (6, 15, 20, 3)).astype("float32")
+    expected = model.predict(images, verbose=0)
+    assert np.ptp(expected, axis=0).min() > 1e-3  # they are told apart
+    locations = model.look(images).locations
+    for rows in (slice(0, 1), slice(0, 6)):  # whatever the size of the batch
+        found = run(tmp_path / "files", images[rows])
+        np.testing.assert_allclose(found["probabilities"], expected[rows], atol=1e-4)
+        np.testing.assert_allclose(found["locations"], locations[rows], atol=1e-4)
     described = json.loads((tmp_path / "files" / "model.json").read_text())
     assert described["labels"] == LABELS
     part = described["parts"]["model"]

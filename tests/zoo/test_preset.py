@@ -81,6 +81,7 @@ def test_config_describes_both_tokenizers(tmp_path):
         "max_tokens": 300,
         "max_length": 256,
         "lowercase": False,
+        "straight_quotes": False,
         "add_start": False,
         "add_end": False,
     }

@@ -41,6 +41,27 @@ def test_it_learns_to_translate_and_to_look(trained):
     assert not alignments[lengths:].any()
 
 
+@pytest.mark.parametrize("tied", [True, False])
+def test_what_is_read_counts_from_the_first_step(tied):
+    # Of Keras's vectors, thirty times smaller, states differ by hundredths.
+    model = Seq2SeqAttention(
+        50, 50, start_id=1, end_id=2, units=32, embedding_dim=64, tie_embeddings=tied
+    )
+    source, target = np.arange(3, 43).reshape(4, 10), np.full((4, 2), 1)
+    logits = ops.convert_to_numpy(model((source, target)))
+    memory = ops.convert_to_numpy(model.encoder(source).memory)
+    assert memory.std(axis=(0, 1)).mean() > 0.2
+    read, written = (
+        np.std(ops.convert_to_numpy(weight))
+        for weight, axis, _ in model.token_weights()
+        if axis == 0 and len(weight.shape) == 2
+    )
+    assert 0.9 < read < 1.1
+    assert written == pytest.approx(0.1 if tied else 1.0, rel=0.1)
+    # It knows nothing yet: all tokens are nearly as likely.
+    assert logits.std() < 1
+
+
 @pytest.mark.long
 def test_it_reads_its_input(trained):
     x, y = pairs(60, seed=1)

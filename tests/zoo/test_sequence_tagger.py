@@ -11,6 +11,8 @@ import tensorflow as tf
 from keras import ops
 from other_backend import other_backends, run_on
 
+from kerasrnn.export import streaming, to_onnx
+from kerasrnn.kernels import KERNELS
 from kerasrnn.text import SpelledWordTokenizer
 from kerasrnn.zoo import SequenceTagger, Task
 
@@ -197,6 +199,43 @@ def test_it_grows_by_words_and_labels(trained):
 
 
 @pytest.mark.long
+def test_explain_says_which_kernels_read():
+    model = make()
+    speller = model.encoder.spelled.layer.reader
+    for layer in (speller, *model.recurrent_layers):
+        lines = layer.explain().splitlines()
+        for direction in ("forward", "backward"):
+            (kernel,) = (x for x in lines if x.startswith(f"{direction} kernel: "))
+            assert kernel.rpartition(" ")[2] in KERNELS
+    one_way = make(bidirectional=False).recurrent_layers[0]
+    assert one_way.explain().startswith("kernel: ")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["words", "frames"])
+def test_one_graph_reads_sequences_of_all_lengths(kind):
+    made = []
+
+    class Traced(SequenceTagger):
+        def _tags(self, inputs):
+            made.append("of tag")
+            return super()._tags(inputs)
+
+        def _probabilities(self, inputs):
+            made.append("of predict")
+            return super()._probabilities(inputs)
+
+    size = {"preprocessor": tokenizer()} if kind == "words" else {"frame_dim": 2}
+    model = Traced(labels=["DT", "NN", "VB"], **size, **SMALL)
+    for count, steps in ((1, 4), (2, 4), (3, 2), (1, 7), (4, 5), (1, 1)):
+        one = ["cat"] * steps if kind == "words" else np.ones((steps, 2))
+        assert [len(tags) for tags in model.tag([one] * count)] == [steps] * count
+        assert model.predict([one] * count).shape == (count, steps, 3)
+    # Not one for each length, of which TensorFlow warns.
+    assert made == ["of tag", "of predict"]
+
+
+@pytest.mark.long
 def test_a_saved_model_says_the_same(trained, tmp_path):
     folder = trained.export(tmp_path / "model", version=1)
     answer = tf.saved_model.load(str(folder)).signatures["serving_default"]
@@ -209,68 +248,156 @@ def test_a_saved_model_says_the_same(trained, tmp_path):
     np.testing.assert_allclose(found["probabilities"][0], sure[0], atol=1e-5)
 
 
-def best_path(emissions, crf):
-    """Viterbi, as whoever reads `model.json` writes it."""
-    transitions, start, end = (
-        np.array(crf[name]) for name in ("transitions", "start", "end")
-    )
-    score, places = start + emissions[0], []
-    for step in emissions[1:]:
-        pairs = score[:, None] + transitions
-        places.append(pairs.argmax(0))
-        score = pairs.max(0) + step
-    path = [int((score + end).argmax())]
-    for place in reversed(places):
-        path.append(int(place[path[-1]]))
-    return path[::-1]
+def assert_tagged(found, names, sure, labels):
+    """What a file gave of a batch are these labels and their probabilities."""
+    for row, all_of_row, tags, p in zip(
+        found["tags"], found["probabilities"], names, sure, strict=True
+    ):
+        steps = len(tags)
+        assert [labels[number] for number in row[:steps]] == tags
+        chosen = all_of_row[np.arange(steps), row[:steps]]
+        np.testing.assert_allclose(chosen, p, atol=1e-5)
+        assert (row[steps:] == -1).all() and not all_of_row[steps:].any()
+
+
+def by_name(session, **inputs):
+    """What an ONNX session gives, by the names of its outputs."""
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, inputs), strict=True))
 
 
 @pytest.mark.long
-def test_onnx_reads_texts_without_tensorflow(trained, tmp_path):
-    pytest.importorskip("onnxruntime")
+def test_onnx_tags_texts_without_tensorflow(trained, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
     folder = trained.export(tmp_path / "model", format="onnx")
     described = json.loads((folder / "model.json").read_text())
     assert described["labels"] == ["DT", "NN", "VB"]
-    assert described["parts"]["model"]["largest_difference"] < 1e-5
-    assert described["parts"]["model"]["operators"]["LSTM"] == 2
+    part = described["parts"]["model"]
+    assert part["largest_difference"] < 1e-5
+    assert part["operators"]["LSTM"] == 2
+    assert part["operators"].get("Scan", 0) == (3 if trained.crf else 0)
     texts = ["the cat sees a zebra .", "dog", "", "extraordinarily long"]
     code = (
         "import json, sys, numpy as np, onnxruntime\n"
         "from text_reader import TextReader\n"
         "reader = TextReader('.')\n"
+        "labels = json.load(open('model.json'))['labels']\n"
         "session = onnxruntime.InferenceSession('model.onnx')\n"
         "for text in json.loads(sys.argv[1]):\n"
         "    rows = np.array([reader.encode(text)], 'int32')\n"
-        "    [found] = session.run(None, {'rows': rows})\n"
-        "    print(json.dumps(found[0].tolist()))\n"
+        "    [[tags]] = session.run(['tags'], {'rows': rows})\n"
+        "    print(json.dumps([labels[tag] for tag in tags if tag >= 0]))\n"
         "assert not {'tensorflow', 'keras', 'kerasrnn'} & {*sys.modules}\n"
     )
     command = [sys.executable, "-c", code, json.dumps(texts)]
     output = subprocess.run(command, cwd=folder, capture_output=True, check=True)
     answers = [json.loads(line) for line in output.stdout.splitlines()]
-    for answer, tags in zip(answers, trained.tag(texts), strict=True):
-        if not tags:
-            continue
-        if trained.crf is None:
-            numbers = np.argmax(answer, -1)
-        else:
-            numbers = best_path(np.array(answer), described["crf"])
-        assert [described["labels"][n] for n in numbers] == tags
+    names, sure = trained.tag(texts, return_probabilities=True)
+    assert answers == names
+    # Padded, with a row of padding alone.
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    found = by_name(session, rows=np.asarray(trained.preprocess(texts)))
+    assert_tagged(found, names, sure, trained.labels)
 
 
 @pytest.mark.long
-def test_litert_gives_the_same_numbers(trained, tmp_path):
+def test_litert_gives_the_same_tags(trained, tmp_path):
     interpreter = pytest.importorskip("ai_edge_litert.interpreter")
     folder = trained.export(tmp_path / "model", format="litert", steps=5)
+    described = json.loads((folder / "model.json").read_text())
+    assert described["parts"]["model"]["largest_difference"] < 1e-5
     runner = interpreter.Interpreter(str(folder / "model.tflite"))
     runner = runner.get_signature_runner()
-    rows = np.asarray(trained.preprocess(["the cat sees"]))
-    rows = np.pad(rows, [(0, 0), (0, 2), (0, 0)])
-    (found,) = runner(rows=rows).values()
-    expected = trained(rows)
-    if trained.crf is None:
-        expected = ops.softmax(expected)
-    np.testing.assert_allclose(found[0, :3], expected[0, :3], atol=1e-5)
+    texts = ["the cat sees", "", "a dog hears the cat"]
+    rows = np.asarray(trained.preprocess(texts))
+    found = [runner(rows=rows[n : n + 1]) for n in range(len(texts))]
+    found = {name: np.concatenate([x[name] for x in found]) for name in found[0]}
+    names, sure = trained.tag(texts, return_probabilities=True)
+    assert_tagged(found, names, sure, trained.labels)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+def test_the_preset_tags_alike_everywhere(format, tmp_path):
+    model = SequenceTagger.from_preset("tag-brown")
+    folder = model.export(tmp_path / "model", format=format)
+    texts = [
+        "The old man the boats while the young can can the fish .",
+        "`` I can can the can '' , said the grumbler unhappily .",
+        "Fulton",
+    ]
+    rows = np.asarray(model.preprocess(texts))
+    if format == "onnx":
+        onnxruntime = pytest.importorskip("onnxruntime")
+        session = onnxruntime.InferenceSession(folder / "model.onnx")
+        found = by_name(session, rows=rows)
+    else:
+        interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+        runner = interpreter.Interpreter(str(folder / "model.tflite"))
+        runner = runner.get_signature_runner()
+        found = [runner(rows=rows[n : n + 1]) for n in range(len(texts))]
+        found = {name: np.concatenate([x[name] for x in found]) for name in found[0]}
+    names, sure = model.tag(texts, return_probabilities=True)
+    assert_tagged(found, names, sure, model.labels)
+
+
+def streamed(step, name, sequences):
+    """What a model of one step gives of sequences (B, T, ...), by name."""
+    states = {
+        key: ops.zeros((len(sequences), *tensor.shape[1:]))
+        for key, tensor in step.input.items()
+        if key != name
+    }
+    history = []
+    for t in range(sequences.shape[1]):
+        found = step({name: ops.convert_to_tensor(sequences[:, t : t + 1]), **states})
+        states = {key: found[f"next_{key}"] for key in states}
+        history.append(found)
+    return {
+        key: np.concatenate([ops.convert_to_numpy(x[key]) for x in history], 1)
+        for key in ("tags", "probabilities")
+    }
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_forwards_it_goes_step_by_step(cell, tmp_path):
+    options = {**SMALL, "num_layers": 2, "bidirectional": False, "cell": cell}
+    words = make(**options)
+    rows = np.asarray(words.preprocess(["the cat sees a zebra .", "dog", ""]))
+    frames = SequenceTagger(frame_dim=3, labels=["a", "b"], **options)
+    random = np.random.default_rng(0)
+    values = random.normal(5, 3, (4, 6, 3)).astype("float32")
+    frames.adapt(values)
+    values[0, 2] = values[1, :2] = values[2, 3:] = np.nan  # no steps
+    values[3, 1, 0] = np.nan  # a missing number
+    for model, name, sequences in (
+        (words, "rows", rows),
+        (frames, "frames", values),
+    ):
+        step = streaming(model.parts()["model"])
+        assert step.input[name].shape == (None, 1, sequences.shape[-1])
+        found, expected = streamed(step, name, sequences), model.predict(sequences)
+        np.testing.assert_allclose(found["probabilities"], expected, atol=1e-6)
+        shown = expected.any(-1)
+        tags = np.where(shown, np.argmax(expected, -1), -1)
+        np.testing.assert_array_equal(found["tags"], tags)
+        assert not shown.all()
+        report = to_onnx(step, tmp_path / "step.onnx")
+        assert report.largest_difference < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({}, r"'recurrent_0' \(Bidirectional\) .* begins at the last step"),
+        ({"bidirectional": False, "crf": True}, r"'crf' \(CRF\) .* steps to come"),
+    ],
+)
+def test_what_needs_steps_to_come_is_no_stream(options, error):
+    model = SequenceTagger(frame_dim=3, labels=["a", "b"], **{**SMALL, **options})
+    with pytest.raises(ValueError, match=error):
+        streaming(model.parts()["model"])
 
 
 @pytest.mark.long

@@ -9,6 +9,9 @@ from keras import ops
 from kerasrnn.export.layer_graph import symbolic_leaves
 from kerasrnn.export.onnx.operations import as_axes, convolved, normalized
 from kerasrnn.export.onnx.writer import Value, as_array
+from kerasrnn.layers import CRF
+from kerasrnn.layers.call_checks import standardize_mask
+from kerasrnn.layers.linear_chain import log_marginals
 from kerasrnn.layers.time_distributed import TimeDistributed
 
 
@@ -47,6 +50,27 @@ def additive_attention(
         return result
 
     return conversion.run(look, [list(inputs), mask or [None, None]]).name
+
+
+def crf(
+    conversion: Any,
+    layer: Any,
+    outputs: Any,
+    emissions: Value,
+    tags: Any = None,
+    mask: Value | None = None,
+    decode: bool = False,
+    emissions_mask: Value | None = None,
+) -> str:
+    """Loops over the steps: forwards and backwards at once, or there and back."""
+
+    def judged(given):
+        scores, shown = given
+        chain = layer.chain_of(scores, standardize_mask(shown, scores))
+        return layer.decode_in(chain)[0] if decode else log_marginals(chain)
+
+    conversion.became[conversion.layer_name] = "Scan"
+    return conversion.run(judged, [emissions, mask or emissions_mask]).name
 
 
 def embedding(conversion: Any, layer: Any, outputs: Any, inputs: Value) -> str:
@@ -174,6 +198,7 @@ def time_distributed(
 
 
 LAYERS = {
+    CRF: crf,
     keras.layers.Activation: activation,
     keras.layers.ActivityRegularization: same,
     keras.layers.AdditiveAttention: additive_attention,

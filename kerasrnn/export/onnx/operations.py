@@ -1,7 +1,8 @@
 """Operations of `keras.ops` as ONNX operators.
 
 Keras has no public classes for them, so that the table goes by their names, and each
-function reads the attributes that the operation was made with.
+function reads the attributes that the operation was made with. `ChainLoop` is of
+`kerasrnn.layers`.
 """
 
 import functools
@@ -10,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from kerasrnn.export.layer_graph import symbolic_leaves
 from kerasrnn.export.onnx.writer import Value, exported_dtype
@@ -154,13 +156,48 @@ def _cast(c: Any, op: Any, outputs: Any, x: Value) -> str:
     return c.name(x, exported_dtype(op.dtype))
 
 
-def _same(c: Any, op: Any, outputs: Any, x: Value, **_: Any) -> str:
-    return x.name
+def _same(c: Any, op: Any, outputs: Any, **arguments: Any) -> str:
+    return next(iter(arguments.values())).name  # Its name is not always x.
 
 
 def _concatenate(c: Any, op: Any, outputs: Any, xs: Sequence) -> str:
     dtype = dtype_of(outputs)
     return c.writer.op("Concat", *[c.name(x, dtype) for x in xs], axis=op.axis)
+
+
+def _chain_loop(
+    c: Any, op: Any, outputs: Any, x: Value, first: Value, follows: Value
+) -> str:
+    """Steps of which each needs the one before it: the only loop there is."""
+    body = c.writer.body()
+    rows = first.shape[0] or body.unique("rows")
+
+    def entering(name, value, rest):
+        name = body.input(name, [rows, *rest], value.dtype)
+        return Value(name, (first.shape[0], *rest), value.dtype)
+
+    def step(given):
+        state, x, follows = given
+        return ops.where(follows[:, None], op.step(x, state), state)
+
+    inside = [
+        entering("state", first, first.shape[1:]),
+        entering("step", x, x.shape[2:]),
+        entering("follows", follows, ()),
+    ]
+    new = type(c)(body).run(step, inside)
+    for name in ("next_state", "state_of_step"):
+        body.output(name, new.name, [rows, *new.shape[1:]], new.dtype)
+    _, states = c.writer.node(
+        "Scan",
+        [value.name for value in (first, x, follows)],
+        outputs=2,
+        body=body.graph("step"),
+        num_scan_inputs=2,
+        scan_input_axes=[1, 1],
+        scan_output_axes=[1],
+    )
+    return states
 
 
 def _stack(c: Any, op: Any, outputs: Any, x: Sequence) -> str:
@@ -392,15 +429,11 @@ def _clip(c: Any, op: Any, outputs: Any, x: Value) -> str:
 def _split(c: Any, op: Any, outputs: Any, x: Value) -> list[str]:
     axis, count = op.axis % len(x.shape), len(symbolic_leaves(outputs))
     parts = op.indices_or_sections
-    if isinstance(parts, int):
-        if x.shape[axis] is None:
-            raise c.error("`ops.split` goes to ONNX along axes of fixed sizes only.")
-        sizes = [x.shape[axis] // parts] * parts
-    elif x.shape[axis] is None:
+    if isinstance(parts, int):  # Parts are equal where no sizes are told.
+        return c.writer.node("Split", [x.name], outputs=count, axis=axis)
+    if x.shape[axis] is None:
         raise c.error("`ops.split` goes to ONNX along axes of fixed sizes only.")
-    else:
-        sizes = np.diff([0, *parts, x.shape[axis]])
-    sizes = c.writer.integers(sizes)
+    sizes = c.writer.integers(np.diff([0, *parts, x.shape[axis]]))
     return c.writer.node("Split", [x.name, sizes], outputs=count, axis=axis)
 
 
@@ -739,6 +772,7 @@ OPERATIONS: dict[str, Callable] = {
     "BatchNorm": _batch_norm,
     "BroadcastTo": _broadcast_to,
     "Cast": _cast,
+    "ChainLoop": _chain_loop,
     "Clip": _clip,
     "Concatenate": _concatenate,
     "Conv": _convolution,

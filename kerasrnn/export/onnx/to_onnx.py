@@ -40,7 +40,8 @@ def to_onnx(
 
     `SimpleRNN`, `LSTM` and `GRU`, of kerasrnn and of Keras, become RNN, LSTM and GRU
     operators: no loop is left in the graph, and both directions of a `Bidirectional`
-    are one operator. Batch and steps stay free, where the model leaves them free.
+    are one operator. A `CRF` becomes Scan operators, its marginals one and the best
+    tags two. Batch and steps stay free, where the model leaves them free.
 
     Args:
         model: A functional or `Sequential` model, or another one whose `call` is

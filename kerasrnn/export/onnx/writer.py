@@ -150,8 +150,14 @@ class GraphWriter:
         self.outputs.append((output, dtype, list(shape)))
         return output
 
-    def model(self, graph_name: str) -> Any:
-        """All that the outputs need, as an `onnx.ModelProto`."""
+    def body(self) -> "GraphWriter":
+        """An empty graph for a loop in this one, in which no name is taken twice."""
+        inner = GraphWriter()
+        inner._names, inner._node_names = self._names, self._node_names
+        return inner
+
+    def graph(self, graph_name: str) -> Any:
+        """All that the outputs need, as an `onnx.GraphProto`."""
         from onnx import helper, numpy_helper
 
         needed = {name for name, _, _ in self.outputs}
@@ -168,7 +174,7 @@ class GraphWriter:
                 for name, dtype, shape in values
             ]
 
-        graph = helper.make_graph(
+        return helper.make_graph(
             nodes,
             graph_name,
             described(self.inputs),
@@ -179,9 +185,14 @@ class GraphWriter:
                 if name in needed
             ],
         )
+
+    def model(self, graph_name: str) -> Any:
+        """All that the outputs need, as an `onnx.ModelProto`."""
+        from onnx import helper
+
         opset = helper.make_opsetid("", OPSET)
         return helper.make_model(
-            graph,
+            self.graph(graph_name),
             opset_imports=[opset],
             ir_version=IR_VERSION,
             producer_name="kerasrnn",

@@ -37,25 +37,28 @@ struct ForwardStep {
   Scalar* const* y;             // rows x (U), or nulls
   bool keep;                    // leave in `record` what the way back needs
   Unpacked unpacked;
+  Team* team;  // or null
 
   bool is_unpacked() const { return unpacked.weights != nullptr && rows > 0; }
 
-  // record += a (U) x the recurrent kernel's vectors [first, first + count).
-  void add_unpacked(const Scalar* a, int64_t first, int64_t count) const {
-    multiply_unpacked(a, unpacked.weights, unpacked.width, units,
-                      unpacked.places + first, count, record[0]);
-  }
-
-  // What `multiply_rows` does with its sums, N vectors at a time, here with
-  // those that load(row, vector, v) gives.
+  // What `multiply_rows` does, with weights as they were given, of N gates from
+  // `gate` on: record += a (U) x the recurrent kernel, and then
+  // finish(0, vector, sums, N) with those that load(0, vector, v) gives, of a
+  // block after the other.
   template <int N, class Load, class Finish>
-  void finish_row(int64_t vectors, const Load& load,
-                  const Finish& finish) const {
-    for (int64_t vector = 0; vector < vectors; vector += N) {
-      Vec sums[N];
-      for (int v = 0; v < N; ++v) sums[v] = load(0, vector, v);
-      finish(0, vector, sums, N);
-    }
+  void multiply_row(const Scalar* a, int64_t gate, const Load& load,
+                    const Finish& finish) const {
+    in_pieces(team, blocks, [&](int64_t first, int64_t last) {
+      for (int64_t n = gate; n < gate + N; ++n)
+        multiply_unpacked(a, unpacked.weights, unpacked.width, units,
+                          unpacked.places + n * blocks + first, last - first,
+                          record[0]);
+      for (int64_t block = first; block < last; ++block) {
+        Vec sums[N];
+        for (int v = 0; v < N; ++v) sums[v] = load(0, block * N, v);
+        finish(0, block * N, sums, N);
+      }
+    });
   }
   void finish(int64_t row, int64_t block, Vec h_new) const {
     int64_t unit = block * kLanes;
@@ -73,17 +76,22 @@ struct BackwardStep {
   Scalar* const* d_h;           // rows x (padded U), updated in place
   Scalar* const* d_c;           // rows x (padded U), updated in place (LSTM)
   Unpacked unpacked;
+  Team* team;  // or null
 
   // d_h += vectors [first, first + count) of the records, the gates'
   // gradients, times a transposed recurrent kernel.
   void add_recurrent(int64_t first, int64_t count, const Panels& panels) const {
     if (unpacked.weights != nullptr && rows > 0) {
-      multiply_unpacked_transposed(record[0], unpacked.weights, unpacked.width,
-                                   units, unpacked.places, count, d_h[0]);
+      in_pieces(team, blocks, [&](int64_t first, int64_t last) {
+        const int64_t unit = first * kLanes;
+        multiply_unpacked_transposed(
+            record[0], unpacked.weights + unit * unpacked.width, unpacked.width,
+            (last - first) * kLanes, unpacked.places, count, d_h[0] + unit);
+      });
       return;
     }
     multiply_rows<4, 1>(
-        record, first * kLanes, rows, count * kLanes, panels, blocks,
+        team, record, first * kLanes, rows, count * kLanes, panels, blocks,
         [&](int64_t row, int64_t vector, int64_t v) {
           return load(d_h[row] + (vector + v) * kLanes);
         },

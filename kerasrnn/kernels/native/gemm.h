@@ -10,9 +10,31 @@
 #pragma once
 
 #include "element.h"
+#include "team.h"
 
 namespace kerasrnn {
 namespace KERASRNN_ISA {
+
+// work(first, last) for all of 0 .. count - 1, in pieces where there is a team.
+template <class Work>
+void in_pieces(Team* team, int64_t count, const Work& work) {
+  if (team == nullptr) {
+    work(0, count);
+    return;
+  }
+  struct Pieces {
+    const Work& work;
+    int64_t count, pieces;
+  } all{work, count, team->pieces()};
+  team->run(
+      [](void* context, int64_t piece) {
+        const auto& [work, count, pieces] = *static_cast<Pieces*>(context);
+        const int64_t first = count * piece / pieces;
+        const int64_t last = count * (piece + 1) / pieces;
+        if (first < last) work(first, last);
+      },
+      &all);
+}
 
 // acc[r][v] += sum over i of a[r][offset + i] * panel[i][v]
 template <int R, int N>
@@ -87,21 +109,20 @@ void multiply_panel(const Left& left, int64_t rows, int64_t vector,
   }
 }
 
-// All panels against all rows, of which `depth` numbers from `offset` on:
-// panels outside, so that one panel serves all rows from the cache. `vectors`
-// is a multiple of Unit, which spares the blocks for other tails.
+// Panels [first, last) against all rows: panels outside, so that one panel
+// serves all rows from the cache. Of all panels' `vectors`, a multiple of Unit,
+// which spares the blocks for other tails.
 template <int Group, int Unit, class Start, class Finish>
-void multiply_rows(const Scalar* const* a, int64_t offset, int64_t rows,
-                   int64_t depth, const Panels& panels, int64_t vectors,
-                   const Start& start, const Finish& finish) {
-  const Left left = left_of(a, offset, rows, depth, panels);
-  int64_t vector = 0;
-  for (; vector + Group <= vectors; vector += Group)
+void multiply_panels(const Left& left, int64_t rows, const Element* weights,
+                     int64_t first, int64_t last, int64_t vectors,
+                     const Start& start, const Finish& finish) {
+  int64_t vector = first * Group;
+  for (; vector + Group <= min(last * Group, vectors); vector += Group)
     multiply_panel<Group>(left, rows, vector,
-                          panels.weights + vector * kLanes * left.depth, start,
+                          weights + vector * kLanes * left.depth, start,
                           finish);
-  const Element* panel = panels.weights + vector * kLanes * left.depth;
-  const int64_t rest = vectors - vector;
+  const Element* panel = weights + vector * kLanes * left.depth;
+  const int64_t rest = min(last * Group, vectors) - vector;
   if constexpr (Unit == 1) {
     if (rest == 1) multiply_panel<1>(left, rows, vector, panel, start, finish);
     if (rest == 3) multiply_panel<3>(left, rows, vector, panel, start, finish);
@@ -109,6 +130,20 @@ void multiply_rows(const Scalar* const* a, int64_t offset, int64_t rows,
   if constexpr (Unit <= 2) {
     if (rest == 2) multiply_panel<2>(left, rows, vector, panel, start, finish);
   }
+}
+
+// All panels against all rows, of which `depth` numbers from `offset` on, by
+// the team where there is one.
+template <int Group, int Unit, class Start, class Finish>
+void multiply_rows(Team* team, const Scalar* const* a, int64_t offset,
+                   int64_t rows, int64_t depth, const Panels& panels,
+                   int64_t vectors, const Start& start, const Finish& finish) {
+  const Left left = left_of(a, offset, rows, depth, panels);
+  if (rows == 0) return;
+  in_pieces(team, ceil_div(vectors, Group), [&](int64_t first, int64_t last) {
+    multiply_panels<Group, Unit>(left, rows, panels.weights, first, last,
+                                 vectors, start, finish);
+  });
 }
 
 // Where a vector's columns lie in a Keras array: columns

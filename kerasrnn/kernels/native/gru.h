@@ -52,15 +52,14 @@ struct GruResetAfter {
     };
     if (s.is_unpacked()) {
       memcpy(s.record[0], s.bias, s.blocks * kLanes * sizeof(Scalar));
-      s.add_unpacked(s.h[0], 0, 3 * s.blocks);
       auto summed = [&](int64_t row, int64_t vector, int64_t v) {
         if (v < 2) return start(row, vector, v);
         return load(s.record[row] + vector / 3 * kLanes);
       };
-      s.finish_row<3>(3 * s.blocks, summed, finish);
+      s.multiply_row<3>(s.h[0], 0, summed, finish);
     } else {
-      multiply_rows<3, 3>(s.h, 0, s.rows, s.units, s.panels, 3 * s.blocks,
-                          start, finish);
+      multiply_rows<3, 3>(s.team, s.h, 0, s.rows, s.units, s.panels,
+                          3 * s.blocks, start, finish);
     }
   }
 
@@ -135,14 +134,12 @@ struct Gru {
     };
     const int64_t reset_h = 3 * s.blocks * kLanes;
     if (s.is_unpacked()) {
-      s.add_unpacked(s.h[0], 0, 2 * s.blocks);
-      s.finish_row<2>(2 * s.blocks, start_gates, finish_gates);
-      s.add_unpacked(s.record[0] + reset_h, 2 * s.blocks, s.blocks);
-      s.finish_row<1>(s.blocks, start, finish);
+      s.multiply_row<2>(s.h[0], 0, start_gates, finish_gates);
+      s.multiply_row<1>(s.record[0] + reset_h, 2, start, finish);
     } else {
-      multiply_rows<4, 2>(s.h, 0, s.rows, s.units, s.panels, 2 * s.blocks,
-                          start_gates, finish_gates);
-      multiply_rows<4, 1>(s.record, reset_h, s.rows, s.units,
+      multiply_rows<4, 2>(s.team, s.h, 0, s.rows, s.units, s.panels,
+                          2 * s.blocks, start_gates, finish_gates);
+      multiply_rows<4, 1>(s.team, s.record, reset_h, s.rows, s.units,
                           s.panels + panel_elements(2 * s.blocks, s.units),
                           s.blocks, start, finish);
     }
@@ -163,7 +160,7 @@ struct Gru {
         store(s.d_h[row] + unit, keep(d_h * z, left));
       }
     multiply_rows<4, 1>(
-        s.record, 2 * s.blocks * kLanes, s.rows, s.blocks * kLanes,
+        s.team, s.record, 2 * s.blocks * kLanes, s.rows, s.blocks * kLanes,
         s.panels + panel_elements(s.blocks, 2 * s.blocks * kLanes), s.blocks,
         [&](int64_t, int64_t, int64_t) { return Vec{}; },
         [&](int64_t row, int64_t vector, const Vec* sums, int64_t n) {

@@ -46,11 +46,10 @@ struct Lstm {
       s.finish(row, vector / 4, o * tanh(c));
     };
     if (s.is_unpacked()) {
-      s.add_unpacked(s.h[0], 0, 4 * s.blocks);
-      s.finish_row<4>(4 * s.blocks, start, finish);
+      s.multiply_row<4>(s.h[0], 0, start, finish);
     } else {
-      multiply_rows<4, 4>(s.h, 0, s.rows, s.units, s.panels, 4 * s.blocks,
-                          start, finish);
+      multiply_rows<4, 4>(s.team, s.h, 0, s.rows, s.units, s.panels,
+                          4 * s.blocks, start, finish);
     }
   }
 

@@ -7,6 +7,8 @@
 #include <cpuid.h>
 #endif
 
+#include "team.h"
+
 namespace kerasrnn {
 
 namespace {
@@ -168,7 +170,9 @@ void* Call::output_from(int index, int input, const char* name, int64_t count,
   void* to = output_array(index, type, {count}, input, &reused);
   if (!ok() || reused) return to;
   const void* from = data(input, name, {count}, false, type);
-  if (ok() && count > 0) memcpy(to, from, count * element_bytes);
+  if (!ok() || count == 0) return to;
+  prefer_large_pages(to, count * element_bytes);
+  memcpy(to, from, count * element_bytes);
   return to;
 }
 
@@ -223,6 +227,9 @@ constexpr int64_t kTaskRows = 96;
 constexpr int kMostThreads = 256;
 // Below this many floating-point operations a helping thread wakes too late.
 constexpr int64_t kWorthThreads = 4000000;
+// Below this many recurrent weights, threads wait longer for each other than
+// they work at a step.
+constexpr int64_t kWorthPiece = 32768;
 
 // Whether some product of sizes may not fit into 64 bits. What has memory is
 // far smaller; but arrays without elements may be of any size in the other
@@ -298,6 +305,12 @@ class Work {
     const int64_t rounds =
         (p.batch + p.threads * kTaskRows - 1) / (p.threads * kTaskRows);
     p.tasks = std::min(p.batch, p.threads * rounds);
+    const int64_t weights = p.units * gates_of(p.family) * p.units;
+    p.pieces = p.tasks != 1
+                   ? 1
+                   : std::clamp<int64_t>(
+                         std::min<int64_t>(p.threads, weights / kWorthPiece), 1,
+                         kMostPieces);
     rows_.resize(p.batch);
     for (int64_t b = 0; b < p.batch; ++b) rows_[b] = b;
     begin_.resize(p.tasks + 1);
@@ -359,7 +372,10 @@ void forward_in(const Attributes& attributes, Call& call) {
              : call.no_output<T>(3, {0, 0});
   f.residuals = attributes.keep_residuals ? call.output<T>(4, {residuals})
                                           : call.no_output<T>(4, {0});
-  if (call.ok() && !kernels.forward(p, f)) call.out_of_memory();
+  if (!call.ok()) return;
+  if (f.residuals != nullptr)
+    prefer_large_pages(f.residuals, residuals * sizeof(T));
+  if (!kernels.forward(p, f)) call.out_of_memory();
 }
 
 template <class T>

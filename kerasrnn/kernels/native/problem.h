@@ -35,6 +35,9 @@ struct Problem {
   const int64_t* rows;
   const int64_t* begin;
   int64_t tasks;
+  // Into how many pieces each step is cut, for as many threads that take one
+  // row through them together (team.h); 1 where they share no rows.
+  int64_t pieces;
 
   int64_t time(int64_t s) const { return go_backwards ? steps - 1 - s : s; }
   bool valid(int64_t b, int64_t s) const {
@@ -96,6 +99,10 @@ extern const Kernels<float>* const kAvx512Bfloat16;  // or null: not compiled
 // 64-byte aligned memory; null when there is none.
 void* allocate(int64_t bytes);
 void release(void* memory);
+// Asks for large pages where all of an array will be written and none of it has
+// been: what is larger than the C library keeps comes from the system anew at
+// each call, and a fault for each small page took a quarter of a training step.
+void prefer_large_pages(void* memory, int64_t bytes);
 
 // Runs task(context, 0 .. tasks - 1) on at most `threads` threads, the
 // caller's among them, and returns when all are done.

@@ -8,6 +8,8 @@
 //      states with the recurrent kernel, whose blocks become gates and state
 //      while they are in registers. Only valid (row, step) pairs are in the
 //      lists, so that masked steps cost a copy of the output.
+//      A row that is alone shares its steps: each of several threads has some
+//      blocks of the states, and they meet once a step (team.h).
 //   3. Backward, the same in reverse; gradients of the gates' inputs replace
 //      the residuals. Those of the weights are then one product each over all
 //      valid pairs, split among the threads by columns.
@@ -99,6 +101,55 @@ void list_places(const Problem& p, const Sizes& s, Place* places) {
   }
 }
 
+// body(team), by the caller, with a team where the steps are cut into pieces.
+template <class Body>
+void with_team(const Problem& p, const Body& body) {
+  if (p.pieces <= 1) {
+    body(static_cast<Team*>(nullptr));
+    return;
+  }
+  Team team(p.pieces);
+  struct Led {
+    const Body& body;
+    Team& team;
+  } led{body, team};
+  parallel(
+      p.pieces, p.pieces,
+      [](void* context, int64_t index) {
+        const auto& [body, team] = *static_cast<Led*>(context);
+        if (index > 0) {
+          team.follow(index);
+          return;
+        }
+        body(&team);
+        team.end();
+      },
+      &led);
+}
+
+// task(context, 0 .. p.threads - 1), whoever does them.
+inline void share(const Problem& p, Team* team, void (*task)(void*, int64_t),
+                  void* context) {
+  if (team == nullptr) {
+    parallel(p.threads, p.threads, task, context);
+    return;
+  }
+  in_pieces(team, p.threads, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) task(context, i);
+  });
+}
+
+// task(context, 0 .. p.tasks - 1): rows through all steps. A team has one task,
+// whose steps it shares.
+inline void through_steps(const Problem& p, Team* team,
+                          void (*task)(void*, int64_t), void* context) {
+  if (team == nullptr) {
+    parallel(p.threads, p.tasks, task, context);
+  } else {
+    task(context, 0);
+  }
+}
+
 inline int64_t chunk_steps(int64_t rows) {
   return max(1, kChunk / max(1, rows));
 }
@@ -155,6 +206,7 @@ struct ForwardJob {
   Place* places = nullptr;
   Unpacked unpacked = {};
   ForwardScratch* scratch = nullptr;
+  Team* team = nullptr;
 };
 
 // Task i packs its share of the rows of both kernels.
@@ -257,8 +309,8 @@ void forward_task(void* context, int64_t task) {
         ++pairs;
       }
     multiply_rows<4, 1>(
-        own.x, 0, pairs, p.features, panels_of(job.input_panels, own.rounded),
-        input.count,
+        job.team, own.x, 0, pairs, p.features,
+        panels_of(job.input_panels, own.rounded), input.count,
         [&](int64_t, int64_t vector, int64_t v) {
           return load(job.input_bias + (vector + v) * kLanes);
         },
@@ -295,7 +347,7 @@ void forward_task(void* context, int64_t task) {
       Cell::forward({active, p.units, s.blocks,
                      panels_of(job.recurrent_panels, own.rounded),
                      job.recurrent_bias, own.h_in, own.h_out, own.c_in, record,
-                     own.y, f.residuals != nullptr, job.unpacked});
+                     own.y, f.residuals != nullptr, job.unpacked, job.team});
       record += active;
     }
   }
@@ -359,8 +411,11 @@ bool forward(const Problem& p, const Forward& f) {
     list_places<Cell>(p, s, job.places);
     job.unpacked = {p.recurrent, Cell::kGates * p.units, job.places};
   }
-  parallel(p.threads, p.threads, pack_forward_task<Cell>, &job);
-  parallel(p.threads, p.tasks, forward_task<Cell>, &job);
+  with_team(p, [&](Team* team) {
+    job.team = team;
+    share(p, team, pack_forward_task<Cell>, &job);
+    through_steps(p, team, forward_task<Cell>, &job);
+  });
   release(memory);
   return true;
 }
@@ -398,6 +453,7 @@ struct BackwardJob {
   Place* places = nullptr;
   Unpacked unpacked = {};
   BackwardScratch* scratch = nullptr;
+  Team* team = nullptr;
   // All valid pairs, and the weight gradients made of them.
   int64_t pairs = 0;
   const Scalar** x = nullptr;
@@ -502,7 +558,7 @@ void backward_task(void* context, int64_t task) {
     Cell::backward({active, p.units, s.blocks,
                     panels_of(job.recurrent_panels, own.rounded), own.h_prev,
                     own.c_prev, own.record, own.d_h_in, own.d_c_in,
-                    job.unpacked});
+                    job.unpacked, job.team});
   }
 
   for (int64_t j = 0; j < count; ++j) {
@@ -640,19 +696,20 @@ bool backward(const Problem& p, const Backward& g) {
   if (unpacked) {
     list_places<Cell>(p, s, job.places);
     job.unpacked = {p.recurrent, Cell::kGates * p.units, job.places};
-  } else {
-    parallel(p.threads, p.threads, pack_backward_task<Cell>, &job);
   }
-  parallel(p.threads, p.tasks, backward_task<Cell>, &job);
-  list_products<Cell>(job);
-  const int64_t width = Cell::kGates * p.units;
+  with_team(p, [&](Team* team) {
+    job.team = team;
+    if (!unpacked) share(p, team, pack_backward_task<Cell>, &job);
+    through_steps(p, team, backward_task<Cell>, &job);
+    list_products<Cell>(job);
+    if (job.pairs > 0) share(p, team, weights_task<Cell>, &job);
+  });
   if (job.pairs == 0) {
+    const int64_t width = Cell::kGates * p.units;
     clear(g.d_kernel, p.features * width);
     clear(g.d_recurrent, p.units * width);
     if (g.d_bias != nullptr)
       clear(g.d_bias, p.family == Family::kGruResetAfter ? 2 * width : width);
-  } else {
-    parallel(p.threads, p.threads, weights_task<Cell>, &job);
   }
   release(memory);
   return true;
@@ -670,6 +727,7 @@ struct InputGradientJob {
   const Scalar** record = nullptr;  // tasks x kChunk
   Scalar** to = nullptr;            // tasks x kChunk
   Rounded* rounded = nullptr;       // of each task
+  Team* team = nullptr;
 };
 
 template <class Cell>
@@ -689,7 +747,7 @@ void input_gradient_task(void* context, int64_t task) {
   int64_t pairs = 0;
   auto flush = [&] {
     multiply_rows<4, 1>(
-        record, input.first * kLanes, pairs, input.count * kLanes,
+        job.team, record, input.first * kLanes, pairs, input.count * kLanes,
         panels_of(job.panels, job.rounded[task]), ceil_div(p.features, kLanes),
         [](int64_t, int64_t, int64_t) { return Vec{}; },
         [&](int64_t row, int64_t vector, const Vec* sums, int64_t n) {
@@ -736,8 +794,11 @@ bool input_gradient(const Problem& p, const Scalar* records, Scalar* d_x) {
       },
       &memory);
   if (memory == nullptr) return false;
-  parallel(p.threads, p.threads, pack_input_task<Cell>, &job);
-  parallel(p.threads, p.tasks, input_gradient_task<Cell>, &job);
+  with_team(p, [&](Team* team) {
+    job.team = team;
+    share(p, team, pack_input_task<Cell>, &job);
+    through_steps(p, team, input_gradient_task<Cell>, &job);
+  });
   release(memory);
   return true;
 }

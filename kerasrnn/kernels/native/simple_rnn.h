@@ -37,11 +37,10 @@ struct SimpleRnn {
       }
     };
     if (s.is_unpacked()) {
-      s.add_unpacked(s.h[0], 0, s.blocks);
-      s.finish_row<1>(s.blocks, start, finish);
+      s.multiply_row<1>(s.h[0], 0, start, finish);
     } else {
-      multiply_rows<4, 1>(s.h, 0, s.rows, s.units, s.panels, s.blocks, start,
-                          finish);
+      multiply_rows<4, 1>(s.team, s.h, 0, s.rows, s.units, s.panels, s.blocks,
+                          start, finish);
     }
   }
 

@@ -15,9 +15,11 @@
 #ifdef __linux__
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 #endif
 
 #include "problem.h"
+#include "team.h"
 
 namespace kerasrnn {
 namespace {
@@ -168,11 +170,92 @@ void parallel(int threads, int64_t tasks, void (*task)(void*, int64_t),
   pool().run(job);
 }
 
+namespace {
+
+// Looks again a moment later; after a while others may have the core first.
+class Wait {
+ public:
+  void look_again() {
+    if (++looks_ % kLooks == 0) {
+      std::this_thread::yield();
+      return;
+    }
+#if defined(__SSE2__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+  }
+
+ private:
+  static constexpr unsigned kLooks = 1024;
+  unsigned looks_ = 0;
+};
+
+}  // namespace
+
+void Team::run(void (*work)(void*, int64_t), void* context) {
+  work_ = work;
+  context_ = context;
+  const int64_t round = round_.load(std::memory_order_relaxed) + 1;
+  round_.store(round, std::memory_order_release);
+  this->work(round, 0);
+  for (int64_t i = 0; i < count_; ++i)
+    for (Wait wait; pieces_[i].done.load(std::memory_order_acquire) != round;)
+      wait.look_again();
+}
+
+void Team::end() { round_.store(kEnd, std::memory_order_release); }
+
+void Team::follow(int64_t piece) {
+  int64_t seen = 0;
+  for (Wait wait;;) {
+    const int64_t round = round_.load(std::memory_order_acquire);
+    if (round == kEnd) return;
+    if (round == seen) {
+      wait.look_again();
+      continue;
+    }
+    work(round, piece);
+    seen = round;
+    wait = Wait();
+  }
+}
+
+// Whoever takes a piece of a round keeps it from ending, and so `work_` from
+// changing.
+void Team::work(int64_t round, int64_t first) {
+  for (int64_t i = 0; i < count_; ++i) {
+    const int64_t index = (first + i) % count_;
+    int64_t before = round - 1;
+    if (!pieces_[index].taken.compare_exchange_strong(
+            before, round, std::memory_order_acq_rel))
+      continue;
+    work_(context_, index);
+    pieces_[index].done.store(round, std::memory_order_release);
+  }
+}
+
 void* allocate(int64_t bytes) {
   if (bytes < 0) return nullptr;
   return std::aligned_alloc(64, static_cast<size_t>((bytes + 127) / 64 * 64));
 }
 
 void release(void* memory) { std::free(memory); }
+
+void prefer_large_pages([[maybe_unused]] void* memory,
+                        [[maybe_unused]] int64_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  constexpr uintptr_t kPage = 1 << 21;
+  constexpr int64_t kFromTheSystem = 32 << 20;
+  if (bytes < kFromTheSystem) return;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(memory);
+  const uintptr_t first = (begin + kPage - 1) / kPage * kPage;
+  const uintptr_t last =
+      (begin + static_cast<uintptr_t>(bytes)) / kPage * kPage;
+  // A hint: where it fails, pages are small.
+  madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+#endif
+}
 
 }  // namespace kerasrnn

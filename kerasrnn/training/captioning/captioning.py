@@ -96,7 +96,15 @@ class Captioning(TaskKind):
     headline = "test_cider_d"
     files = (CAPTIONS_FILE,)
     pages = (GALLERY_FILE,)
-    data_format = "file<tab>caption, in a folder of pictures"
+    data_format = (
+        "a folder of pictures, with a file captions.tsv in it that has "
+        "file<tab>caption on each line"
+    )
+    printed = (
+        "the texts are names of picture files: the caption; of several pictures, or of "
+        "standard input, the file's name and a tab before each"
+    )
+    exported = "the bytes of pictures in, captions out"
     progress = {"val_cider_d": "CIDEr-D {:.3f}"}
     figures = {
         "gallery.png": "Test pictures, the right captions first, some from the middle, "

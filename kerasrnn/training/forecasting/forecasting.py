@@ -12,6 +12,7 @@ from kerasrnn.training.forecasting.backtest import backtest, futures_at, told_of
 from kerasrnn.training.search_results import spread
 from kerasrnn.training.task_kind import TaskKind, metric_names
 from kerasrnn.zoo import Forecaster, ForecastLoss
+from kerasrnn.zoo.forecasting.series_inputs import SMALLEST, check_values
 
 # Of the user's own series, so many origins are forecast from when they are judged.
 ORIGINS = 3
@@ -58,7 +59,12 @@ class Forecasting(TaskKind):
         "begins. One that is trained already is a better beginning (--from)."
     )
     plural = "forecasters"
-    data_format = "series,time,value"
+    data_format = "a file with series,time,value on each line"
+    printed = (
+        "the texts are names of files of series,time,value, or series as numbers: a "
+        "line for each step ahead, with its quantiles"
+    )
+    exported = "the past of series in, forecasts and quantiles out"
     input_example = "series.csv"
     served_example = (
         "months = [[112.0, 118.0, 132.0, 129.0, 121.0, 135.0, 148.0, 148.0]]\n"
@@ -116,7 +122,7 @@ class Forecasting(TaskKind):
         least = min(
             values[np.isfinite(values)].min(initial=1) for values in self.values
         )
-        if least <= 0 and self.config["model"].get("log", True):
+        if least < SMALLEST and self.config["model"].get("log", True):
             self.derive("model", "log", False, f"the least value is {least:g}")
         most = max(max(lengths) - 3 * self.horizon, 1)
         self.derive_at_most(
@@ -371,11 +377,18 @@ class ForecastingData:
 
 
 def read_data(data, path=None):
-    """The series of a recipe's data set, or of a file of the user's own."""
+    """The series of a recipe's data set, or of a file of the user's own.
+
+    Raises:
+        ValueError: They cannot be read, or a value is too large for a forecaster.
+    """
     from kerasrnn.data import load_series, read_series
 
     if path is not None:
-        return read_series(path)
+        found = read_series(path)
+        for name, values in zip(found.names, found.values, strict=True):
+            check_values(values, f"series {name} of {path}", positive=False)
+        return found
     split = data.get("splits", {}).get("train", "train")
     return load_series(data["name"], split)
 
@@ -383,11 +396,11 @@ def read_data(data, path=None):
 def positive_only(model, values, path):
     """Raise a ValueError where a model on logarithms is to read other numbers."""
     least = min((one[np.isfinite(one)].min(initial=1) for one in values), default=1)
-    if model.log and least <= 0:
+    if model.log and least < SMALLEST:
         raise ValueError(
-            f"{path or 'The data'} must have values above zero for this model, which "
-            f"works on logarithms; got {least:g}. Train one on them: `kerasrnn train "
-            f"forecast-m3-monthly --data {path}` sees to it."
+            f"{path or 'The data'} must have values above zero, {SMALLEST:g} at least, "
+            f"for this model, which works on logarithms; got {least:g}. Train one on "
+            f"them: `kerasrnn train forecast-m3-monthly --data {path}` sees to it."
         )
 
 

@@ -68,6 +68,14 @@ class ImageClassification(TaskKind):
     )
     plural = "classifiers of images"
     data_format = "a folder with a folder of pictures for each class"
+    printed = (
+        "the texts are names of picture files: a line of label, probability and file, "
+        "with tabs between"
+    )
+    exported = (
+        "the bytes of pictures in, labels, probabilities and places of glimpses out; "
+        "under another signature the same of pixels (pixels)"
+    )
     input_example = "photo.png"
     figures = {
         "glimpses.png": "Where it looks in test images, and what its windows show; "

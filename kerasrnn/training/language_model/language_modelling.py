@@ -51,7 +51,15 @@ class LanguageModelling(TaskKind):
     headline = "test_bits_per_character"
     files = (SAMPLES_FILE,)
     unit = "characters"
-    data_format = "text"
+    data_format = "any text file of 200 characters or more, however large"
+    printed = (
+        "the text, and what the model writes after it, character by character, line "
+        'feeds too; "" lets it begin by itself'
+    )
+    exported = (
+        "a text in, what comes after it out; under other signatures the probability "
+        "of every character (score), and of the next one, state in and out (step)"
+    )
     progress = {"val_bits_per_character": "bits {:.3f}"}
     figures = {"learning_curve.png": "Learning curve"}
     few = 500_000

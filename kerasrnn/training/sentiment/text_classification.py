@@ -62,7 +62,9 @@ class TextClassification(TaskKind):
         "is trained already is a better beginning (--from)."
     )
     plural = "classifiers"
-    data_format = "label<tab>text"
+    data_format = "a file with label<tab>text on each line"
+    printed = "a line of label, probability and text, with tabs between"
+    exported = "texts in, labels and probabilities out"
     figures = {
         "confusion_matrix.png": "Confusion matrix",
         "learning_curve.png": "Learning curve",

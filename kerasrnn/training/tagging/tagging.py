@@ -41,7 +41,17 @@ class Tagging(TaskKind):
     headline = "test_accuracy"
     unit = "sequences"
     plural = "taggers"
-    data_format = "word<tab>tag, a blank line after each sentence"
+    data_format = (
+        "a file with word<tab>tag on each line, a blank line after each sentence; or "
+        "for frames of numbers a .csv file with the columns sequence and label, the "
+        "others being numbers"
+    )
+    printed = (
+        "the words, each with a slash and its tag; of frames the texts are names of "
+        ".csv files: first and last frame, label and probability of each stretch, with "
+        "tabs between"
+    )
+    exported = "sentences or frames in, a label and its probability for each step out"
     few = 1000
     of_few = (
         "a tagger learns single words of them. One that is trained already is a better "
@@ -376,6 +386,14 @@ def most_frequent(train: Any, test: Any) -> float:
 
     Of frames, which are no words, it is always the most frequent one of all.
     """
+    return tagging_scores(test, frequent_tags(train, test))["accuracy"]
+
+
+def frequent_tags(train: Any, test: Any) -> list[list[str]]:
+    """The label that each word has most often in `train`; of a new word, of all.
+
+    Of frames, which are no words, it is always the most frequent one of all.
+    """
     of_words: dict = collections.defaultdict(collections.Counter)
     total: collections.Counter = collections.Counter()
     for steps, tags in zip(train.inputs, train.tags, strict=True):
@@ -385,11 +403,10 @@ def most_frequent(train: Any, test: Any) -> float:
                 of_words[word][tag] += 1
     best = {word: of.most_common(1)[0][0] for word, of in of_words.items()}
     of_all = total.most_common(1)[0][0]
-    right = 0
-    for steps, tags in zip(test.inputs, test.tags, strict=True):
-        found = [of_all if test.channels else best.get(x, of_all) for x in steps]
-        right += sum(a == b for a, b in zip(found, tags, strict=True))
-    return right / max(test.steps, 1)
+    return [
+        [of_all if test.channels else best.get(step, of_all) for step in steps]
+        for steps in test.inputs
+    ]
 
 
 def tagging_scores(test: Any, predicted: Any, seen: Any = None) -> dict[str, float]:

@@ -70,7 +70,9 @@ class Translation(TaskKind):
     selected_by = "validation_bleu"
     headline = "test_bleu"
     files = (TRANSLATIONS_FILE,)
-    data_format = "source<tab>target"
+    data_format = "a file with source<tab>target on each line"
+    printed = "the translation; with --n-best N as many lines, the best first"
+    exported = "texts in, translations out"
     progress = {"val_bleu": "BLEU {:.1f}", "val_chrf": "chrF {:.1f}"}
     figures = {
         "bleu_by_length.png": "BLEU by the length of the source",
@@ -91,8 +93,17 @@ class Translation(TaskKind):
     )
 
     def __init__(self, config, path=None, log=print, source=None):
-        require_sacrebleu()
+        self.search, self.tokenize = search_and_tokenize(config.get("evaluation", {}))
+        require_sacrebleu(self.tokenize)
         super().__init__(config, path, log, source)
+        self.piece_dropout = config["training"].get("piece_dropout", 0.0)
+        if not 0 <= self.piece_dropout <= 1:
+            raise ValueError(
+                "`piece_dropout` of a recipe must be from 0 to 1; got "
+                f"{self.piece_dropout!r}."
+            )
+        # The first epoch's are asked for twice: to count the steps, and to learn.
+        self.cut_texts = functools.lru_cache(maxsize=1)(self._cut_texts)
         self.splits = load_pair_splits(config["data"], path)
         left_out = sum(part.left_out for part in self.splits.values())
         if path is not None and left_out:
@@ -103,7 +114,6 @@ class Translation(TaskKind):
                     path, source.preprocessor, self.splits["train"], log
                 )
             self._fit_sizes()
-        self.search = dict(config.get("evaluation", {}))
         self.max_length = self.search.setdefault("max_length", 100)
 
     def _fit_sizes(self):
@@ -236,8 +246,16 @@ class Translation(TaskKind):
                 validation.sources[rows],
                 validation.targets[rows],
                 max_length=self.max_length,
+                tokenize=self.tokenize,
             ),
+            cut=self.cut_texts if self.piece_dropout else None,
         )
+
+    def _cut_texts(self, seed, epoch):
+        """Numbers of the training texts, cut otherwise in every epoch."""
+        seed = seed * 10_000 + epoch
+        tokenizer = self.tokenizer.with_dropout(self.piece_dropout, seed=seed)
+        return pair_ids(tokenizer, self.splits["train"])
 
     def told_apart(self, metrics: dict) -> bool:
         """Whether BLEU is well above that of what was written of other sentences."""
@@ -260,23 +278,24 @@ class Translation(TaskKind):
         """What the results say of a trained model, as it ships."""
         test, validation = self.splits["test"], self.splits["validation"]
         greedy = {"max_length": self.max_length}
+        scores_of = functools.partial(translation_scores, tokenize=self.tokenize)
         found = translate_texts(model, test.sources, label="test", **self.search)
-        scores = translation_scores(found, test.targets)
-        first = translation_scores(found[:500], test.targets[:500])
-        of_greedy = translation_scores(
+        scores = scores_of(found, test.targets)
+        first = scores_of(found[:500], test.targets[:500])
+        of_greedy = scores_of(
             translate_texts(model, test.sources, label="test, greedy", **greedy),
             test.targets,
         )
         # What is left when the model is shown another sentence than the one to
         # translate: what it knows of the language alone.
         others = np.random.default_rng(0).permutation(len(test))
-        of_others = translation_scores(
+        of_others = scores_of(
             translate_texts(
                 model, test.sources[others], label="test, other sources", **greedy
             ),
             test.targets,
         )
-        of_validation = translation_scores(
+        of_validation = scores_of(
             translate_texts(
                 model, validation.sources, label="validation", **self.search
             ),
@@ -305,8 +324,10 @@ class Translation(TaskKind):
             },
             "bleu_signature": scores["bleu_signature"],
             "chrf_signature": scores["chrf_signature"],
-            "bleu_by_length": bleu_by_length(test.sources, test.targets, found),
-            "evaluation": self.search,
+            "bleu_by_length": bleu_by_length(
+                test.sources, test.targets, found, tokenize=self.tokenize
+            ),
+            "evaluation": self.search | {"tokenize": self.tokenize},
             "cut": self.cut,
             "translations": [
                 {
@@ -322,7 +343,8 @@ class Translation(TaskKind):
         """Test BLEU of the translations of the most similar training sources."""
         test = self.splits["test"]
         name, found = nearest_pairs(self.splits["train"], test.sources)
-        return {name: translation_scores(found, test.targets)["bleu"]}
+        scores = translation_scores(found, test.targets, tokenize=self.tokenize)
+        return {name: scores["bleu"]}
 
     def draw(self, model, run, folder):
         """The figures of the run that is kept."""
@@ -367,17 +389,18 @@ class Translation(TaskKind):
 
     @classmethod
     def evaluate(cls, model, data, path, settings, log, *, part=None):
-        require_sacrebleu()
+        search, tokenize = search_and_tokenize(settings)
+        require_sacrebleu(tokenize)
         pairs = _pairs(data, "test") if path is None else pairs_of_file(path, part)
         if path is not None:
             _tell_swapped_columns(path, model.preprocessor, pairs, log)
-        found = translate_texts(model, pairs.sources, label="translating", **settings)
-        scores = translation_scores(found, pairs.targets)
+        found = translate_texts(model, pairs.sources, label="translating", **search)
+        scores = translation_scores(found, pairs.targets, tokenize=tokenize)
         log(f"{len(pairs):,} sentences")
         log(f"  BLEU {scores['bleu']:.2f}  {scores['bleu_signature']}")
         log(f"  chrF {scores['chrf']:.2f}  {scores['chrf_signature']}")
         log(f"  length ratio {scores['length_ratio']:.3f}\n")
-        rows = bleu_by_length(pairs.sources, pairs.targets, found)
+        rows = bleu_by_length(pairs.sources, pairs.targets, found, tokenize=tokenize)
         log(length_table(rows))
         return scores | {"bleu_by_length": rows}
 
@@ -397,8 +420,8 @@ class Translation(TaskKind):
 
     @classmethod
     def usage(cls, recipe):
-        settings = recipe.config.get("evaluation", {})
-        options = f", {keywords(settings)}" if settings else ""
+        search, _ = search_and_tokenize(recipe.config.get("evaluation", {}))
+        options = f", {keywords(search)}" if search else ""
         return f"texts = [{quoted(example_of(recipe))}]\nmodel.generate(texts{options})"
 
     @classmethod
@@ -432,6 +455,18 @@ class Translation(TaskKind):
         return [*parts, table(head, rows)]
 
 
+def search_and_tokenize(evaluation: dict) -> tuple[dict, str]:
+    """How a recipe's `evaluation` lets texts be written, and how BLEU cuts them.
+
+    Example:
+
+    >>> search_and_tokenize({"search": "beam", "tokenize": "char"})
+    ({'search': 'beam'}, 'char')
+    """
+    search = dict(evaluation)
+    return search, search.pop("tokenize", "13a")
+
+
 def _tell_swapped_columns(path, tokenizer, pairs, log):
     if columns_are_swapped(tokenizer, pairs):
         log(
@@ -453,8 +488,16 @@ def pieces_for(words: int) -> int:
     return 260 + int(4 * words**0.5)
 
 
-def bleu_by_length(sources, references, hypotheses) -> list[dict]:
+def bleu_by_length(
+    sources, references, hypotheses, *, tokenize: str = "13a"
+) -> list[dict]:
     """BLEU of sentences of like length, by the words of their sources.
+
+    Args:
+        sources: what was translated.
+        references: the right translations.
+        hypotheses: those that were found.
+        tokenize: how BLEU tells words apart, as `translation_scores` takes it.
 
     Returns:
         For each range of lengths that there is: `low` and `high`, in words, `high`
@@ -468,8 +511,9 @@ def bleu_by_length(sources, references, hypotheses) -> list[dict]:
         if len(places):
             both = [hypotheses[i] for i in places], [references[i] for i in places]
             row = {"low": low, "high": high, "sentences": len(places)}
-            row["bleu"] = translation_scores(*both)["bleu"]
-            rows.append(row | {"interval": list(bleu_interval(*both))})
+            row["bleu"] = translation_scores(*both, tokenize=tokenize)["bleu"]
+            interval = bleu_interval(*both, tokenize=tokenize)
+            rows.append(row | {"interval": list(interval)})
         low = (high or 0) + 1
     return rows
 

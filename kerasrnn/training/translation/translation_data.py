@@ -9,16 +9,22 @@ class TranslationData:
         validation: The same, for teacher-forced loss, accuracy and perplexity.
         max_tokens: The most tokens of a batch on either side, padding included.
         scores: A `TranslationScores`, which gives BLEU and chrF.
+        cut: From a seed and the number of an epoch to what that epoch has in place of
+            `train`, as texts that are cut anew each time. None: the same in all.
     """
 
-    def __init__(self, train, validation, *, max_tokens: int, scores):
+    def __init__(self, train, validation, *, max_tokens: int, scores, cut=None):
         self.train, self.validation = train, validation
         self.max_tokens, self.scores = max_tokens, scores
         self.lengths = _lengths(train)
+        self.cut = cut
 
     def order(self, seed, epoch):
         from kerasrnn.data import batches_by_length
 
+        if self.cut is not None:
+            self.train = self.cut(seed, epoch)
+            self.lengths = _lengths(self.train)
         return batches_by_length(
             self.lengths, max_tokens=self.max_tokens, seed=seed, epoch=epoch
         )

@@ -23,6 +23,7 @@ class TranslationScores(keras.callbacks.Callback):
         sources: Texts to translate.
         references: Their right translations.
         max_length: The most tokens of a translation.
+        tokenize: How BLEU tells words apart, as `translation_scores` takes it.
         **search: More options of `model.generate`; by default it is greedy.
 
     Example:
@@ -34,10 +35,17 @@ class TranslationScores(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, sources: Any, references: Any, *, max_length: int = 100, **search
+        self,
+        sources: Any,
+        references: Any,
+        *,
+        max_length: int = 100,
+        tokenize: str = "13a",
+        **search,
     ) -> None:
         super().__init__()
-        require_sacrebleu()
+        require_sacrebleu(tokenize)
+        self.tokenize = tokenize
         self.sources, self.references = list(sources), list(references)
         self.search = {"max_length": max_length, **search}
 
@@ -48,12 +56,15 @@ class TranslationScores(keras.callbacks.Callback):
     def measure(self, model: Any) -> dict[str, float]:
         """`val_bleu`, `val_chrf` and `val_bleu_of_others` of a model."""
         found = translate_texts(model, self.sources, **self.search)
-        scores = translation_scores(found, self.references)
         others = [*self.references[1:], *self.references[:1]]
+        scores, of_others = (
+            translation_scores(found, references, tokenize=self.tokenize)
+            for references in (self.references, others)
+        )
         return {
             "val_bleu": scores["bleu"],
             "val_chrf": scores["chrf"],
-            "val_bleu_of_others": translation_scores(found, others)["bleu"],
+            "val_bleu_of_others": of_others["bleu"],
         }
 
 

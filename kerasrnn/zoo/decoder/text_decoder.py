@@ -149,8 +149,15 @@ class TextDecoder(keras.Model):
         self.input_feeding = input_feeding
         self.gated = gated
         policy = self.dtype_policy
+        # Keras's own vectors are so small that the cell would see next to nothing for
+        # the first epochs; those that logits are made of too must not be as large.
+        deviation = 0.1 if tie_embeddings else 1.0
         self.embedding = keras.layers.Embedding(
-            target_vocabulary_size, embedding_dim, dtype=policy, name="target_embedding"
+            target_vocabulary_size,
+            embedding_dim,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=deviation),
+            dtype=policy,
+            name="target_embedding",
         )
         # One after the other: Keras 3.12 saves nothing of lists in lists.
         self.bridge = [

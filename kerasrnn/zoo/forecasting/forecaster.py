@@ -10,13 +10,18 @@ from kerasrnn.zoo.arguments import check_choice, check_fraction, check_size
 from kerasrnn.zoo.forecasting.forecast_loss import ForecastLoss
 from kerasrnn.zoo.forecasting.level_reader import DECODERS, LevelReader
 from kerasrnn.zoo.forecasting.seasonal_levels import SeasonalLevels
-from kerasrnn.zoo.forecasting.series_inputs import as_windows, check_futures
+from kerasrnn.zoo.forecasting.series_inputs import (
+    LARGEST,
+    SMALLEST,
+    as_windows,
+    check_futures,
+)
 from kerasrnn.zoo.model_inputs import has_targets
 from kerasrnn.zoo.recurrent_layers import LAYERS
 from kerasrnn.zoo.task import Task
 
-# What is further from zero is taken for missing.
-LARGEST = 1e30
+# On logarithms, no value is a smaller part of its series' scale; float32 ends there.
+LEAST_PART = 1e-37
 
 
 @keras.saving.register_keras_serializable(package="kerasrnn")
@@ -30,7 +35,8 @@ class Forecaster(Task):
     q_j = ŷ_j ± spread_j(h)                       quantiles beside it
 
     The scale, levels and season of a series follow from what is read of it, so that a
-    forecast never knows more than its past. Values may be missing (NaN), anywhere.
+    forecast never knows more than its past. Values may be missing (NaN), anywhere, and
+    are less than 1e30 in size; with `log=True` they are 1e-30 at least.
 
     Args:
         horizon: J, steps ahead.
@@ -187,7 +193,7 @@ class Forecaster(Task):
     def _is_there(self, values):
         """Whether there is a value that can be read; false of NaN, too."""
         if self.log:
-            return ops.logical_and(values > 0.0, values < LARGEST)
+            return ops.logical_and(values >= SMALLEST, values < LARGEST)
         return ops.abs(values) < LARGEST
 
     def scale_of(self, past: Tensor) -> Tensor:
@@ -203,12 +209,12 @@ class Forecaster(Task):
 
     def to_scale(self, values: Tensor, scale: Tensor) -> Tensor:
         """Values (B, …) on the scale of a series; NaN stays."""
-        values = values / scale
         if not self.log:
-            return values
+            return values / scale
         # Where there is nothing to take the logarithm of, NaN says so.
-        usable = ops.where(values > 0.0, values, 1.0)
-        return ops.where(values > 0.0, ops.log(usable), np.nan)
+        there = values > 0.0
+        part = ops.where(there, values, scale) / scale
+        return ops.where(there, ops.log(ops.maximum(part, LEAST_PART)), np.nan)
 
     def from_scale(self, values: Tensor, scale: Tensor) -> Tensor:
         """What is on the scale of a series, in its unit."""

@@ -4,6 +4,10 @@ from typing import Any
 
 import numpy as np
 
+# A model takes what is further from zero for missing; and one that works on logarithms
+# what is nearer to it, too.
+LARGEST, SMALLEST = 1e30, 1e-30
+
 
 def as_windows(
     x: Any, length: int, *, name: str = "x", positive: bool = False
@@ -18,8 +22,8 @@ def as_windows(
         positive: Whether values must be above zero.
 
     Raises:
-        ValueError: There is no series, or one without a value, or with infinity, or
-            where they must be above zero with one that is not.
+        ValueError: There is no series, or one without a value, or with one of 1e30 or
+            more in size, or where they must be above zero with one that is not.
         TypeError: These are no numbers.
 
     Example:
@@ -79,19 +83,26 @@ def as_series(values: Any, name: str, *, positive: bool = False) -> np.ndarray:
 
 
 def check_values(values: np.ndarray, name: str, *, positive: bool) -> None:
-    """Raise a ValueError where values are no numbers that a model can read."""
+    """Raise a ValueError where values are no numbers that a model can read.
+
+    Args:
+        values: Of any shape; NaN where one is missing.
+        name: What they are, for the error.
+        positive: Whether values must be above zero.
+    """
     with np.errstate(over="ignore"):
-        finite = np.isfinite(np.asarray(values, "float32")) | np.isnan(values)
-    if not finite.all():
+        rounded = np.asarray(values, "float32")
+    fits = np.isnan(values) | (np.abs(rounded) < LARGEST)
+    if not fits.all():
         raise ValueError(
-            f"`{name}` must hold finite numbers of float32, or NaN where one is "
-            f"missing; got {values[~finite].flat[0]}."
+            f"`{name}` must hold finite numbers of less than {LARGEST:g} in size, or "
+            f"NaN where one is missing; got {values[~fits].flat[0]}."
         )
-    if positive and (values <= 0).any():
+    if positive and (rounded < SMALLEST).any():
         raise ValueError(
-            f"`{name}` must be above zero for a model with `log=True`; got "
-            f"{values[values <= 0].flat[0]}. Make it with log=False for numbers of any "
-            "sign."
+            f"`{name}` must be above zero, {SMALLEST:g} at least, for a model with "
+            f"`log=True`; got {values[rounded < SMALLEST].flat[0]}. Make it with "
+            "log=False for numbers of any sign."
         )
 
 

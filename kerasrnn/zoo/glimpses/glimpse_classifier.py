@@ -62,7 +62,8 @@ class GlimpseClassifier(Task):
 
     It reads little of a large image: a coarse copy of it once, and of the image itself
     a few small windows. Where to look is learned by back-propagation, through the
-    interpolation between pixels and through the attention of the first look.
+    interpolation between pixels and through the attention of the first look. Each place
+    depends on the step before: its `cells` are called step by step, without a kernel.
 
     Args:
         image_shape: (H, W, C) of the images. None: as the preprocessor makes them.

@@ -7,6 +7,7 @@ from keras import ops
 
 from kerasrnn import layers
 from kerasrnn.layers.arguments import Shape, Tensor
+from kerasrnn.layers.linear_chain import argmax
 from kerasrnn.metrics import MaskedAccuracy
 from kerasrnn.zoo.arguments import check_choice, check_fraction, check_size
 from kerasrnn.zoo.compiled_function import compile_function
@@ -56,8 +57,8 @@ class SequenceTagger(Task):
         cell: `"simple_rnn"`, `"lstm"` or `"gru"`.
         num_layers: Recurrent layers on top of each other.
         units: Size of the state of each, in each direction.
-        bidirectional: Read from both ends. Without it a label depends on what came
-            before only, as in a stream.
+        bidirectional: Read from both ends. Without it, and without a CRF, a label
+            depends on what came before only, as in a stream.
         embedding_dim: Size of a word's vector.
         letter_dim: Size of a letter's vector.
         letter_units: Size of the state of the reader of letters, in each direction.
@@ -76,6 +77,12 @@ class SequenceTagger(Task):
     Output shape: (B, T, labels): e_t, logits without a CRF, its emissions with one.
 
     Masking: words with number 0 and frames of NaN alone are no steps.
+
+    Export:
+        In every format it gives the labels that `tag` does: in a SavedModel by name, in
+        ONNX and LiteRT by number, as `parts` says. Step by step goes, by
+        `kerasrnn.export.streaming(model.parts()["model"])`, what is not bidirectional
+        and has no CRF, whose labels depend on the steps to come.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -422,10 +429,9 @@ class SequenceTagger(Task):
             raise TypeError(f"`predict` has no {', '.join(kwargs)}.")
         inputs = self._as_inputs(x, "x")
         found = np.zeros((len(inputs), self._steps(inputs), len(self.labels)), "f4")
-        function = self._function(self._probabilities)
         for at in range(0, len(inputs), batch_size or 32):
             rows = self._as_rows(inputs[at : at + (batch_size or 32)])
-            part = ops.convert_to_numpy(function(ops.convert_to_tensor(rows)))
+            part = ops.convert_to_numpy(self._run(self._probabilities, rows))
             part = part[:, : found.shape[1]]
             found[at : at + len(part), : part.shape[1]] = part
         return found
@@ -465,7 +471,6 @@ class SequenceTagger(Task):
         lengths = self._lengths(inputs)
         numbers: list = [None] * len(inputs)
         probabilities: list = [None] * len(inputs)
-        function = self._function(self._tags)
         order = np.argsort(-lengths, kind="stable")
         at = 0
         while at < len(order):
@@ -473,7 +478,7 @@ class SequenceTagger(Task):
             rows = order[at : at + min(most, batch_size)]
             at += len(rows)
             batch = self._as_rows(inputs[rows])
-            found = function(ops.convert_to_tensor(batch))
+            found = self._run(self._tags, batch)
             tags, sure = (ops.convert_to_numpy(part) for part in found)
             counts = np.asarray(ops.convert_to_numpy(self.encoder.mask(batch)))
             for row, one, how_sure, shown in zip(rows, tags, sure, counts, strict=True):
@@ -483,12 +488,17 @@ class SequenceTagger(Task):
                 probabilities[row] = np.where(shown, how_sure, 0).astype("float32")
         return numbers, probabilities
 
-    def _function(self, function):
-        """A function of one batch, compiled once."""
-        name = function.__name__
-        if name not in self._compiled.value:
-            self._compiled.value[name] = compile_function(self, function)
-        return self._compiled.value[name]
+    def _run(self, function, batch):
+        """What a function makes of a batch (B, T, D), compiled once for all B and T."""
+        import tensorflow as tf
+
+        key = function.__name__, batch.shape[2], batch.dtype.name
+        if key not in self._compiled.value:
+            signature = [tf.TensorSpec((None, None, batch.shape[2]), batch.dtype)]
+            self._compiled.value[key] = compile_function(
+                self, function, signature=signature
+            )
+        return self._compiled.value[key](ops.convert_to_tensor(batch))
 
     def _probabilities(self, inputs):
         """Probabilities (B, T, labels) of the labels, zeros at padding."""
@@ -497,19 +507,24 @@ class SequenceTagger(Task):
     def _judged(self, scores, mask):
         """Probabilities (B, T, labels) of scores, zeros at padding."""
         if self.crf is not None:
-            return self.crf.marginals(scores, mask)
+            scores = self.crf(scores, mask=mask)
         return ops.where(mask[:, :, None], ops.softmax(scores, axis=-1), 0.0)
 
     def _tags(self, inputs):
         """The labels (B, T) and their probabilities (B, T)."""
+        tags, probabilities = self._tags_and_all(inputs)
+        if self.crf is None:
+            return tags, ops.max(probabilities, axis=-1)
+        sure = ops.take_along_axis(probabilities, tags[:, :, None], axis=-1)
+        return tags, sure[:, :, 0]
+
+    def _tags_and_all(self, inputs):
+        """The labels (B, T) and the probabilities of all labels (B, T, labels)."""
         scores, mask = self.call(inputs), self.encoder.mask(inputs)
         probabilities = self._judged(scores, mask)
         if self.crf is None:
-            tags = ops.argmax(probabilities, axis=-1)
-            return tags, ops.max(probabilities, axis=-1)
-        tags, _ = self.crf.decode(scores, mask)
-        sure = ops.take_along_axis(probabilities, tags[:, :, None], axis=-1)
-        return tags, sure[:, :, 0]
+            return argmax(scores), probabilities
+        return self.crf(scores, mask=mask, decode=True), probabilities
 
     def postprocess(self, outputs: Tensor) -> Tensor:
         """Probabilities of scores (B, T, labels) of steps that all count."""
@@ -656,37 +671,25 @@ class SequenceTagger(Task):
         return self.labels
 
     def parts(self) -> dict[str, keras.Model]:
-        """The whole, from what the model reads to the probabilities of labels.
+        """The whole, from what the model reads to labels and their probabilities.
 
-        With a CRF it gives the emissions: `notes_for_export` has the rest of it.
+        `tags` (B, T) are the numbers of labels, those of the likeliest sequence where
+        there is a CRF, and -1 at padding; `probabilities` (B, T, labels) are zeros
+        there.
         """
         if self.frame_dim is None:
             size = 1 + self.preprocessor_letters()
             inputs = keras.Input((None, size), dtype="int32", name="rows")
         else:
             inputs = keras.Input((None, self.frame_dim), name="frames")
-        scores = self.call(inputs)
-        if self.crf is None:
-            outputs = {"probabilities": self.postprocess(scores)}
-        else:
-            outputs = {"emissions": scores}
+        tags, probabilities = self._tags_and_all(inputs)
+        tags = ops.where(self.encoder.mask(inputs), ops.cast(tags, "int32"), NO_LABEL)
+        outputs = {"tags": tags, "probabilities": probabilities}
         return {"model": keras.Model(inputs, outputs, name="model")}
 
     def preprocessor_letters(self) -> int:
         """How many letters of a word the preprocessor gives."""
         return getattr(self.preprocessor, "max_letters", 20)
-
-    def notes_for_export(self) -> dict[str, Any]:
-        """The scores of the CRF, with which the best sequence is found elsewhere."""
-        if self.crf is None:
-            return {}
-        weights = {weight.name: weight for weight in self.crf.weights}
-        return {
-            "crf": {
-                name: ops.convert_to_numpy(weight).astype("float32").tolist()
-                for name, weight in weights.items()
-            }
-        }
 
     def random_source(self, steps: int) -> np.ndarray:
         """What the model may read, drawn at random: (4, steps, size)."""

@@ -55,7 +55,13 @@ class SourceEncoder(keras.Model):
         self.units = units
         self.states_of_a_layer = states_of(cell)
         self.embedding = keras.layers.Embedding(
-            source_vocabulary_size, embedding_dim, dtype=policy, name="source_embedding"
+            source_vocabulary_size,
+            embedding_dim,
+            # Of Keras's own, thirty times smaller, a cell sees next to nothing, and
+            # the first epochs would go by until they have grown.
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
+            dtype=policy,
+            name="source_embedding",
         )
         options = {"return_sequences": True, "return_state": True, "dtype": policy}
         self.recurrent_layers = [
