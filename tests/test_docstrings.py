@@ -19,6 +19,7 @@ NOT_IMPORTED = {
     "kerasrnn.kernels.native_jax",
     "kerasrnn.kernels.native_torch",
     "kerasrnn.kernels.torch",
+    "kerasrnn.kernels.torch_blocks",
 }
 
 

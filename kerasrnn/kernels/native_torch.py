@@ -14,6 +14,7 @@ from torch import Tensor
 
 from kerasrnn.kernels.device import on_gpu
 from kerasrnn.kernels.recurrence import Recurrence
+from kerasrnn.kernels.torch_blocks import Blocks
 
 CPU = torch.device("cpu")
 # As the library numbers them.
@@ -57,6 +58,7 @@ class Library:
         self.count.restype = ctypes.c_int64
         self.count.argtypes = [*[ctypes.c_char_p] * 2, *[ctypes.c_int64] * 2]
         self.instructions = "best"
+        self.blocks = Blocks()
         self.definitions = torch.library.Library("kerasrnn", "FRAGMENT")
         self.forward = self.operation(
             "forward", self.forward_on_cpu, self.forward_shapes
@@ -151,8 +153,9 @@ class Library:
         inputs = x, h0, c0, kernel, recurrent_kernel, bias, mask
         attributes = family, instructions, go_backwards, zero_output_for_mask, threads
         flags = return_sequences, keep_residuals
-        outputs = self.forward_shapes(*inputs, *attributes, *flags)
-        return self.call("forward", inputs, outputs, attributes, flags)
+        *outputs, residuals = self.forward_shapes(*inputs, *attributes, *flags)
+        outputs.append(self.blocks.empty(residuals.numel(), x.dtype))
+        return tuple(self.call("forward", inputs, outputs, attributes, flags))
 
     def backward_shapes(
         self, x, h0, c0, kernel, recurrent_kernel, bias, mask, outputs, residuals, *_
@@ -186,8 +189,9 @@ class Library:
         arrays = x, h0, c0, kernel, recurrent_kernel, bias, mask
         kept = outputs, residuals, d_last, d_outputs, d_h, d_c
         attributes = family, instructions, go_backwards, zero_output_for_mask, threads
-        found = self.backward_shapes(*arrays, *kept, *attributes)
-        return self.call("backward", (*arrays, *kept), found, attributes)
+        *found, records = self.backward_shapes(*arrays, *kept, *attributes)
+        found.append(self.blocks.empty(records.numel(), x.dtype))
+        return tuple(self.call("backward", (*arrays, *kept), found, attributes))
 
     def input_gradient_shapes(self, x, *_):
         """Unfilled: the gradient of x."""

@@ -400,6 +400,65 @@ def test_a_graph_that_is_kept_gives_the_same_gradients_again():
         np.testing.assert_array_equal(a, b)
 
 
+@needs_torch
+@pytest.mark.parametrize("kept", [False, True])
+def test_memory_of_the_step_before_changes_no_gradient(kept, monkeypatch):
+    import torch
+
+    from kerasrnn.kernels.torch_blocks import Blocks
+
+    blocks = Blocks(least=1)
+    monkeypatch.setattr(native._load()[0], "blocks", blocks)
+    layers = [case_of(number)[0] for number in (7, 2)]
+    graphs = []
+
+    def gradients(kernel, steps):
+        found = []
+        for layer in layers:
+            x = torch.as_tensor(X[:, :steps]).requires_grad_(True)
+            weights = [v.value for v in layer.trainable_variables]
+            with use_kernel(kernel):
+                loss = layer(x)[0].sin().sum()
+            found += torch.autograd.grad(loss, [x, *weights], retain_graph=kept)
+            graphs.append(loss if kept else None)
+        return found
+
+    for steps in (T, 2, T - 1, T):
+        for a, b in zip(
+            gradients("native", steps), gradients("reference", steps), strict=True
+        ):
+            np.testing.assert_allclose(a, b, atol=TOLERANCE)
+    if not kept:
+        addresses = {block.ctypes.data for block in blocks.free}
+        assert addresses  # They wait for the next step,
+        gradients("native", T)
+        assert {block.ctypes.data for block in blocks.free} == addresses
+
+
+@needs_torch
+def test_a_block_is_given_to_one_array_at_a_time():
+    import torch
+
+    from kerasrnn.kernels.torch_blocks import Blocks
+
+    blocks = Blocks(least=800)
+    first = blocks.empty(100, torch.float64)
+    view, second = first[50:], blocks.empty(400, torch.float32)
+    assert first.shape == (100,) and second.dtype == torch.float32
+    addresses = {first.data_ptr(), second.data_ptr()}
+    assert len(addresses) == 2
+    del first, second
+    assert len(blocks.free) == 1  # Part of the other is still held.
+    del view
+    assert len(blocks.free) == 2
+    both = [blocks.empty(count, torch.float32) for count in (200, 300)]
+    assert {one.data_ptr() for one in both} == addresses and not blocks.free
+    both.clear()
+    large = blocks.empty(1000, torch.float64)  # In the place of the larger one.
+    assert len(blocks.free) == 1 and large.data_ptr() not in addresses
+    assert blocks.empty(10, torch.float32).data_ptr() not in addresses  # malloc's
+
+
 # ------------------------------------------------------------- wrong inputs
 
 # The family and the instructions.
