@@ -24,8 +24,9 @@ FAMILIES = {
     "GRU": ("GRU", {}, 3),
     "GRU-reset-before": ("GRU", {"reset_after": False}, 3),
 }
-# Seconds before each turn, in which the threads of the side before come to rest.
-PAUSE = 0.003
+# Seconds before each turn, in which the threads of the side before come to rest: those
+# of torch stay awake for four milliseconds.
+PAUSE = 0.01
 
 
 def make_layer(namespace, family, units, **options):

@@ -26,8 +26,8 @@ class Blocks:
     True
     """
 
-    def __init__(self, least: int = 32 << 20):
-        # In bytes; by itself glibc's malloc keeps nothing above 32 MB.
+    def __init__(self, least: int = 1 << 20):
+        # In bytes. Larger ones may be given back, from 32 MB on all are.
         self.least = least
         self.free: list[np.ndarray] = []
         self.lock = threading.Lock()
