@@ -310,11 +310,9 @@ class _Saver(keras.callbacks.Callback):
         self.state, self.save, self.steps = state, save, steps
         self.first_step = state["step"]
         self.clock = time.monotonic()
-        # Beginning an epoch draws from PyTorch's generator: in the middle of one, its
-        # state is put back after that, and between two, before.
-        _restore_torch_random_states(self.torch_states)
-        if not self.first_step:
-            self.torch_states = []
+        # Beginning an epoch draws from PyTorch's generator, in a new process more often
+        # than in one that has done it before: the first batch undoes that.
+        self.torch_states = self.torch_states or _torch_random_states()
 
     def on_train_batch_begin(self, batch, logs=None):
         _restore_torch_random_states(self.torch_states)
