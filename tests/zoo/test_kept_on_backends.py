@@ -54,8 +54,9 @@ KINDS = {
     },
     "glimpses": (
         lambda: GlimpseClassifier(
-            preprocessor=PictureReader(13, 17, 1), labels=["a", "b"], units=4, glimpse_size=5,
-            glimpse_units=4, look_reduction=2, look_filters=3, window_filters=3),
+            preprocessor=PictureReader(13, 17, 1), labels=["a", "b"], units=4,
+            glimpse_size=5, glimpse_units=4, look_reduction=2, look_filters=3,
+            window_filters=3),
         lambda model: model.fit(
             images, np.arange(4) % 2, shuffle=False, verbose=0),
         lambda model: model.predict(images, verbose=0),
