@@ -90,7 +90,8 @@ def export_parts(
                 **options,
             )
             reports.append(report)
-            files[name] = signature(report, model)
+            rows = options.get("batch_size", 1) if format == "litert" else None
+            files[name] = signature(report, model, rows, steps)
         if format == "onnx" and "step" in files:
             limits = {"start_id": task.start_id, "end_id": task.end_id}
             report = write_greedy_loop(partial, **limits)
@@ -153,17 +154,33 @@ def start(rows, tensor):
     return np.full((rows, *tensor.shape[1:]), value, tensor.dtype)
 
 
-def signature(report: ExportReport, model: Any) -> dict:
-    """A part's file, and the names, dtypes and shapes of what goes in and comes out."""
+def signature(
+    report: ExportReport, model: Any, rows: int | None, steps: int | None
+) -> dict:
+    """A part's file, and the names, dtypes and shapes of what goes in and comes out.
+
+    Args:
+        report: Of the file.
+        model: What was written.
+        rows: How many the file has room for; None: for any number.
+        steps: The same of steps.
+    """
     found = {"size": report.size, "operators": report.operators}
     if report.largest_difference is not None:
         found["largest_difference"] = report.largest_difference
 
     def tensors(names, values):
         return {
-            name: {"dtype": str(value.dtype), "shape": list(value.shape)}
+            name: {"dtype": str(value.dtype), "shape": sizes(value.shape)}
             for name, value in zip(names, values, strict=True)
         }
+
+    def sizes(shape):
+        free = (rows, steps, *(None for _ in shape))
+        return [
+            of_file if size is None else size
+            for size, of_file in zip(shape, free, strict=False)
+        ]
 
     return {
         "file": report.path.name,

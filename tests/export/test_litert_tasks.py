@@ -88,6 +88,13 @@ def test_an_encoder_and_a_step(tmp_path, kind):
     source = model.random_source(7)[:1]
     told = runner(folder / "encoder.tflite")(source=source)
     step = runner(folder / "step.tflite")
+    for name, run in (("encoder", runner(folder / "encoder.tflite")), ("step", step)):
+        for side, details in (
+            ("inputs", run.get_input_details()),
+            ("outputs", run.get_output_details()),
+        ):
+            shapes = {k: array["shape"] for k, array in parts[name][side].items()}
+            assert shapes == {k: d["shape"].tolist() for k, d in details.items()}
     expected = model.generate_ids(source, max_length=5)
     token = np.array([model.start_id], "int32")
     for number in np.asarray(expected.token_ids)[0, : int(expected.lengths[0])]:
