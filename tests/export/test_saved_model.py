@@ -74,10 +74,11 @@ def model():
         preprocessor=tokenizer, cell="gru", units=4, embedding_dim=4
     )
     # Half of the texts on each side, so that both labels are seen.
-    kernel, bias = model.classes.get_weights()
+    classes = model.readers[0].classes
+    kernel, bias = classes.get_weights()
     logits = np.asarray(model(tokenizer(TEXTS)))
     bias[0] = np.median(logits[:, 1] - logits[:, 0])
-    model.classes.set_weights([kernel, bias])
+    classes.set_weights([kernel, bias])
     return model
 
 
