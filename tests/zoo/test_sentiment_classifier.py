@@ -123,6 +123,13 @@ def test_the_summary_shows_the_layers_of_each_member():
     assert "reader_1" in text and text.count("embedding (Embedding)") == 2
 
 
+def test_explain_says_which_kernel_reads():
+    for reader in build(members=2).readers:
+        lines = reader.recurrent_layers[0].explain().splitlines()
+        kernels = [line for line in lines if "kernel: " in line]
+        assert [line.split()[0] for line in kernels] == ["forward", "backward"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
