@@ -30,21 +30,25 @@ class OfKerasLayers(SentimentClassifier):
 
     def build(self, input_shape=None):
         options = {"return_sequences": True, "dtype": self.dtype_policy}
-        self.recurrent_layers = [
-            keras.layers.Bidirectional(
-                keras.layers.LSTM(self.units, **options), dtype=self.dtype_policy
-            )
-            for _ in range(self.num_layers)
-        ]
+        for reader in self.readers:
+            reader.recurrent_layers = [
+                keras.layers.Bidirectional(
+                    keras.layers.LSTM(self.units, **options), dtype=self.dtype_policy
+                )
+                for _ in range(self.num_layers)
+            ]
         super().build(input_shape)
 
     def take_weights(self, other):
         """Those of a `SentimentClassifier` of the same sizes, layer by layer."""
         names = ("embedding", "pool", "classes")
-        pairs = [(getattr(self, name), getattr(other, name)) for name in names]
-        pairs += zip(self.recurrent_layers, other.recurrent_layers, strict=True)
-        for own, of_other in pairs:
-            own.set_weights(of_other.get_weights())
+        for reader, of_other in zip(self.readers, other.readers, strict=True):
+            pairs = [(getattr(reader, name), getattr(of_other, name)) for name in names]
+            pairs += zip(
+                reader.recurrent_layers, of_other.recurrent_layers, strict=True
+            )
+            for layer, peer in pairs:
+                layer.set_weights(peer.get_weights())
 
 
 def both_models(config, examples):

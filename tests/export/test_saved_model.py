@@ -70,14 +70,14 @@ def model():
     texts = [text for text, _ in texts_and_labels()]
     tokenizer = WordTokenizer(max_tokens=60, max_length=10)
     tokenizer.adapt(texts)
-    model = SentimentClassifier(
-        preprocessor=tokenizer, cell="gru", units=4, embedding_dim=4
-    )
+    options = {"cell": "gru", "units": 4, "embedding_dim": 4, "members": 2}
+    model = SentimentClassifier(preprocessor=tokenizer, **options)
     # Half of the texts on each side, so that both labels are seen.
-    kernel, bias = model.classes.get_weights()
     logits = np.asarray(model(tokenizer(TEXTS)))
-    bias[0] = np.median(logits[:, 1] - logits[:, 0])
-    model.classes.set_weights([kernel, bias])
+    for reader in model.readers:
+        kernel, bias = reader.classes.get_weights()
+        bias[0] = np.median(logits[:, 1] - logits[:, 0])
+        reader.classes.set_weights([kernel, bias])
     return model
 
 

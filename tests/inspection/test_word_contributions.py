@@ -14,7 +14,8 @@ WORDS = ["a", "fine", "film", "not"]
 @pytest.fixture(scope="module")
 def model():
     tokenizer = WordTokenizer(WORDS, max_length=6)
-    model = SentimentClassifier(preprocessor=tokenizer, units=4, embedding_dim=4)
+    options = {"units": 4, "embedding_dim": 4, "members": 2}
+    model = SentimentClassifier(preprocessor=tokenizer, **options)
     draw = np.random.default_rng(3)
     for weight in model.weights:
         if weight.name != "seed_generator_state":

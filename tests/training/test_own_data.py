@@ -39,7 +39,12 @@ def reviews(count=200, words=6):
 
 
 # What follows from fewer than 500 texts.
-FEW = {"training.batch_size": 8, "model.units": 32, "model.num_layers": 1}
+FEW = {
+    "training.batch_size": 8,
+    "model.units": 32,
+    "model.num_layers": 1,
+    "model.members": 1,
+}
 
 
 def test_the_classes_are_counted_and_short_texts_change_nothing(tmp_path):

@@ -140,6 +140,13 @@ def test_a_linear_model_of_a_script_without_spaces():
     assert linear.linear_peer(splits)[linear.NAME] == 1
 
 
+def test_a_linear_model_learns_the_texts_that_weigh_most():
+    weights = np.array([0.3, 1.0, 0.3, 0.5, 0.3, 1.0], "float32")
+    assert linear._heaviest(weights, 2).tolist() == [1, 5]
+    assert linear._heaviest(weights, 5).tolist() == [0, 1, 3, 4, 5]
+    assert linear._heaviest(weights, 6).tolist() == [*range(6)]
+
+
 def test_a_linear_model_of_many_texts_says_of_how_many(tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
     monkeypatch.setattr(linear, "MOST_TEXTS", 100)  # of two classes

@@ -27,30 +27,34 @@ def same_numbers(one, other):
     np.testing.assert_allclose(np.asarray(one), np.asarray(other), rtol=1e-5, atol=1e-6)
 
 
-def test_a_classifier_keeps_what_it_knows_and_takes_other_labels():
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_classifier_keeps_what_it_knows_and_takes_other_labels(members):
     tokenizer = WordTokenizer(["film", "fine", "dull"])
-    model = SentimentClassifier(preprocessor=tokenizer, labels=["bad", "good"], **SMALL)
+    model = SentimentClassifier(
+        preprocessor=tokenizer, labels=["bad", "good"], members=members, **SMALL
+    )
     grown = model.grow_vocabulary(["new dull word"], labels=["good", "meh", "bad"])
     assert grown.preprocessor.get_vocabulary()[2:] == "film fine dull new word".split()
     assert grown.labels == ("good", "meh", "bad") and model.vocabulary_size == 5
     ids = np.array([[2, 3], [4, 1]])
     same_numbers(grown(ids)[:, 2], model(ids)[:, 0])
     same_numbers(grown(ids)[:, 0], model(ids)[:, 1])
-    rows = grown.embedding.get_weights()[0]
-    known = model.embedding.get_weights()[0][1:]
-    new = rows[5:]
-    assert new.shape == (2, 4) and not np.array_equal(new[0], new[1])
-    assert np.abs(new - known.mean(0)).max() < 0.5 * known.std(0).max()
+    assert len(grown.readers) == members
+    for reader, before in zip(grown.readers, model.readers, strict=True):
+        new = reader.embedding.get_weights()[0][5:]
+        known = before.embedding.get_weights()[0][1:]
+        assert new.shape == (2, 4) and not np.array_equal(new[0], new[1])
+        assert np.abs(new - known.mean(0)).max() < 0.5 * known.std(0).max()
 
 
 def test_new_rows_lie_round_the_mean_at_a_tenth_of_the_deviation():
     words = [f"w{number}" for number in range(30)]
     model = SentimentClassifier(preprocessor=WordTokenizer(words), **SMALL)
     known = np.random.default_rng(0).normal(3, [1, 2, 4, 8], (32, 4))
-    model.embedding.set_weights([known])
+    model.readers[0].embedding.set_weights([known])
     keras.utils.set_random_seed(1)
     grown = model.grow_vocabulary([" ".join(f"n{number}" for number in range(2000))])
-    new = grown.embedding.get_weights()[0][32:]
+    new = grown.readers[0].embedding.get_weights()[0][32:]
     # Padding, the first row, is no token.
     mean, deviation = known[1:].mean(0), known[1:].std(0)
     assert new.shape == (2000, 4)

@@ -77,9 +77,12 @@ def test_step_by_step_parts_say_what_the_whole_says(name):
     assert (seen is not None) == model.attends
 
 
-@pytest.mark.parametrize("pooling", ["max", ("mean", "last", "attention")])
-def test_a_classifier_gives_probabilities(pooling):
-    model = SentimentClassifier(12, units=4, embedding_dim=4, pooling=pooling)
+@pytest.mark.parametrize(
+    ("pooling", "members"), [("max", 2), (("mean", "last", "attention"), 1)]
+)
+def test_a_classifier_gives_probabilities(pooling, members):
+    options = {"units": 4, "embedding_dim": 4}
+    model = SentimentClassifier(12, pooling=pooling, members=members, **options)
     ids = np.concatenate([IDS, np.zeros((1, 7), "int32")])  # and an empty text
     found = model.parts()["model"](ops.convert_to_tensor(ids))["probabilities"]
     np.testing.assert_allclose(

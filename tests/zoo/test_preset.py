@@ -228,7 +228,8 @@ class MyClassifier(SentimentClassifier):
 
 def test_a_task_of_ones_own_is_a_preset_too(tmp_path):
     tokenizer = WordTokenizer(["one", "two"])
-    model = MyClassifier(preprocessor=tokenizer, units=3, embedding_dim=4)
+    options = {"units": 3, "embedding_dim": 4, "members": 2}
+    model = MyClassifier(preprocessor=tokenizer, **options)
     model.save_to_preset(tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["task"] == (
         "mine>MyClassifier"

@@ -26,6 +26,7 @@ if first:
     model = SentimentClassifier(
         preprocessor=tokenizer, cell=cell, num_layers=2, units=8, embedding_dim=8,
         dropout=0.0, embedding_dropout=0.0, word_dropout=0.0, recurrent_dropout=0.0,
+        members=2,
     )
     model.save(folder / f"{cell}.keras")
 model = load(folder / f"{cell}.keras")

@@ -45,7 +45,7 @@ def test_padding_changes_no_answer(pooling, bidirectional):
         alone = model(IDS[row : row + 1, :length])
         np.testing.assert_allclose(model(IDS)[row], alone[0], atol=1e-6)
     # Nothing to read: what is left is the bias of the classes.
-    np.testing.assert_allclose(model(IDS)[2], model.classes.bias, atol=1e-6)
+    np.testing.assert_allclose(model(IDS)[2], model.readers[0].classes.bias, atol=1e-6)
 
 
 def test_config_makes_the_same_model():
@@ -59,6 +59,7 @@ def test_config_makes_the_same_model():
         embedding_dropout=0.1,
         dropout=0.3,
         recurrent_dropout=0.1,
+        members=2,
         dtype="mixed_float16",
         name="mine",
     )
@@ -80,13 +81,53 @@ def test_dropout_is_on_in_training_only():
 
 def test_embedding_matrix_is_where_training_starts():
     matrix = np.arange(45.0).reshape(9, 5) / 45
-    model = build(embedding_matrix=matrix, embedding_trainable=False)
-    np.testing.assert_allclose(model.embedding.get_weights()[0], matrix, rtol=1e-6)
+    model = build(embedding_matrix=matrix, embedding_trainable=False, members=2)
+    embeddings = [reader.embedding for reader in model.readers]
+    assert len(embeddings) == 2
+    for embedding in embeddings:
+        np.testing.assert_allclose(embedding.get_weights()[0], matrix, rtol=1e-6)
     model.compile(run_eagerly=True)
     model.fit(IDS, np.array([0, 1, 1]), verbose=0)
-    np.testing.assert_allclose(model.embedding.get_weights()[0], matrix, rtol=1e-6)
+    for embedding in embeddings:
+        np.testing.assert_allclose(embedding.get_weights()[0], matrix, rtol=1e-6)
     with pytest.raises(ValueError, match=r"shape .*=\(9, 5\); got \(5, 9\)"):
         build(embedding_matrix=matrix.T)
+
+
+def test_each_member_learns_on_its_own_loss_and_their_mean_is_told():
+    rates = {"dropout": 0.0, "embedding_dropout": 0.0, "word_dropout": 0.0}
+    model, labels = build(members=2, **rates), np.array([0, 1, 1])
+    logits = [np.asarray(part) for part in model(IDS, training=True)]
+    assert len(logits) == 2 and abs(logits[0] - logits[1]).max() > 1e-3
+    np.testing.assert_allclose(model(IDS), sum(logits) / 2, atol=1e-6)
+    members = [build(**rates) for _ in range(2)]
+    for member, reader in zip(members, model.readers, strict=True):
+        member.readers[0].set_weights(reader.get_weights())
+    losses = [member.evaluate(IDS, labels, verbose=0)[0] for member in members]
+    for one in (model, *members):
+        one.compile(keras.optimizers.SGD(1.0), run_eagerly=True)
+    found = model.train_on_batch(IDS, labels)
+    assert found[0] == pytest.approx(np.mean(losses))
+    for member, reader, part in zip(members, model.readers, logits, strict=True):
+        # The mean of two losses has half of the gradient of each.
+        member.optimizer.learning_rate = 0.5
+        member.train_on_batch(IDS, labels)
+        np.testing.assert_allclose(reader(IDS), member(IDS), atol=1e-5)
+        assert abs(np.asarray(reader(IDS)) - part).max() > 1e-3
+
+
+def test_the_summary_shows_the_layers_of_each_member():
+    lines = []
+    build(members=2).summary(200, print_fn=lambda line, **_: lines.append(line))
+    text = "\n".join(lines)
+    assert "reader_1" in text and text.count("embedding (Embedding)") == 2
+
+
+def test_explain_says_which_kernel_reads():
+    for reader in build(members=2).readers:
+        lines = reader.recurrent_layers[0].explain().splitlines()
+        kernels = [line for line in lines if "kernel: " in line]
+        assert [line.split()[0] for line in kernels] == ["forward", "backward"]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +135,7 @@ def test_embedding_matrix_is_where_training_starts():
     [
         ({"cell": "rnn"}, "`cell` must be one of simple_rnn, lstm, gru; got 'rnn'"),
         ({"units": 0}, "`units` must be an integer of at least 1; got 0"),
+        ({"members": 0}, "`members` must be an integer of at least 1; got 0"),
         ({"units": True}, "`units` must be an integer of at least 1; got True"),
         ({"num_layers": 1.5}, "`num_layers` must be an integer .* 1; got 1.5"),
         ({"dropout": 1.0}, "`dropout` must be from 0 to below 1; got 1.0"),

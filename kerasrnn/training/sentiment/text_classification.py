@@ -153,6 +153,7 @@ class TextClassification(TaskKind):
         if self.source is None and size < SMALL:
             self.derive_at_most("model", "units", 32, why)
             self.derive_at_most("model", "num_layers", 1, why)
+            self.derive_at_most("model", "members", 1, why)
 
     def expect(self):
         super().expect()

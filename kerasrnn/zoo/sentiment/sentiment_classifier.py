@@ -15,9 +15,8 @@ from kerasrnn.zoo.class_labels import (
     numbered_labels,
     served_classes,
 )
-from kerasrnn.zoo.decoder.word_dropout import WordDropout
-from kerasrnn.zoo.recurrent_layers import LAYERS, sequence_layers
-from kerasrnn.zoo.sentiment.masked_pooling import MaskedPooling
+from kerasrnn.zoo.recurrent_layers import LAYERS
+from kerasrnn.zoo.sentiment.text_reader import TextReader
 from kerasrnn.zoo.task import Task
 
 
@@ -28,7 +27,10 @@ class SentimentClassifier(Task):
     x_t = E[token_t]                        embedding
     h_t = RNN(x_t, h_{t-1})                 one or more recurrent layers
     s   = pool_t(h_t)                       over the valid steps only
-    p   = softmax(W s + b)                  probabilities of the classes
+    z   = W s + b                           logits of the classes
+    p   = softmax(z)                        probabilities of the classes
+
+    With several `members`, each a network like this, z = 1/N Σ_n z_n.
 
     Args:
         vocabulary_size: Number of token ids; id 0 is padding. None: taken from the
@@ -49,12 +51,15 @@ class SentimentClassifier(Task):
         recurrent_dropout: Rate on the state inside the recurrent layers.
         embedding_matrix: Word vectors (vocabulary_size, embedding_dim) to start from.
         embedding_trainable: False keeps the word vectors as they are.
+        members: How many such networks, an ensemble, `fit` trains side by side, each on
+            its own loss; z is the mean of theirs. All takes as many times longer.
 
     Call arguments:
         token_ids: (B, T) integers, 0 where there is no token.
         training: Whether dropout is on.
 
-    Output shape: (B, number of labels), logits.
+    Output shape: (B, number of labels), logits; in training a list of those of each
+    member, where there are several.
 
     Masking: id 0 anywhere in a row is skipped; a row of zeros, which is the empty
     string, gets the same answer whatever its length.
@@ -91,6 +96,7 @@ class SentimentClassifier(Task):
         recurrent_dropout: float = 0.0,
         embedding_matrix: Any = None,
         embedding_trainable: bool = True,
+        members: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(preprocessor=preprocessor, **kwargs)
@@ -106,6 +112,7 @@ class SentimentClassifier(Task):
             ("num_layers", num_layers),
             ("units", units),
             ("embedding_dim", embedding_dim),
+            ("members", members),
         ):
             check_size(name, value, 1)
         for name, rate in (
@@ -129,38 +136,28 @@ class SentimentClassifier(Task):
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.embedding_trainable = embedding_trainable
+        self.members = members
 
-        dtype = self.dtype_policy
-        self.embedding = keras.layers.Embedding(
-            self.vocabulary_size,
-            embedding_dim,
-            trainable=embedding_trainable,
-            dtype=dtype,
-            name="embedding",
-        )
-        self.drop_words = WordDropout(word_dropout, name="drop_words")
-        self.drop_components = keras.layers.SpatialDropout1D(
-            embedding_dropout, dtype=dtype, name="drop_components"
-        )
-        self.recurrent_layers = sequence_layers(
-            num_layers,
-            cell,
-            units,
-            bidirectional=bidirectional,
-            recurrent_dropout=recurrent_dropout,
-            dtype=dtype,
-        )
-        self.dropouts = [
-            keras.layers.Dropout(dropout, dtype=dtype, name=f"dropout_{i}")
-            for i in range(num_layers)
+        self.readers = [
+            TextReader(
+                vocabulary_size=self.vocabulary_size,
+                classes=len(self.labels),
+                cell=cell,
+                num_layers=num_layers,
+                units=units,
+                bidirectional=bidirectional,
+                embedding_dim=embedding_dim,
+                embedding_trainable=embedding_trainable,
+                pooling=self.pooling,
+                word_dropout=word_dropout,
+                embedding_dropout=embedding_dropout,
+                dropout=dropout,
+                recurrent_dropout=recurrent_dropout,
+                dtype=self.dtype_policy,
+                name=f"reader_{number}",
+            )
+            for number in range(members)
         ]
-        self.pool = MaskedPooling(
-            self.pooling, bidirectional=bidirectional, dtype=dtype, name="pool"
-        )
-        # Logits in float32 keep the loss exact under mixed precision.
-        self.classes = keras.layers.Dense(
-            len(self.labels), dtype="float32", name="classes"
-        )
         self.build((None, None))
         if embedding_matrix is not None:
             self._set_embedding(np.asarray(embedding_matrix))
@@ -173,36 +170,58 @@ class SentimentClassifier(Task):
                 "`embedding_matrix` must have shape (vocabulary_size, embedding_dim)="
                 f"{expected}; got {matrix.shape}."
             )
-        self.embedding.set_weights([matrix])
+        for reader in self.readers:
+            reader.embedding.set_weights([matrix])
 
     def token_weights(self) -> list[tuple[keras.Variable, int, str]]:
-        return [
-            (self.embedding.embeddings, 0, "text"),
-            (self.classes.kernel, 1, "label"),
-            (self.classes.bias, 0, "label"),
-        ]
+        rows: list[tuple[keras.Variable, int, str]] = []
+        for reader in self.readers:
+            rows.append((reader.embedding.embeddings, 0, "text"))
+            rows.append((reader.classes.kernel, 1, "label"))
+            rows.append((reader.classes.bias, 0, "label"))
+        return rows
 
     def build(self, input_shape: Shape | None = None) -> None:
-        features = self.units * (2 if self.bidirectional else 1)
-        self.embedding.build((None, None))
-        for index, layer in enumerate(self.recurrent_layers):
-            layer.build((None, None, features if index else self.embedding_dim))
-        self.pool.build((None, None, features))
-        self.classes.build((None, features * len(self.pooling)))
+        for reader in self.readers:
+            reader.build((None, None))
         self.built = True
 
-    def call(self, token_ids: Tensor, training: bool = False) -> Tensor:
-        mask = ops.not_equal(token_ids, 0)  # (B, T)
-        token_ids = self.drop_words(token_ids, training=training)
-        sequences = self.embedding(token_ids)  # (B, T, D)
-        sequences = self.drop_components(sequences, training=training)
-        for index, layer in enumerate(self.recurrent_layers):
-            if index:
-                sequences = self.dropouts[index - 1](sequences, training=training)
-            sequences = layer(sequences, mask=mask, training=training)  # (B, T, U)
-        summary = self.pool(sequences, mask=mask)  # (B, U · poolings)
-        summary = self.dropouts[-1](summary, training=training)
-        return self.classes(summary)  # (B, classes)
+    def call(self, token_ids: Tensor, training: bool = False) -> Any:
+        logits = [reader(token_ids, training=training) for reader in self.readers]
+        if len(logits) == 1:
+            return logits[0]
+        # Each learns by itself; together they speak.
+        return logits if training else sum(logits) / len(logits)  # (B, classes)
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        *,
+        expand_nested: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """As `keras.Model.summary`, with the layers of each member."""
+        super().summary(line_length, expand_nested=expand_nested, **kwargs)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
+        if not isinstance(y_pred, list):
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        losses = [self.compute_loss(x, y, p, sample_weight, training) for p in y_pred]
+        return sum(losses) / len(losses)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        # In training those of the first member, so as not to mix them for it.
+        one = y_pred[0] if isinstance(y_pred, list) else y_pred
+        return super().compute_metrics(x, y, one, sample_weight)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], len(self.labels))
@@ -297,4 +316,5 @@ class SentimentClassifier(Task):
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "embedding_trainable": self.embedding_trainable,
+            "members": self.members,
         }
