@@ -618,8 +618,9 @@ drawing.reading(
 # few of the training sentences teach that.
 #
 # The zoo's `SentimentClassifier` does the same with more care: two directions, word
-# vectors trained on other texts, targets that say how sure people were, and single words
-# to learn from, alone and after negations. Its preset came with the package:
+# vectors trained on other texts, targets that say how sure people were, single words to
+# learn from, alone and after negations, whole reviews, and a second network beside the
+# first. Its preset came with the package:
 
 # %%
 from kerasrnn.catalogue import load_recipe
@@ -629,16 +630,17 @@ NAME = "sentiment-movies"
 classifier = SentimentClassifier.from_preset(NAME)
 print(f"the preset {NAME}: {classifier.count_params():,} parameters,", end=" ")
 print(load_recipe(NAME).score)
-sentences = ["a gripping, funny film", "dull and far too long", "not a bad film at all"]
-for text, scores in zip(
-    sentences, classifier.predict(sentences, verbose=0), strict=True
-):
-    print(f"{scores[1]:6.1%} positive: {text}")
-assert scores[1] > 0.5  # of the last sentence, which is praise
+sentences = ["a gripping, funny film", "dull and far too long", "not bad at all"]
+sentences.append("not a bad film at all")
+positive = classifier.predict(sentences, verbose=0)[:, 1]
+for text, probability in zip(sentences, positive, strict=True):
+    print(f"{probability:6.1%} positive: {text}")
+assert positive[2] > 0.7 and abs(positive[3] - 0.5) < 0.1
 
 # %% [markdown]
-# It is better on the test split, and takes "not a bad film" for the praise that it is: by
-# words it learned what a "not" does. Of sixty such sentences it gets nine in ten right.
+# It is better on the test split, and takes "not bad at all" for the praise that it is: by
+# words it learned what a "not" does. Where "a" and "film" come between, it cannot say. Of
+# sixty such sentences it gets 51 right.
 #
 # ## Exercises
 #
