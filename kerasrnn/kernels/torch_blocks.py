@@ -52,4 +52,4 @@ class Blocks:
                 return self.free.pop(fits.index(True))
             if self.free:
                 self.free.pop()
-        return np.empty(needed, np.uint8)
+        return torch.empty(needed, dtype=torch.uint8).numpy()  # aligned to 64 bytes
