@@ -232,7 +232,7 @@ def test_a_preset_that_does_not_fit_is_told(trained, tmp_path):
 def test_weights_too_large_for_half_precision_are_told(tmp_path):
     tokenizer = WordTokenizer(["film"])
     model = SentimentClassifier(preprocessor=tokenizer, units=2, embedding_dim=2)
-    model.embedding.set_weights([np.full((3, 2), 1e6)])
+    model.readers[0].embedding.set_weights([np.full((3, 2), 1e6)])
     with pytest.raises(ValueError, match="that half precision cannot hold"):
         model.save_to_preset(tmp_path / "preset")
 
