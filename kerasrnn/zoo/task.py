@@ -258,6 +258,30 @@ class Task(keras.Model):
             outputs = super().predict(dataset, verbose=verbose, **kwargs)
         return self._answer(outputs)
 
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
+        """As `keras.Model.compute_loss`; of a list, what each member says, the mean."""
+        if not isinstance(y_pred, list):
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        losses = [self.compute_loss(x, y, p, sample_weight, training) for p in y_pred]
+        return sum(losses) / len(losses)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """As `keras.Model.compute_metrics`; of a list, those of its first member.
+
+        In training: so as not to mix what the members say for it.
+        """
+        one = y_pred[0] if isinstance(y_pred, list) else y_pred
+        return super().compute_metrics(x, y, one, sample_weight)
+
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, **kwargs: Any
     ) -> Any:

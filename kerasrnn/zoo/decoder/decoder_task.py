@@ -311,19 +311,6 @@ class DecoderTask(Task):
     def alignment_penalty(self, alignments, target_ids):
         """A part of the loss for where the decoder looked, (B, T, S); None: none."""
 
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        if not isinstance(y_pred, list):
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
-        losses = [self.compute_loss(x, y, p, sample_weight, training) for p in y_pred]
-        return sum(losses) / len(losses)
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        # In training those of the first member, so as not to mix them for it.
-        one = y_pred[0] if isinstance(y_pred, list) else y_pred
-        return super().compute_metrics(x, y, one, sample_weight)
-
     # What it writes.
 
     def decoding(self, source):

@@ -203,26 +203,6 @@ class SentimentClassifier(Task):
         """As `keras.Model.summary`, with the layers of each member."""
         super().summary(line_length, expand_nested=expand_nested, **kwargs)
 
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Tensor:
-        if not isinstance(y_pred, list):
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
-        losses = [self.compute_loss(x, y, p, sample_weight, training) for p in y_pred]
-        return sum(losses) / len(losses)
-
-    def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
-    ) -> dict[str, Any]:
-        # In training those of the first member, so as not to mix them for it.
-        one = y_pred[0] if isinstance(y_pred, list) else y_pred
-        return super().compute_metrics(x, y, one, sample_weight)
-
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], len(self.labels))
 
